@@ -1,0 +1,1 @@
+"""The control plane: one Protocol, its HTTP server and its client."""

@@ -1,0 +1,183 @@
+"""Everything the TUI and the CLI may ask of a running appliance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
+from appliance.domain.drift import DriftReport
+from appliance.domain.event import Event
+from appliance.domain.forecast import Forecast, Performance
+from appliance.domain.model_version import ModelVersion
+from appliance.domain.service import ServiceStatus
+from appliance.domain.workflow import DagRun, WorkflowKind, WorkflowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """Where candles come from.
+
+    `kind` is `upbit` or `simulator`; `label` is the banner's text; `is_simulated` makes every screen say
+    so loudly.
+    """
+
+    kind: str
+    label: str
+    is_simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarketStatus:
+    """Live state of one market and timeframe; lag is seconds since the newest stored candle closed."""
+
+    market: str
+    unit: int
+    live: LiveCandle | None = None
+    ingestion: IngestionStatus | None = None
+    lag_seconds: float | None = None
+    stored_candles: int = 0
+    gaps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """One project: workflows, production model, realised performance, drift, newest forecast."""
+
+    name: str
+    market: str
+    unit: int
+    horizon: int
+    workflows: tuple[WorkflowStatus, ...] = ()
+    champion: ModelVersion | None = None
+    previous_champion: int | None = None
+    challenger: int | None = None
+    newest_version: int | None = None
+    performance: Performance | None = None
+    drift: DriftReport | None = None
+    forecast: Forecast | None = None
+    forecast_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A detected condition with the action that ends it; `since_at` when it was first seen."""
+
+    code: str
+    message: str
+    hint: str
+    since_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApplianceStatus:
+    """The whole appliance at `at`; parts that could not be read keep their last value.
+
+    `stale` maps the name of such a part (`workflows`, `models`, `store`) to the reason.
+    """
+
+    at: datetime
+    version: str
+    home: str
+    started_at: datetime
+    source: SourceStatus
+    services: tuple[ServiceStatus, ...]
+    markets: tuple[MarketStatus, ...]
+    projects: tuple[ProjectStatus, ...]
+    problems: tuple[Problem, ...] = ()
+    stale: Mapping[str, str] | None = None
+    airflow_url: str = ""
+    mlflow_url: str = ""
+    read_only: bool = False
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether every service is ready and nothing needs the operator."""
+        return all(service.is_ready for service in self.services) and not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMessage:
+    """One server-sent message; exactly one field is set."""
+
+    status: ApplianceStatus | None = None
+    live: LiveCandle | None = None
+    event: Event | None = None
+
+
+class Control(Protocol):
+    """Operations of a running appliance.
+
+    Calls block; each raises an `ApplianceError`: `ApplianceNotRunning` when nobody answers, the
+    area's own error otherwise, code and hint as raised on the server.
+    """
+
+    def status(self) -> ApplianceStatus:
+        """Return the newest snapshot."""
+        ...
+
+    def stream(self) -> Iterator[StreamMessage]:
+        """Yield a snapshot first, then every change: status (at most 2 a second), live, events."""
+        ...
+
+    def candles(self, market: str, unit: int, count: int) -> list[Candle]:
+        """Return the newest `count` closed candles, oldest first."""
+        ...
+
+    def forecasts(self, project: str, count: int) -> list[Forecast]:
+        """Return the newest `count` forecasts of the production model, oldest first."""
+        ...
+
+    def events(self, after_id: int = 0, limit: int = 100) -> list[Event]:
+        """Return the newest `limit` events with an id above `after_id`, oldest first."""
+        ...
+
+    def models(self, project: str) -> list[ModelVersion]:
+        """Return all versions, newest first."""
+        ...
+
+    def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
+        """Return the newest runs of a workflow, newest first."""
+        ...
+
+    def run_workflow(
+        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+    ) -> DagRun:
+        """Create a DAG run and return it, not waiting for it."""
+        ...
+
+    def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:
+        """Return one run with its task instances."""
+        ...
+
+    def task_log(
+        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, lines: int = 200
+    ) -> list[str]:
+        """Return the last lines of a task's newest try."""
+        ...
+
+    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
+        """Make `version` the champion; the deposed one becomes the rollback target."""
+        ...
+
+    def roll_back(self, project: str, actor: str) -> ModelVersion:
+        """Make the previous champion the champion again and return it."""
+        ...
+
+    def restart_service(self, name: str, actor: str) -> None:
+        """Stop and start one service; clears a used-up restart budget."""
+        ...
+
+    def service_log(self, name: str, lines: int = 200) -> list[str]:
+        """Return the last lines of a service's log."""
+        ...
+
+    def test_alert(self, actor: str) -> str:
+        """Send a test message now and return where it went; raises `AlertDeliveryError`."""
+        ...
+
+    def shut_down(self, actor: str) -> None:
+        """Ask the supervisor to stop everything; returns once it has begun."""
+        ...

@@ -1,0 +1,55 @@
+"""The append-only record of decisions and state changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    SERVICE_STATE = "service.state"
+    SERVICE_GIVEN_UP = "service.given_up"
+    SOURCE_CHOSEN = "source.chosen"
+    BACKFILLED = "data.backfilled"
+    GAP_FOUND = "data.gap_found"
+    GAP_REPAIRED = "data.gap_repaired"
+    QUALITY_CHECKED = "data.quality"
+    TRAINED = "model.trained"
+    GATE_VERDICT = "model.gate_verdict"
+    PROMOTED = "model.promoted"
+    ROLLED_BACK = "model.rolled_back"
+    DRIFT_VERDICT = "drift.verdict"
+    RETRAIN_DECIDED = "retrain.decided"
+    WORKFLOW_REQUESTED = "workflow.requested"
+    WORKFLOW_FAILED = "workflow.failed"
+    ALERT_SENT = "alert.sent"
+    ALERT_FAILED = "alert.failed"
+
+
+class Severity(StrEnum):
+    """How much attention an event wants."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One recorded fact; `id` is 0 until the store has assigned one.
+
+    `actor` says who or what caused it (`operator`, `supervisor`, `monitoring_wf`); `details` holds
+    JSON-compatible evidence.
+    """
+
+    kind: EventKind
+    summary: str
+    actor: str
+    at: datetime
+    severity: Severity = Severity.INFO
+    project: str = ""
+    details: dict[str, object] = field(default_factory=dict)
+    id: int = 0

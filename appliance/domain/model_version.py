@@ -1,0 +1,30 @@
+"""Registered model versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version in the registry.
+
+    `metrics` are the training-time metrics of its MLflow run: `pinball` (mean pinball loss, relative
+    return), `skill_static` and `skill_ewma` (fraction by which the loss beats each naive benchmark,
+    0.05 = 5 %), `coverage` (fraction of outcomes inside the 80 % interval), `mae`, `rmse`,
+    `direction`.
+    """
+
+    name: str
+    version: int
+    run_id: str
+    created_at: datetime
+    aliases: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether this version is in production."""
+        return "champion" in self.aliases

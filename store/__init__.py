@@ -1,0 +1,1 @@
+"""The store: the DuckDB file, its schema, its service, its tables."""
