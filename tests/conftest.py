@@ -1,0 +1,44 @@
+"""Fixtures of every test: a home of its own, and nothing but loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.config.paths import Paths
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """A fresh, created appliance home that the environment points at."""
+    paths = Paths(tmp_path / "home")
+    paths.create()
+    monkeypatch.setenv("APPLIANCE_HOME", str(paths.home))
+    return paths
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in list(os.environ):
+        if variable.startswith("APPLIANCE_"):
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    real_connect = socket.socket.connect
+
+    def connect(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0])
+            is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+            assert is_loopback, f"a test tried to reach {host}"
+        real_connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    yield
