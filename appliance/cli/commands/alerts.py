@@ -1,0 +1,45 @@
+"""`appliance alerts`: the outbox and a test message."""
+
+from __future__ import annotations
+
+import click
+
+from appliance.cli import session
+from appliance.cli.output import emit, emit_json, emit_table, narrate
+
+
+@click.group("alerts", invoke_without_command=True)
+@session.json_option
+@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True)
+@click.pass_context
+def alerts_command(context: click.Context, as_json: bool, limit: int) -> None:
+    """Show Slack messages, sent and waiting."""
+    if context.invoked_subcommand is not None:
+        return
+    from store import alerts
+
+    with session.open_store() as store:
+        found = alerts.recent(store, limit)
+    if as_json:
+        emit_json(found)
+        return
+    if not found:
+        narrate(
+            "no message yet; Slack is set up with the secret slack_webhook_url or slack_bot_token"
+        )
+        return
+    emit_table(
+        ("ENQUEUED", "SENT", "ATTEMPTS", "LAST ERROR", "TEXT"),
+        [
+            (a.enqueued_at, a.sent_at, a.attempts, a.last_error or "-", a.text.splitlines()[0])
+            for a in found
+        ],
+    )
+
+
+@alerts_command.command("test")
+def test_command() -> None:
+    """Send a test message now."""
+    from appliance.alerts.slack import send_test_message
+
+    emit(send_test_message(session.settings(), session.paths()))

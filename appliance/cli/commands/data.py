@@ -1,0 +1,110 @@
+"""Stored data: candles, SQL, reset."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance.cli import session
+from appliance.cli.output import emit, emit_json, emit_table, narrate, plain
+from appliance.errors import ServiceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@click.command("candles")
+@click.argument("market", required=False)
+@click.option("--unit", type=int, help="Candle width in minutes; the first configured by default.")
+@click.option("-n", "--count", type=click.IntRange(1, 1_000_000), default=20, show_default=True)
+@session.json_option
+def candles_command(market: str | None, unit: int | None, count: int, as_json: bool) -> None:
+    """Show the newest stored candles of MARKET, oldest first."""
+    from store import candles
+
+    ingest = session.settings().ingest
+    chosen_market, chosen_unit = market or ingest.markets[0], unit or ingest.timeframes[0]
+    with session.open_store() as store:
+        found = candles.latest_candles(store, chosen_market, chosen_unit, count)
+    if as_json:
+        emit_json(found)
+        return
+    if not found:
+        narrate(
+            f"no {chosen_unit}m candle of {chosen_market} stored; "
+            f"configured: {', '.join(ingest.markets)}"
+        )
+        return
+    emit_table(
+        ("TIME", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME"),
+        [(c.candle_date_time_utc, c.open, c.high, c.low, c.close, c.volume) for c in found],
+    )
+
+
+@click.command("sql")
+@click.argument("query", required=False)
+@click.option(
+    "--limit", type=click.IntRange(1), default=1000, show_default=True, help="Rows at most."
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json", "jsonl", "csv"]),
+    default="table",
+    show_default=True,
+)
+@session.json_option
+def sql_command(query: str | None, limit: int, output_format: str, as_json: bool) -> None:
+    """Run a reading QUERY on the live store; from standard input when it is - or missing."""
+    from store import query as store_query
+
+    if query in (None, "-"):
+        query = sys.stdin.read()
+    with session.open_store() as store:
+        table = store_query.run_query(store, str(query), limit)
+    _print_rows(table, "json" if as_json else output_format)
+    if table.num_rows == limit:
+        narrate(f"stopped at {limit} rows; --limit takes more")
+
+
+def _print_rows(table: pa.Table, output_format: str) -> None:
+    if output_format == "csv":
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(table, sys.stdout.buffer)
+        return
+    rows = table.to_pylist()
+    if output_format == "json":
+        emit_json(rows)
+    elif output_format == "jsonl":
+        for row in rows:
+            emit(json.dumps(plain(row), ensure_ascii=False))
+    else:
+        emit_table(table.column_names, [list(row.values()) for row in rows])
+
+
+@click.command("reset")
+@click.option("--store", "reset_store", is_flag=True, help="Delete all stored market data.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def reset_command(reset_store: bool, yes: bool) -> None:
+    """Delete state for good, such as the store before another market source."""
+    if not reset_store:
+        raise click.UsageError("say what to reset: --store")
+    if session.is_running():
+        raise ServiceError("the appliance is running", hint="appliance down")
+    home = session.paths()
+    if not yes:
+        click.confirm(
+            f"Delete every candle, forecast, report and event in {home.store_file}?",
+            abort=True,
+            err=True,
+        )
+    from appliance.upbit.source import forget_source
+    from store.reset import reset_store as delete_store
+
+    delete_store(home)
+    forget_source(home)
+    narrate("the store is empty; the next start settles the market source anew")

@@ -1,0 +1,199 @@
+"""Starting, stopping, restarting, attaching."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance.cli import session
+from appliance.cli.exit_code import ExitCode
+from appliance.cli.output import emit, emit_json, narrate
+from appliance.config.paths import Paths
+from appliance.domain.service import ServiceState
+from appliance.errors import ApplianceNotRunning, ServiceError
+
+if TYPE_CHECKING:
+    from appliance.control.api import ApplianceStatus
+
+START_SECONDS = 180
+STOP_SECONDS = 90
+_DAEMON = (sys.executable, "-m", "appliance.daemon")
+
+
+@click.command("up")
+@click.option("--foreground", is_flag=True, help="Supervise in this process, for systemd.")
+@click.option("--no-wait", is_flag=True, help="Return when the supervisor answers.")
+@click.option("--timeout", type=click.IntRange(1), default=START_SECONDS, show_default=True)
+def up_command(foreground: bool, no_wait: bool, timeout: int) -> int:
+    """Start the appliance and wait until every service is ready."""
+    session.settings()
+    if foreground:
+        os.execv(_DAEMON[0], _DAEMON)  # noqa: S606
+    _ensure_supervisor(timeout)
+    return ExitCode.DONE if no_wait else _wait_until_ready(timeout)
+
+
+def _ensure_supervisor(timeout: float) -> None:
+    if session.is_running():
+        narrate("the appliance is running already")
+        return
+    from appliance.supervisor.runtime import spawn_daemon
+
+    home = session.paths()
+    home.create()
+    narrate(f"starting the appliance in {home.home}")
+    spawn_daemon(home, _DAEMON)
+    deadline = time.monotonic() + timeout
+    while not session.is_running():
+        if time.monotonic() > deadline:
+            raise ServiceError("the supervisor does not answer", hint="appliance logs supervisor")
+        time.sleep(0.1)
+
+
+def _wait_until_ready(timeout: float) -> int:
+    """Narrate each service's state changes until all are ready."""
+    control, shown = session.control(), dict[str, str]()
+    deadline = time.monotonic() + timeout
+    while True:
+        status = control.status()
+        _narrate_changes(status, shown)
+        if status.services and all(service.is_ready for service in status.services):
+            narrate(f"all {len(status.services)} services are ready; source: {status.source.label}")
+            return ExitCode.DONE
+        given_up = [s.name for s in status.services if s.observed is ServiceState.GIVEN_UP]
+        if given_up or time.monotonic() > deadline:
+            names = given_up or [s.name for s in status.services if not s.is_ready]
+            narrate(f"error: not ready: {', '.join(names)}")
+            narrate(f"next:  appliance logs {names[0] if names else 'supervisor'}")
+            return ExitCode.UNHEALTHY
+        time.sleep(0.3)
+
+
+def _narrate_changes(status: ApplianceStatus, shown: dict[str, str]) -> None:
+    for service in status.services:
+        line = f"{service.observed.value}: {service.reason}"
+        previous = shown.get(service.name, "")
+        if previous.split(":")[0] != service.observed.value:
+            narrate(f"  {service.name:22} {line}")
+        shown[service.name] = line
+
+
+@click.command("down")
+@click.option("--timeout", type=click.IntRange(1), default=STOP_SECONDS, show_default=True)
+def down_command(timeout: int) -> int:
+    """Stop every service and the supervisor; state is kept."""
+    home = session.paths()
+    try:
+        session.control().shut_down(actor="operator")
+    except ApplianceNotRunning:
+        from appliance.supervisor.runtime import stop_leftovers
+
+        stopped = stop_leftovers(home)
+        narrate(
+            f"no supervisor ran; stopped what it had left: {', '.join(stopped)}"
+            if stopped
+            else "the appliance is not running"
+        )
+        return ExitCode.DONE
+    narrate("stopping")
+    deadline = time.monotonic() + timeout
+    while _is_supervised(home):
+        if time.monotonic() > deadline:
+            narrate(f"error: still stopping after {timeout} s")
+            narrate("next:  appliance logs supervisor")
+            return ExitCode.FAILED
+        time.sleep(0.1)
+    narrate("stopped")
+    return ExitCode.DONE
+
+
+def _is_supervised(home: Paths) -> bool:
+    from appliance.supervisor.runtime import is_supervised
+
+    return is_supervised(home)
+
+
+@click.command("restart")
+@click.argument("service", required=False)
+@click.option("--timeout", type=click.IntRange(1), default=START_SECONDS, show_default=True)
+@click.pass_context
+def restart_command(context: click.Context, service: str | None, timeout: int) -> int:
+    """Restart SERVICE, or the whole appliance without a name."""
+    if service is None:
+        context.invoke(down_command)
+        result: int = context.invoke(up_command, timeout=timeout)
+        return result
+    control = session.control()
+    control.restart_service(service, actor="operator")
+    narrate(f"restarting {service}")
+    return _wait_until_ready(timeout)
+
+
+@click.command("demo")
+@click.option(
+    "--home", type=click.Path(path_type=Path), help="Default: ~/.local/share/appliance-demo"
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same market.")
+@click.option(
+    "--speed", type=click.FloatRange(0, 600, min_open=True), default=1.0, show_default=True
+)
+@click.option("--no-attach", is_flag=True, help="Do not open the dashboard.")
+def demo_command(home: Path | None, seed: int, speed: float, no_attach: bool) -> int:
+    """Run everything on the built-in simulator, in a home of its own."""
+    demo_home = (home or Path("~/.local/share/appliance-demo")).expanduser().absolute()
+    os.environ["APPLIANCE_HOME"] = str(demo_home)
+    initialise(demo=True, seed=seed, speed=speed)
+    narrate(f"demo home: {demo_home} (use it with APPLIANCE_HOME={demo_home})")
+    if no_attach or not sys.stdout.isatty():
+        _ensure_supervisor(START_SECONDS)
+        return _wait_until_ready(START_SECONDS)
+    return attach()
+
+
+@click.command("init", hidden=True)
+@click.option("--demo", is_flag=True, help="Configure the built-in simulator as the source.")
+@session.json_option
+def init_command(demo: bool, as_json: bool) -> None:
+    """Create the home: directories, secrets, the market source."""
+    source_label = initialise(demo=demo)
+    if as_json:
+        emit_json({"home": session.paths().home, "source": source_label})
+    else:
+        emit(f"home    {session.paths().home}")
+        emit(f"source  {source_label}")
+
+
+def initialise(*, demo: bool, seed: int = 7, speed: float = 1.0) -> str:
+    """Create directories and secrets, settle the source; return its label. Keeps what exists."""
+    from appliance.config.paths import write_atomically
+    from appliance.config.secret import generate_missing
+    from appliance.upbit.source import resolve_source
+
+    home = session.paths()
+    home.create()
+    generate_missing(home)
+    local = home.compose / "appliance.toml"
+    if demo and not local.exists():
+        write_atomically(
+            local,
+            f'[source]\nkind = "simulator"\n\n[simulator]\nseed = {seed}\nspeed = {speed}\n',
+        )
+    settings = session.settings()
+    return resolve_source(settings, home).label
+
+
+def attach() -> int:
+    """Open the dashboard; start the supervisor first when none runs."""
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise click.UsageError("the dashboard needs a terminal; try `appliance status`")
+    session.settings()
+    if not session.is_running():
+        _ensure_supervisor(START_SECONDS)
+    from appliance.tui.app import run_tui
+
+    return run_tui(session.control())

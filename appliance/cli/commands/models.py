@@ -1,0 +1,88 @@
+"""Model versions: list, promote, roll back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance import clock
+from appliance.cli import session
+from appliance.cli.output import age, emit, emit_json, emit_table, narrate, percent
+
+if TYPE_CHECKING:
+    from appliance.domain.model_version import ModelVersion
+
+
+@click.group("models", invoke_without_command=True)
+@session.json_option
+@session.project_option
+@click.pass_context
+def models_command(context: click.Context, as_json: bool, project: str | None) -> None:
+    """List model versions; promote one, or roll back."""
+    if context.invoked_subcommand is not None:
+        return
+    versions = _versions(session.choose_project(project))
+    if as_json:
+        emit_json(versions)
+        return
+    if not versions:
+        narrate("no model yet; `appliance run train` makes one")
+        return
+    emit_table(
+        ("VERSION", "ALIASES", "AGE", "SKILL EWMA", "SKILL STATIC", "COVERAGE", "PINBALL"),
+        [
+            (
+                v.version,
+                " ".join(v.aliases) or "-",
+                age(v.created_at, clock.now()),
+                percent(v.metrics.get("skill_ewma")),
+                percent(v.metrics.get("skill_static")),
+                f"{v.metrics['coverage']:.1%}" if "coverage" in v.metrics else "-",
+                v.metrics.get("pinball"),
+            )
+            for v in versions
+        ],
+    )
+
+
+def _versions(project: str) -> list[ModelVersion]:
+    if session.is_running():
+        return session.control().models(project)
+    from appliance.registry.client import open_registry
+
+    return open_registry(session.paths()).versions(project)
+
+
+@models_command.command("promote")
+@click.argument("version", type=click.IntRange(1))
+@session.project_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@session.json_option
+def promote_command(version: int, project: str | None, yes: bool, as_json: bool) -> None:
+    """Make VERSION the production model."""
+    name = session.choose_project(project)
+    if not yes:
+        click.confirm(
+            f"Make version {version} of {name} the production model?", abort=True, err=True
+        )
+    _print_champion(session.control().promote(name, version, actor="operator"), as_json)
+
+
+@models_command.command("rollback")
+@session.project_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@session.json_option
+def rollback_command(project: str | None, yes: bool, as_json: bool) -> None:
+    """Make the previous production model the production model again."""
+    name = session.choose_project(project)
+    if not yes:
+        click.confirm(f"Roll {name} back to its previous production model?", abort=True, err=True)
+    _print_champion(session.control().roll_back(name, actor="operator"), as_json)
+
+
+def _print_champion(champion: ModelVersion, as_json: bool) -> None:
+    if as_json:
+        emit_json(champion)
+    else:
+        emit(f"{champion.name}: version {champion.version} is the champion")

@@ -1,0 +1,220 @@
+"""Looking: status, logs, drift, events."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance import clock
+from appliance.cli import session
+from appliance.cli.exit_code import ExitCode
+from appliance.cli.output import age, emit, emit_json, emit_table, local_time, narrate, percent
+from appliance.errors import ServiceError
+
+if TYPE_CHECKING:
+    from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
+
+
+@click.command("status")
+@session.json_option
+@click.option("--check", is_flag=True, help="Exit 4 unless every service is ready and no problem.")
+def status_command(as_json: bool, check: bool) -> int:
+    """Show services, markets, workflows and models."""
+    status = session.control().status()
+    if as_json:
+        emit_json(status)
+    else:
+        _print_status(status)
+    return ExitCode.UNHEALTHY if check and not status.is_healthy else ExitCode.DONE
+
+
+def _print_status(status: ApplianceStatus) -> None:
+    emit(f"source    {status.source.label}")
+    emit(f"home      {status.home}")
+    emit(f"airflow   {status.airflow_url}   mlflow {status.mlflow_url}")
+    emit("")
+    emit_table(
+        ("SERVICE", "STATE", "SINCE", "RESTARTS", "REASON"),
+        [
+            (s.name, s.observed, age(s.since_at, status.at), s.restarts, s.reason)
+            for s in status.services
+        ],
+    )
+    for market in status.markets:
+        emit("")
+        _print_market(market)
+    for project in status.projects:
+        emit("")
+        _print_project(project, status)
+    for problem in status.problems:
+        emit("")
+        emit(f"problem   {problem.message} (since {age(problem.since_at, status.at)})")
+        emit(f"  next:   {problem.hint}")
+    for part, reason in (status.stale or {}).items():
+        emit(f"stale     {part}: {reason}")
+
+
+def _print_market(market: MarketStatus) -> None:
+    price = f"{market.live.candle.close:,.8g}" if market.live else "-"
+    lag = "-" if market.lag_seconds is None else f"{market.lag_seconds:.0f} s"
+    state = market.ingestion.state if market.ingestion else "unknown"
+    emit(
+        f"market    {market.market} {market.unit}m: {price}, {market.stored_candles:,} candles, "
+        f"{market.gaps} gaps, lag {lag}, {state}"
+    )
+    if market.ingestion and market.ingestion.message:
+        emit(f"          {market.ingestion.message}")
+
+
+def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
+    emit(f"project   {project.name} ({project.market} {project.unit}m, {project.horizon} ahead)")
+    emit_table(
+        ("WORKFLOW", "LAST RUN", "AGO", "SECONDS", "NEXT RUN"),
+        [
+            (
+                w.kind,
+                w.last_run.state if w.last_run else "never",
+                age(w.last_run.ended_at or w.last_run.started_at, status.at) if w.last_run else "-",
+                w.last_run.duration if w.last_run else None,
+                local_time(w.next_run_at) if w.next_run_at else w.schedule or "-",
+            )
+            for w in project.workflows
+        ],
+    )
+    champion = project.champion
+    if champion is None:
+        emit("model     none in production yet")
+    else:
+        emit(
+            f"model     version {champion.version}, {age(champion.created_at, status.at)} old, "
+            f"skill {percent(champion.metrics.get('skill_ewma'))} against EWMA, "
+            f"{percent(champion.metrics.get('skill_static'))} against static quantiles"
+        )
+    live = project.performance
+    if live is not None:
+        emit(
+            f"live      {live.rows} outcomes: skill {percent(live.skill_ewma)} against EWMA, "
+            f"{live.coverage:.0%} inside the 80 % interval"
+        )
+    drift = project.drift
+    emit(
+        f"drift     {drift.verdict} against version {drift.model_version}"
+        if drift
+        else "drift     not measured yet"
+    )
+    emit(f"forecasts {project.forecast_count:,} stored")
+
+
+@click.command("events")
+@session.json_option
+@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing new events.")
+@click.option("--kind", multiple=True, help="Only this kind, such as retrain.decided.")
+@click.option("--project", default=None, help="Only this project's.")
+def events_command(
+    as_json: bool, limit: int, follow: bool, kind: tuple[str, ...], project: str | None
+) -> None:
+    """Show what happened: decisions, state changes, alerts."""
+    from appliance.domain.event import Event, EventKind
+    from store import events
+
+    known = [k.value for k in EventKind]
+    unknown = [k for k in kind if k not in known]
+    if unknown:
+        raise click.UsageError(f"no event kind {unknown[0]!r}; known: {', '.join(known)}")
+    kinds = [EventKind(k) for k in kind] or None
+
+    def show(found: list[Event]) -> None:
+        for event in found:
+            actor = f"[{event.actor}]"
+            emit(
+                f"{local_time(event.at)}  {event.severity:7}  {event.kind:20}  {event.summary} {actor}"
+            )
+
+    with session.open_store() as store:
+        found = events.read_events(store, limit=limit, kinds=kinds, project=project)
+        if as_json:
+            emit_json(found)
+            return
+        show(found)
+        newest = found[-1].id if found else 0
+        while follow:
+            time.sleep(1)
+            found = events.read_events(
+                store, after_id=newest, limit=1000, kinds=kinds, project=project
+            )
+            show(found)
+            newest = found[-1].id if found else newest
+
+
+@click.command("drift")
+@session.json_option
+@session.project_option
+def drift_command(as_json: bool, project: str | None) -> None:
+    """Show the newest drift report against the champion's reference profile."""
+    from store import drift
+
+    name = session.choose_project(project)
+    with session.open_store() as store:
+        report = drift.latest_report(store, name)
+    if as_json:
+        emit_json(report)
+        return
+    if report is None:
+        narrate(f"no drift report of {name} yet; it comes with the first monitoring run")
+        return
+    emit(
+        f"{report.verdict} against version {report.model_version}, window "
+        f"{local_time(report.window_start_at)} to {local_time(report.window_end_at)}, "
+        f"computed {age(report.computed_at, clock.now())} ago"
+    )
+    emit_table(
+        ("FEATURE", "VERDICT", "ROWS", "PSI", "KS", "P", "WASSERSTEIN"),
+        [
+            (s.feature, s.verdict, s.rows, s.psi, s.ks, s.p_value, s.wasserstein)
+            for s in report.scores
+        ],
+    )
+
+
+@click.command("logs")
+@click.argument("service", required=False)
+@click.option("-n", "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing new lines.")
+def logs_command(service: str | None, lines: int, follow: bool) -> None:
+    """Show a service's log; without a name, which logs there are."""
+    folder = session.paths().logs
+    logs = {path.stem: path for path in sorted(folder.glob("*.log"))}
+    if service is None:
+        emit_table(
+            ("SERVICE", "BYTES", "FILE"), [(n, p.stat().st_size, p) for n, p in logs.items()]
+        )
+        return
+    if service not in logs:
+        raise ServiceError(
+            f"no log of {service!r} in {folder}", hint=f"one of: {', '.join(logs) or 'none yet'}"
+        )
+    with logs[service].open(encoding="utf-8", errors="replace") as file:
+        for line in deque(file, maxlen=lines):
+            emit(line.rstrip("\n"))
+    if follow:
+        _follow(logs[service])
+
+
+def _follow(path: Path) -> None:
+    """Print what is appended; begins again when the file was rotated."""
+    position = path.stat().st_size
+    while True:
+        time.sleep(0.3)
+        size = path.stat().st_size if path.exists() else 0
+        if size < position:
+            position = 0
+        if size > position:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                file.seek(position)
+                emit(file.read().rstrip("\n"))
+                position = file.tell()

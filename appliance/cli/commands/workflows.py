@@ -1,0 +1,122 @@
+"""`appliance run`: one workflow, through Airflow when the appliance is up, in process when not."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance.cli import session
+from appliance.cli.exit_code import ExitCode, exit_code_of
+from appliance.cli.output import emit, emit_json, narrate, narrate_error
+from appliance.domain.workflow import DagRun, RunState, WorkflowKind
+from appliance.errors import ApplianceError, TransientError
+
+if TYPE_CHECKING:
+    from appliance.control.api import Control
+
+POLL_SECONDS = 0.3
+
+
+def _parse_params(values: tuple[str, ...]) -> dict[str, str]:
+    params = {}
+    for value in values:
+        key, separator, text = value.partition("=")
+        if not separator or not key:
+            raise click.UsageError(f"--param takes KEY=VALUE, was {value!r}")
+        params[key] = text
+    return params
+
+
+@click.command("run")
+@click.argument("kind", type=click.Choice([kind.value for kind in WorkflowKind]))
+@session.project_option
+@click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="Workflow parameter.")
+@click.option("--no-wait", is_flag=True, help="Return once the DAG run exists.")
+@session.json_option
+def run_command(
+    kind: str, project: str | None, params: tuple[str, ...], no_wait: bool, as_json: bool
+) -> int:
+    """Run one workflow and wait for it: data, train, inference or monitoring."""
+    name = session.choose_project(project)
+    chosen = WorkflowKind(kind)
+    parsed = _parse_params(params)
+    if session.is_running():
+        return _run_in_airflow(name, chosen, parsed, no_wait=no_wait, as_json=as_json)
+    return _run_here(name, chosen, parsed, as_json=as_json)
+
+
+def _run_in_airflow(
+    project: str, kind: WorkflowKind, params: dict[str, str], *, no_wait: bool, as_json: bool
+) -> int:
+    control = session.control()
+    run = control.run_workflow(project, kind, params, actor="operator")
+    narrate(f"{run.dag_id} {run.run_id}: {run.state}")
+    if not no_wait:
+        try:
+            run = _follow(control, project, kind, run)
+        except KeyboardInterrupt:
+            narrate(f"no longer waiting; {run.run_id} goes on in Airflow")
+            raise
+    if as_json:
+        emit_json(run)
+    else:
+        emit(f"{run.dag_id} {run.run_id} {run.state}")
+    return ExitCode.DONE if no_wait or run.state is RunState.SUCCESS else ExitCode.FAILED
+
+
+def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> DagRun:
+    """Narrate task states until the run is final; print the log of what failed."""
+    shown: dict[str, RunState] = {}
+    while True:
+        try:
+            run = control.dag_run(project, kind, run.run_id)
+        except TransientError as error:
+            narrate(f"  waiting: {error.message}")
+            time.sleep(2)
+            continue
+        for task in run.tasks:
+            if task.state not in (shown.get(task.task_id), RunState.NONE):
+                seconds = f" {task.duration:.1f} s" if task.duration and task.ended_at else ""
+                narrate(f"  {task.task_id:28} {task.state}{seconds}")
+                shown[task.task_id] = task.state
+        if run.state.is_finished:
+            break
+        time.sleep(POLL_SECONDS)
+    for task in run.tasks:
+        if task.state is RunState.FAILED:
+            narrate(f"--- log of {task.task_id}, try {task.try_number}, last lines")
+            for line in control.task_log(project, kind, run.run_id, task.task_id, lines=30):
+                narrate(line)
+    return run
+
+
+def _run_here(project: str, kind: WorkflowKind, params: dict[str, str], *, as_json: bool) -> int:
+    from appliance.pipelines.workflow import run_in_process
+    from appliance.simulator.embedded import simulator_for
+
+    home, settings = session.paths(), session.settings()
+    home.create()
+    narrate(f"the appliance is not running: {project} {kind} runs in this process")
+
+    def report(stage: str, state: RunState, seconds: float | None) -> None:
+        duration = "" if seconds is None else f" {seconds:.1f} s"
+        narrate(f"  {stage:28} {state}{duration}")
+
+    with simulator_for(settings, home):
+        try:
+            outputs = run_in_process(home, settings, project, kind, params, report)
+        except ApplianceError as error:
+            narrate_error(error)
+            return ExitCode.FAILED if not as_json else _emit_failure(error)
+    if as_json:
+        emit_json({"project": project, "kind": kind, "state": RunState.SUCCESS, "stages": outputs})
+    else:
+        emit(f"{project} {kind} {RunState.SUCCESS}")
+    return ExitCode.DONE
+
+
+def _emit_failure(error: ApplianceError) -> int:
+    emit_json({"state": RunState.FAILED, "error": error.message, "code": error.code})
+    return exit_code_of(error) if exit_code_of(error) is ExitCode.USAGE else ExitCode.FAILED

@@ -1,0 +1,77 @@
+"""What commands share: the home, its configuration, and ways to reach the appliance."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance.config.paths import Paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appliance.config.settings import Settings
+    from appliance.control.client import ControlClient
+    from store import Session
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+project_option = click.option(
+    "--project", metavar="NAME", default=None, help="Project; the only enabled one by default."
+)
+
+
+def paths() -> Paths:
+    """Return the paths of this invocation's home."""
+    return Paths.from_environment()
+
+
+def settings() -> Settings:
+    """Return the validated configuration."""
+    from appliance.config.settings import load_settings
+
+    return load_settings(paths())
+
+
+def control() -> ControlClient:
+    """Return a client of the running appliance; its calls raise when none runs."""
+    from appliance.control.client import ControlClient
+
+    return ControlClient(paths())
+
+
+def is_running() -> bool:
+    """Whether a supervisor answers in this home."""
+    from appliance.control.client import is_supervisor_answering
+
+    return is_supervisor_answering(paths())
+
+
+def open_store() -> Session:
+    """Return the store: its service's client, or the file itself when no service runs."""
+    home = paths()
+    if not home.store_file.exists():
+        from appliance.errors import ApplianceNotRunning
+
+        raise ApplianceNotRunning(f"there is no store in {home.home} yet", hint="appliance up")
+    opener: Callable[[Paths], Session] = importlib.import_module("store.open").open_store
+    return opener(home)
+
+
+def choose_project(name: str | None) -> str:
+    """Return the project meant.
+
+    Raises:
+        click.UsageError: it is not configured, or several are and none was named.
+    """
+    enabled = [project for project, section in settings().projects.items() if section.enabled]
+    if name is None:
+        if len(enabled) == 1:
+            return enabled[0]
+        raise click.UsageError(f"name one with --project: {', '.join(sorted(enabled)) or 'none'}")
+    if name not in enabled:
+        raise click.UsageError(
+            f"no enabled project {name!r}; configured: {', '.join(sorted(enabled)) or 'none'}"
+        )
+    return name
