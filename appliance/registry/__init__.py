@@ -1,0 +1,1 @@
+"""The model registry: training runs, versions, aliases, and the promotion gate."""

@@ -1,0 +1,347 @@
+"""Training runs and model versions through MLflow's own client.
+
+Importing this module imports MLflow (about 4 s cold): only training, loading and logging need it.
+What merely reads versions or moves aliases uses `appliance.registry.rest`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+_ENVIRONMENT: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
+
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.artifacts import download_artifacts  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, Metric, Param  # noqa: E402
+from mlflow.entities.model_registry import ModelVersion as MlflowVersion  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+from appliance import clock  # noqa: E402
+from appliance.config.paths import Paths  # noqa: E402
+from appliance.config.settings import Settings, load_settings  # noqa: E402
+from appliance.domain.model_version import ModelVersion  # noqa: E402
+from appliance.errors import ModelNotFound, RegistryError  # noqa: E402
+from appliance.registry import aliases, flavour  # noqa: E402
+from appliance.registry.location import (  # noqa: E402
+    RegistryLocation,
+    locate_registry,
+    registry_unavailable,
+    s3_environment,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_TRANSIENT_CODES = frozenset(
+    {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "INVALID_STATE"}
+)
+_MISSING = "RESOURCE_DOES_NOT_EXIST"
+_EXISTS = "RESOURCE_ALREADY_EXISTS"
+_NEWEST_VERSIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetWindow:
+    """The stored rows that a model was trained on: opening times [start_at, end_at]."""
+
+    market: str
+    unit: int
+    start_at: datetime
+    end_at: datetime
+    rows: int
+
+
+def open_registry(paths: Paths, settings: Settings | None = None) -> Registry:
+    """Return the registry of a home, through the server or (appliance down) in its file.
+
+    Raises:
+        RegistryUnavailable: the appliance runs but MLflow does not answer.
+    """
+    settings = settings or load_settings(paths)
+    for name, value in s3_environment(paths, settings).items():
+        os.environ.setdefault(name, value)
+    return Registry(locate_registry(paths, settings))
+
+
+class Registry:
+    """Runs, versions and aliases of all projects; a project's model is named like the project.
+
+    Every call raises `RegistryUnavailable` when MLflow does not answer within seconds,
+    `ModelNotFound` for a missing model, version or alias, `RegistryError` otherwise.
+    """
+
+    def __init__(self, location: RegistryLocation) -> None:
+        _quieten()
+        self._location = location
+        with self._translated():
+            self._client = MlflowClient(
+                tracking_uri=location.tracking_uri, registry_uri=location.tracking_uri
+            )
+
+    def log_training(
+        self,
+        project: str,
+        *,
+        run_name: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        model: object,
+        signature_example: pd.DataFrame,
+        figures: Mapping[str, Figure],
+        documents: Mapping[str, object],
+        dataset: DatasetWindow | None = None,
+    ) -> str:
+        """Record a finished training as an MLflow run and return the run's id.
+
+        Figures are stored as `figures/<name>.png`, documents (JSON-able) as
+        `documents/<name>.json`. A run that could not be recorded completely ends FAILED.
+        """
+        with self._translated():
+            run_id: str = self._client.create_run(
+                self._experiment_id(project), run_name=run_name, tags=dict(tags)
+            ).info.run_id
+            with self._closing_run(run_id):
+                self._log_values(run_id, params, metrics)
+                if dataset is not None:
+                    self._client.log_inputs(run_id, [_dataset_input(dataset)])
+                self._log_model(run_id, model, signature_example)
+                for name, figure in figures.items():
+                    self._client.log_figure(run_id, figure, f"figures/{name}.png")
+                self._log_documents(run_id, documents)
+        return run_id
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Add metrics to a run."""
+        with self._translated():
+            self._log_values(run_id, {}, metrics)
+
+    def log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
+        """Add JSON documents to a run, as `documents/<name>.json`."""
+        with self._translated():
+            self._log_documents(run_id, documents)
+
+    def register(
+        self, project: str, run_id: str, tags: Mapping[str, str] | None = None
+    ) -> ModelVersion:
+        """Make a run's model a version of the project; the same run gives the same version."""
+        with self._translated():
+            known = self._client.search_model_versions(f"name='{project}' and run_id='{run_id}'")
+            if known:
+                return self._read(known[0], self._aliases(project))
+            self._ensure_registered_model(project)
+            source = f"{self._client.get_run(run_id).info.artifact_uri}/{flavour.MODEL_FOLDER}"
+            created = self._client.create_model_version(
+                project, source, run_id=run_id, tags=dict(tags or {})
+            )
+            return self._read(created, {})
+
+    def versions(self, project: str) -> list[ModelVersion]:
+        """Return the newest versions (at most 200), newest first; empty before the first."""
+        with self._translated():
+            moved = self._aliases(project)
+            found = self._client.search_model_versions(
+                f"name='{project}'",
+                max_results=_NEWEST_VERSIONS,
+                order_by=["version_number DESC"],
+            )
+            return [self._read(version, moved) for version in found]
+
+    def version(self, project: str, number: int) -> ModelVersion:
+        """Return one version; raises `ModelNotFound`."""
+        with self._translated(missing=aliases.no_version(project, number)):
+            return self._read(
+                self._client.get_model_version(project, str(number)), self._aliases(project)
+            )
+
+    def champion(self, project: str) -> ModelVersion:
+        """Return the version in production; raises `ModelNotFound` when there is none."""
+        return self._aliased(project, aliases.CHAMPION, aliases.no_champion(project))
+
+    def challenger(self, project: str) -> ModelVersion:
+        """Return the challenger; raises `ModelNotFound` when there is none."""
+        missing = ModelNotFound(f"{project} has no challenger", code="registry.no_challenger")
+        return self._aliased(project, aliases.CHALLENGER, missing)
+
+    def load_model(self, project: str, version: int) -> object:
+        """Load a version's estimator; only types of the allow-list are constructed."""
+        with (
+            self._translated(missing=aliases.no_version(project, version)),
+            tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch,
+        ):
+            uri = self._client.get_model_version_download_uri(project, str(version))
+            folder = download_artifacts(
+                artifact_uri=uri, dst_path=scratch, tracking_uri=self._location.tracking_uri
+            )
+            return flavour.load(Path(folder))
+
+    def promote(self, project: str, version: int) -> ModelVersion:
+        """Make `version` the champion; the deposed one becomes `previous`."""
+        self.version(project, version)
+        with self._translated():
+            self._apply(project, aliases.promotion_moves(self._aliases(project), version))
+        return self.version(project, version)
+
+    def set_challenger(self, project: str, version: int) -> None:
+        """Point the `challenger` alias at `version`."""
+        with self._translated(missing=aliases.no_version(project, version)):
+            self._apply(project, [aliases.AliasMove(aliases.CHALLENGER, version)])
+
+    def roll_back(self, project: str) -> ModelVersion:
+        """Swap champion and previous champion and return the new champion."""
+        with self._translated():
+            self._apply(project, aliases.rollback_moves(project, self._aliases(project)))
+        return self.champion(project)
+
+    def _experiment_id(self, project: str) -> str:
+        experiment = self._client.get_experiment_by_name(project)
+        if experiment is None:
+            location = self._location.artifacts_of(project)
+            return str(self._client.create_experiment(project, artifact_location=location))
+        if experiment.lifecycle_stage == "deleted":
+            self._client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
+
+    def _ensure_registered_model(self, project: str) -> None:
+        try:
+            self._client.create_registered_model(project)
+        except MlflowException as error:
+            if error.error_code != _EXISTS:
+                raise
+
+    def _log_values(
+        self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float]
+    ) -> None:
+        at = int(clock.now().timestamp() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, float(value), at, 0) for name, value in metrics.items()],
+            params=[Param(name, str(value)) for name, value in params.items()],
+        )
+
+    def _log_model(self, run_id: str, model: object, signature_example: pd.DataFrame) -> None:
+        with tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch:
+            folder = Path(scratch) / flavour.MODEL_FOLDER
+            flavour.save(model, folder, signature_example, run_id)
+            self._client.log_artifacts(run_id, str(folder), flavour.MODEL_FOLDER)
+
+    def _log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
+        for name, document in documents.items():
+            text = json.dumps(document, indent=2)
+            self._client.log_text(run_id, text, f"documents/{name}.json")
+
+    @contextmanager
+    def _closing_run(self, run_id: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with suppress(MlflowException):
+                self._client.set_terminated(run_id, "FAILED")
+            raise
+        self._client.set_terminated(run_id, "FINISHED")
+
+    def _aliases(self, project: str) -> dict[str, int]:
+        try:
+            model = self._client.get_registered_model(project)
+        except MlflowException as error:
+            if error.error_code == _MISSING:
+                return {}
+            raise
+        return {alias: int(version) for alias, version in model.aliases.items()}
+
+    def _aliased(self, project: str, alias: str, missing: ModelNotFound) -> ModelVersion:
+        with self._translated(missing=missing):
+            moved = self._aliases(project)
+            if alias not in moved:
+                raise missing
+            return self._read(self._client.get_model_version(project, str(moved[alias])), moved)
+
+    def _apply(self, project: str, moves: list[aliases.AliasMove]) -> None:
+        for move in moves:
+            if move.version is None:
+                self._client.delete_registered_model_alias(project, move.alias)
+            else:
+                self._client.set_registered_model_alias(project, move.alias, str(move.version))
+
+    def _read(self, version: MlflowVersion, moved: Mapping[str, int]) -> ModelVersion:
+        number = int(version.version)
+        return ModelVersion(
+            name=version.name,
+            version=number,
+            run_id=version.run_id or "",
+            created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+            aliases=tuple(sorted(alias for alias, at in moved.items() if at == number)),
+            metrics=self._metrics(version.run_id),
+            tags=dict(version.tags or {}),
+        )
+
+    def _metrics(self, run_id: str | None) -> dict[str, float]:
+        if not run_id:
+            return {}
+        try:
+            return dict(self._client.get_run(run_id).data.metrics)
+        except MlflowException as error:
+            if error.error_code == _MISSING:
+                return {}
+            raise
+
+    @contextmanager
+    def _translated(self, missing: ModelNotFound | None = None) -> Iterator[None]:
+        try:
+            yield
+        except MlflowException as error:
+            raise self._translate(error, missing) from error
+        except OSError as error:
+            raise RegistryError(
+                f"artifacts could not be read or written: {error}",
+                code="registry.artifacts",
+                hint="check free disk space and the artifact root: appliance doctor",
+            ) from error
+
+    def _translate(self, error: MlflowException, missing: ModelNotFound | None) -> RegistryError:
+        if error.error_code == _MISSING:
+            return missing or ModelNotFound(str(error.message))
+        if error.error_code in _TRANSIENT_CODES:
+            return registry_unavailable(self._location.tracking_uri, error.message)
+        return RegistryError(f"MLflow refused: {error.message}", hint="appliance logs mlflow")
+
+
+def _dataset_input(window: DatasetWindow) -> DatasetInput:
+    start, end = window.start_at.isoformat(), window.end_at.isoformat()
+    name = f"{window.market}-{window.unit}m"
+    profile = f'{{"rows": {window.rows}, "start_at": "{start}", "end_at": "{end}"}}'
+    return DatasetInput(
+        Dataset(
+            name=name,
+            digest=f"{window.start_at:%y%m%d%H%M}-{window.end_at:%y%m%d%H%M}",
+            source_type="appliance_store",
+            source=f'{{"market": "{window.market}", "unit": {window.unit}}}',
+            profile=profile,
+        )
+    )
+
+
+def _quieten() -> None:
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)

@@ -1,0 +1,105 @@
+"""Where the registry of a home is reached: through the MLflow server, or in its file.
+
+While the appliance runs, its MLflow server is the only way in: a server that does not answer is
+a transient failure, never a reason to go round it. With the appliance down the same database
+file is opened directly. Artifacts have an explicit location under the artifact root, so both ways
+read and write the same folders.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+
+import httpx
+
+from appliance.config.paths import Paths
+from appliance.config.ports import service_url
+from appliance.config.secret import Secret, read_secret
+from appliance.config.settings import Settings
+from appliance.errors import RegistryUnavailable
+
+_CONNECT_SECONDS = 0.5
+_HEALTH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLocation:
+    """MLflow's tracking URI and the root under which each project keeps its artifacts."""
+
+    tracking_uri: str
+    artifact_root: str
+
+    def artifacts_of(self, project: str) -> str:
+        """Return the artifact location of a project's experiment."""
+        return f"{self.artifact_root}/{project}"
+
+
+def locate_registry(paths: Paths, settings: Settings) -> RegistryLocation:
+    """Return the way to the registry that is right at this moment.
+
+    Raises:
+        RegistryUnavailable: the appliance runs but its MLflow server does not answer.
+    """
+    root = artifact_root(paths, settings)
+    if not is_appliance_up(paths):
+        paths.mlflow.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return RegistryLocation(file_uri(paths), root)
+    url = service_url(paths, "mlflow")
+    _require_health(url)
+    return RegistryLocation(url, root)
+
+
+def file_uri(paths: Paths) -> str:
+    """Return the backend store URI, the same for the server and for direct access."""
+    return f"sqlite:///{paths.mlflow / 'mlflow.db'}"
+
+
+def artifact_root(paths: Paths, settings: Settings) -> str:
+    """Return the root of all artifacts as a URI without a trailing slash."""
+    configured = settings.mlflow.artifact_root.rstrip("/")
+    if "://" in configured:
+        return configured
+    folder = paths.mlflow_artifacts if not configured else paths.home / configured
+    return folder.expanduser().absolute().as_uri()
+
+
+def s3_environment(paths: Paths, settings: Settings) -> dict[str, str]:
+    """Return the variables that MLflow and boto3 need for S3 artifacts; empty when unused."""
+    if not settings.mlflow.artifact_root.startswith("s3://"):
+        return {}
+    values = {
+        "AWS_ACCESS_KEY_ID": read_secret(paths, Secret.S3_ACCESS_KEY_ID),
+        "AWS_SECRET_ACCESS_KEY": read_secret(paths, Secret.S3_SECRET_ACCESS_KEY),
+        "AWS_DEFAULT_REGION": settings.s3.region,
+        "MLFLOW_S3_ENDPOINT_URL": settings.s3.endpoint_url,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def is_appliance_up(paths: Paths) -> bool:
+    """Return whether a supervisor accepts connections on this home's control socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_CONNECT_SECONDS)
+        try:
+            probe.connect(os.fspath(paths.control_socket))
+        except OSError:
+            return False
+        return True
+
+
+def _require_health(url: str) -> None:
+    try:
+        httpx.get(f"{url}/health", timeout=_HEALTH_SECONDS, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        raise registry_unavailable(url, error) from error
+
+
+def registry_unavailable(url: str, error: object) -> RegistryUnavailable:
+    """Return the error for a server that does not answer or answers with a failure."""
+    return RegistryUnavailable(
+        f"MLflow at {url} does not answer: {error}",
+        hint="wait for its restart, or look at it: appliance logs mlflow",
+        url=url,
+    )
