@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from appliance import __version__
 from appliance.cli.exit_code import ExitCode, exit_code_of
 from appliance.cli.output import narrate, narrate_error
 from appliance.errors import ApplianceError
+
+if TYPE_CHECKING:
+    from appliance.cli.session import Dashboard
 
 COMMANDS = {
     "up": "lifecycle",
@@ -81,13 +85,18 @@ def app(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         from appliance.cli.commands.lifecycle import attach
 
-        attach()
+        context.exit(attach(context))
 
 
-def run(arguments: list[str]) -> int:
-    """Run one command line and return its exit code; no traceback reaches the user."""
+def run(arguments: list[str], dashboard: Dashboard) -> int:
+    """Run one command line and return its exit code; no traceback reaches the user.
+
+    Args:
+        arguments: the words behind `appliance`.
+        dashboard: opens the screen on a running appliance and returns an exit code.
+    """
     try:
-        result = app.main(arguments, prog_name="appliance", standalone_mode=False)
+        result = app.main(arguments, prog_name="appliance", standalone_mode=False, obj=dashboard)
     except (click.Abort, KeyboardInterrupt):
         narrate("interrupted")
         return ExitCode.INTERRUPTED

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appliance.config.settings import Settings
+    from appliance.control.api import Control
     from appliance.control.client import ControlClient
     from store import Session
+
+    Dashboard = Callable[[Control], int]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 project_option = click.option(

@@ -18,6 +18,7 @@ from appliance.domain.service import ServiceState
 from appliance.errors import ApplianceNotRunning, ServiceError
 
 if TYPE_CHECKING:
+    from appliance.cli.session import Dashboard
     from appliance.control.api import ApplianceStatus
 
 START_SECONDS = 180
@@ -143,7 +144,10 @@ def restart_command(context: click.Context, service: str | None, timeout: int) -
     "--speed", type=click.FloatRange(0, 600, min_open=True), default=1.0, show_default=True
 )
 @click.option("--no-attach", is_flag=True, help="Do not open the dashboard.")
-def demo_command(home: Path | None, seed: int, speed: float, no_attach: bool) -> int:
+@click.pass_context
+def demo_command(
+    context: click.Context, home: Path | None, seed: int, speed: float, no_attach: bool
+) -> int:
     """Run everything on the built-in simulator, in a home of its own."""
     demo_home = (home or Path("~/.local/share/appliance-demo")).expanduser().absolute()
     os.environ["APPLIANCE_HOME"] = str(demo_home)
@@ -152,7 +156,7 @@ def demo_command(home: Path | None, seed: int, speed: float, no_attach: bool) ->
     if no_attach or not sys.stdout.isatty():
         _ensure_supervisor(START_SECONDS)
         return _wait_until_ready(START_SECONDS)
-    return attach()
+    return attach(context)
 
 
 @click.command("init", hidden=True)
@@ -187,13 +191,12 @@ def initialise(*, demo: bool, seed: int = 7, speed: float = 1.0) -> str:
     return resolve_source(settings, home).label
 
 
-def attach() -> int:
+def attach(context: click.Context) -> int:
     """Open the dashboard; start the supervisor first when none runs."""
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         raise click.UsageError("the dashboard needs a terminal; try `appliance status`")
     session.settings()
     if not session.is_running():
         _ensure_supervisor(START_SECONDS)
-    from appliance.tui.app import run_tui
-
-    return run_tui(session.control())
+    dashboard: Dashboard = context.obj
+    return dashboard(session.control())
