@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -148,13 +148,13 @@ class Registry:
         with self._translated():
             known = self._client.search_model_versions(f"name='{project}' and run_id='{run_id}'")
             if known:
-                return self._read(known[0], self._aliases(project))
+                return self._read(project, known, self._aliases(project))[0]
             self._ensure_registered_model(project)
             source = f"{self._client.get_run(run_id).info.artifact_uri}/{flavour.MODEL_FOLDER}"
             created = self._client.create_model_version(
                 project, source, run_id=run_id, tags=dict(tags or {})
             )
-            return self._read(created, {})
+            return self._read(project, [created], {})[0]
 
     def versions(self, project: str) -> list[ModelVersion]:
         """Return the newest versions (at most 200), newest first; empty before the first."""
@@ -165,14 +165,13 @@ class Registry:
                 max_results=_NEWEST_VERSIONS,
                 order_by=["version_number DESC"],
             )
-            return [self._read(version, moved) for version in found]
+            return self._read(project, found, moved)
 
     def version(self, project: str, number: int) -> ModelVersion:
         """Return one version; raises `ModelNotFound`."""
         with self._translated(missing=aliases.no_version(project, number)):
-            return self._read(
-                self._client.get_model_version(project, str(number)), self._aliases(project)
-            )
+            found = self._client.get_model_version(project, str(number))
+            return self._read(project, [found], self._aliases(project))[0]
 
     def champion(self, project: str) -> ModelVersion:
         """Return the version in production; raises `ModelNotFound` when there is none."""
@@ -274,7 +273,8 @@ class Registry:
             moved = self._aliases(project)
             if alias not in moved:
                 raise missing
-            return self._read(self._client.get_model_version(project, str(moved[alias])), moved)
+            found = self._client.get_model_version(project, str(moved[alias]))
+            return self._read(project, [found], moved)[0]
 
     def _apply(self, project: str, moves: list[aliases.AliasMove]) -> None:
         for move in moves:
@@ -283,27 +283,23 @@ class Registry:
             else:
                 self._client.set_registered_model_alias(project, move.alias, str(move.version))
 
-    def _read(self, version: MlflowVersion, moved: Mapping[str, int]) -> ModelVersion:
-        number = int(version.version)
-        return ModelVersion(
-            name=version.name,
-            version=number,
-            run_id=version.run_id or "",
-            created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-            aliases=tuple(sorted(alias for alias, at in moved.items() if at == number)),
-            metrics=self._metrics(version.run_id),
-            tags=dict(version.tags or {}),
-        )
+    def _read(
+        self, project: str, found: Sequence[MlflowVersion], moved: Mapping[str, int]
+    ) -> list[ModelVersion]:
+        metrics = self._metrics(project, [version.run_id for version in found if version.run_id])
+        return [_model_version(version, moved, metrics) for version in found]
 
-    def _metrics(self, run_id: str | None) -> dict[str, float]:
-        if not run_id:
+    def _metrics(self, project: str, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        experiment = self._client.get_experiment_by_name(project) if run_ids else None
+        if experiment is None:
             return {}
-        try:
-            return dict(self._client.get_run(run_id).data.metrics)
-        except MlflowException as error:
-            if error.error_code == _MISSING:
-                return {}
-            raise
+        listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
+        runs = self._client.search_runs(
+            [experiment.experiment_id],
+            f"attributes.run_id IN ({listed})",
+            max_results=len(run_ids),
+        )
+        return {run.info.run_id: dict(run.data.metrics) for run in runs}
 
     @contextmanager
     def _translated(self, missing: ModelNotFound | None = None) -> Iterator[None]:
@@ -324,6 +320,21 @@ class Registry:
         if error.error_code in _TRANSIENT_CODES:
             return registry_unavailable(self._location.tracking_uri, error.message)
         return RegistryError(f"MLflow refused: {error.message}", hint="appliance logs mlflow")
+
+
+def _model_version(
+    version: MlflowVersion, moved: Mapping[str, int], metrics: Mapping[str, dict[str, float]]
+) -> ModelVersion:
+    number = int(version.version)
+    return ModelVersion(
+        name=version.name,
+        version=number,
+        run_id=version.run_id or "",
+        created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        aliases=tuple(sorted(alias for alias, at in moved.items() if at == number)),
+        metrics=metrics.get(version.run_id or "", {}),
+        tags=dict(version.tags or {}),
+    )
 
 
 def _dataset_input(window: DatasetWindow) -> DatasetInput:
