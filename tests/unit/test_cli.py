@@ -1,0 +1,112 @@
+"""Exit codes, errors and output of the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from appliance.cli import output
+from appliance.cli.exit_code import ExitCode, exit_code_of
+from appliance.cli.main import COMMANDS, run
+from appliance.config.paths import Paths
+from appliance.control.api import Control
+from appliance.errors import (
+    ConfigError,
+    RegistryUnavailable,
+    ServiceError,
+    StoreUnavailable,
+)
+
+
+def no_dashboard(control: Control) -> int:
+    raise AssertionError("no dashboard was asked for")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("x"), ExitCode.USAGE),
+        (StoreUnavailable("x"), ExitCode.TRY_AGAIN),
+        (RegistryUnavailable("x"), ExitCode.TRY_AGAIN),
+        (ServiceError("x"), ExitCode.FAILED),
+    ],
+)
+def test_errors_have_exit_codes(error: ServiceError, code: ExitCode) -> None:
+    assert exit_code_of(error) is code
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"], no_dashboard) == 0
+    assert "Usage: appliance" in capsys.readouterr().out
+
+
+def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["statsu"], no_dashboard) == ExitCode.USAGE
+    assert "'status'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "nonsense"], ["run", "data", "--param", "x"], ["reset"], ["models", "promote", "0"]],
+)
+def test_wrong_usage_exits_2(home: Paths, arguments: list[str]) -> None:
+    assert run(arguments, no_dashboard) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["restart", "store"], ["candles"]])
+def test_an_appliance_that_is_down_says_how_to_start_it(
+    home: Paths, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments, no_dashboard) == ExitCode.TRY_AGAIN
+    assert "appliance up" in capsys.readouterr().err
+
+
+def test_a_malformed_configuration_is_explained_without_a_traceback(
+    home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home.compose / "appliance.toml").write_text("[ingest]\nmarkts = []\n")
+    assert run(["config", "check"], no_dashboard) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "markts" in error
+    assert "markets" in error
+    assert "Traceback" not in error
+
+
+def test_config_show_never_prints_a_secret(
+    home: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("APPLIANCE_SLACK_BOT_TOKEN", "xoxb-hush")
+    assert run(["config", "show"], no_dashboard) == 0
+    assert run(["config", "show", "--json"], no_dashboard) == 0
+    printed = capsys.readouterr().out
+    assert "xoxb-hush" not in printed
+    assert "slack_bot_token: set" in printed
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Stands for any domain value."""
+
+    at: datetime
+    value: float
+
+
+def test_json_keeps_instants_and_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    output.emit_json([Sample(datetime(2026, 1, 2, tzinfo=UTC), 0.1)])
+    assert json.loads(capsys.readouterr().out) == [
+        {"at": "2026-01-02T00:00:00+00:00", "value": 0.1}
+    ]
+
+
+def test_tables_align_numbers_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    output.emit_table(("NAME", "N"), [("a", 5), ("long", 1234)])
+    assert capsys.readouterr().out.splitlines() == ["NAME     N", "a        5", "long  1234"]
+
+
+def test_unknown_is_never_shown_as_zero() -> None:
+    assert output.percent(None) == "-"
+    assert output.age(None, datetime(2026, 1, 1, tzinfo=UTC)) == "-"
