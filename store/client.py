@@ -1,0 +1,133 @@
+"""A session over Arrow Flight to the process that owns the store file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+from pyarrow import flight
+
+from appliance.errors import StoreError, StoreUnavailable
+from store.migrate import schema_version
+from store.session import Statement
+from store.wire import HEALTH_ACTION, Command, decode_error, encode_command
+
+_CHUNK_ROWS = 65_536
+
+_CHANNEL = [
+    # Reconnect within a second of the service's return; gRPC's own back-off grows to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """What the service says about itself after a real query; `schema` is the file's version."""
+
+    version: str
+    schema: int
+    pid: int
+
+
+class FlightSession:
+    """A `Session` on the service that listens on a unix socket; see `Session` for the methods."""
+
+    def __init__(
+        self, socket: Path, *, read_seconds: float = 60.0, write_seconds: float = 300.0
+    ) -> None:
+        """Prepare the channel; nothing is sent yet."""
+        self._socket = socket
+        self._schema = schema_version()
+        self._read_options = flight.FlightCallOptions(timeout=read_seconds)
+        self._write_options = flight.FlightCallOptions(timeout=write_seconds)
+        self._client: Any = flight.FlightClient(f"grpc+unix://{socket}", generic_options=_CHANNEL)
+
+    def read(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """See `Session.read`."""
+        command = Command(self._schema, (Statement(sql, tuple(parameters)),))
+        ticket = flight.Ticket(encode_command(command))
+        with self._translated():
+            return self._client.do_get(ticket, self._read_options).read_all()
+
+    def write(self, *statements: Statement, batch: pa.Table | None = None) -> pa.Table:
+        """See `Session.write`."""
+        rows = None if batch is None else batch.num_rows
+        command = encode_command(Command(self._schema, statements, rows))
+        descriptor = flight.FlightDescriptor.for_command(command)
+        with self._translated():
+            writer, reader = self._client.do_exchange(descriptor, self._write_options)
+            with writer:
+                _send(writer, batch)
+                return reader.read_all()
+
+    def health(self, seconds: float = 5.0) -> StoreHealth:
+        """Let the service run a query and say who it is.
+
+        Raises:
+            StoreUnavailable: no answer within `seconds`.
+            StoreError: the service has another schema version than this code.
+        """
+        options = flight.FlightCallOptions(timeout=seconds)
+        action = flight.Action(HEALTH_ACTION, encode_command(Command(self._schema, ())))
+        with self._translated():
+            (result,) = self._client.do_action(action, options)
+        answer = json.loads(result.body.to_pybytes())
+        return StoreHealth(str(answer["version"]), int(answer["schema"]), int(answer["pid"]))
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        self.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (flight.FlightError, pa.ArrowException) as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: Exception) -> StoreError:
+        told = decode_error(getattr(error, "extra_info", b"") or b"")
+        if told is not None:
+            return told
+        if isinstance(error, flight.FlightTimedOutError):
+            return StoreUnavailable(
+                "the store service did not answer in time",
+                code="store.timeout",
+                hint="ask for fewer rows, or see: appliance logs store",
+            )
+        if isinstance(error, flight.FlightUnavailableError | flight.FlightCancelledError):
+            return StoreUnavailable(
+                f"the store service on {self._socket} does not answer",
+                hint="appliance status shows whether it is being restarted; try again",
+            )
+        return StoreError(str(error), hint="see: appliance logs store")
+
+
+def _send(writer: Any, batch: pa.Table | None) -> None:
+    table = pa.table({}) if batch is None else batch
+    writer.begin(table.schema)
+    writer.write_table(table, max_chunksize=_CHUNK_ROWS)
+    writer.done_writing()

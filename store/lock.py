@@ -1,0 +1,53 @@
+"""The lock that gives a store file exactly one owner."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class StoreLock:
+    """An exclusive flock on `<store file>.lock`, held until released or until the process ends.
+
+    The kernel drops it with the process, so it is never stale. The file itself stays: deleting it
+    would let two processes lock two different files of the same name.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def acquire(cls, store_file: Path) -> StoreLock | None:
+        """Take the lock without waiting; None when another holds it."""
+        path = lock_file(store_file)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Give the lock back; a second call does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def lock_file(store_file: Path) -> Path:
+    """Return the lock's path."""
+    return store_file.with_name(store_file.name + ".lock")
+
+
+def holder(store_file: Path) -> str:
+    """Return who holds the lock, in words, for messages."""
+    try:
+        pid = lock_file(store_file).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        pid = ""
+    return f"process {pid}" if pid else "another process"

@@ -1,0 +1,59 @@
+"""What every table module needs of the store: read, write, close."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement with its positional parameters (`?`).
+
+    Parameters are None, bool, int, float, str, aware datetime, or a sequence of these.
+    """
+
+    sql: str
+    parameters: tuple[object, ...] = ()
+
+
+class Session(Protocol):
+    """A way to the store; may be used from several threads at once.
+
+    Every method raises `StoreUnavailable` when the store cannot be reached and `StoreError` when it
+    refuses.
+    """
+
+    def read(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """Return the rows of one read-only statement; instants are timestamp[us, UTC]."""
+        ...
+
+    def write(self, *statements: Statement, batch: pa.Table | None = None) -> pa.Table:
+        """Run the statements in one transaction, all or none, and return the last one's rows.
+
+        The statements see `batch` as a table named `batch`. When this returns, the write survives
+        a kill of the process that owns the file.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what the session holds; a second call does nothing."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        ...
