@@ -1,0 +1,1 @@
+"""Owner of every process of one home: starts, watches, restarts and stops them."""

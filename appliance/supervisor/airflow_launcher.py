@@ -1,0 +1,46 @@
+"""Start an Airflow component quickly.
+
+`python -m appliance.supervisor.airflow_launcher [--preload MODULE,MODULE] -- COMPONENT ARGUMENTS`
+
+Imports without the garbage collector in the way, and what is preloaded in the scheduler need not be
+imported by each task that is forked from it. Preloading must only import: computing or connecting
+in the parent breaks the forked tasks.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from collections.abc import Sequence
+
+_COMPONENT_MODULES = {
+    "api-server": ("airflow.cli.commands.api_server_command", "airflow.api_fastapi.app"),
+    "scheduler": ("airflow.cli.commands.scheduler_command",),
+    "dag-processor": ("airflow.cli.commands.dag_processor_command",),
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Import what the component needs, then hand over to Airflow's own command line."""
+    preload, command = _split(arguments)
+    gc.disable()
+    for module in (*preload, "airflow.__main__", *_COMPONENT_MODULES.get(command[0], ())):
+        importlib.import_module(module)
+    gc.enable()
+    # What is imported lives as long as the process: keep it out of collections, which would also
+    # copy the pages that forked tasks share.
+    gc.freeze()
+    sys.argv = ["airflow", *command]
+    importlib.import_module("airflow.__main__").main()
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    at = list(arguments).index("--")
+    options, command = list(arguments[:at]), list(arguments[at + 1 :])
+    preload = options[1].split(",") if options[:1] == ["--preload"] else []
+    return [module for module in preload if module], command
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

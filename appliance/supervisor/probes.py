@@ -1,0 +1,227 @@
+"""How each kind of service proves that it serves."""
+
+from __future__ import annotations
+
+import http.client
+import importlib
+import json
+import socket
+import urllib.parse
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from appliance import clock
+from appliance.config.paths import Paths
+from appliance.supervisor.spec import Probe, ProcessFacts
+
+HTTP_SECONDS = 4.0
+_CLOCK_SLACK = timedelta(seconds=1)
+
+
+class NoAnswer(Exception):
+    """Nothing usable came back; the text is evidence for the operator."""
+
+
+def get_json(url: str, path: str) -> Any:
+    """GET a JSON document from a server on this machine.
+
+    Raises:
+        NoAnswer: refused, too slow, not 200, or not JSON.
+    """
+    try:
+        return json.loads(get(url, path))
+    except ValueError as error:
+        raise NoAnswer(f"GET {path} answered no JSON") from error
+
+
+def get(url: str, path: str) -> bytes:
+    """GET a document from a server on this machine.
+
+    Raises:
+        NoAnswer: refused, too slow, or not 200.
+    """
+    address = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(
+        address.hostname or "", address.port, timeout=HTTP_SECONDS
+    )
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+    except ConnectionRefusedError as error:
+        raise NoAnswer(f"does not listen on {address.netloc} yet") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"GET {path}: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+    if response.status != http.client.OK:
+        raise NoAnswer(f"GET {path} answered {response.status}")
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """Ready when a GET answers 200 with JSON."""
+
+    url: str
+    path: str
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        try:
+            get_json(self.url, self.path)
+        except NoAnswer as failure:
+            return Probe(is_ready=False, evidence=str(failure))
+        return Probe(is_ready=True, evidence=f"GET {self.path} answers")
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowProbe:
+    """Ready when MLflow's server is up and its registry answers a read."""
+
+    url: str
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        try:
+            get(self.url, "/health")
+            get_json(self.url, "/api/2.0/mlflow/registered-models/search?max_results=1")
+        except NoAnswer as failure:
+            return Probe(is_ready=False, evidence=str(failure))
+        return Probe(is_ready=True, evidence="the registry answers a read")
+
+
+class AirflowApiProbe:
+    """Ready when both of the API server's applications answer and it reaches its database.
+
+    The execution API builds its routes at its first call, which takes seconds: one call here
+    spares the first task that wait.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._warm_pid = 0
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        try:
+            version = get_json(self._url, "/api/v2/version")["version"]
+            health = get_json(self._url, "/api/v2/monitor/health")
+            if health["metadatabase"]["status"] != "healthy":
+                return Probe(is_ready=False, evidence="cannot reach its metadata database")
+            if self._warm_pid != process.pid:
+                get_json(self._url, "/execution/health")
+                self._warm_pid = process.pid
+        except (NoAnswer, KeyError, TypeError) as failure:
+            return Probe(is_ready=False, evidence=str(failure))
+        return Probe(is_ready=True, evidence=f"Airflow {version} answers, metadata reachable")
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatProbe:
+    """Ready when Airflow's health body shows a fresh heartbeat of this very process.
+
+    `component` is `scheduler` or `dag_processor`; fresh means younger than `limit_seconds`.
+    """
+
+    url: str
+    component: str
+    limit_seconds: float
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        try:
+            health = get_json(self.url, "/api/v2/monitor/health")
+            beat = health[self.component][f"latest_{self.component}_heartbeat"]
+        except (NoAnswer, KeyError, TypeError) as failure:
+            return Probe(is_ready=False, evidence=f"no health report: {failure}")
+        return judge_heartbeat(
+            datetime.fromisoformat(beat) if beat else None, process, clock.now(), self.limit_seconds
+        )
+
+
+def judge_heartbeat(
+    beat_at: datetime | None, process: ProcessFacts, now: datetime, limit_seconds: float
+) -> Probe:
+    """Return what a heartbeat proves: nothing when it is older than the process or than the limit."""
+    if beat_at is None or beat_at < process.started_at - _CLOCK_SLACK:
+        return Probe(is_ready=False, evidence="no heartbeat since its start yet")
+    age = (now - beat_at).total_seconds()
+    if age > limit_seconds:
+        return Probe(is_ready=False, evidence=f"last heartbeat {age:.0f} s ago")
+    return Probe(is_ready=True, evidence="heartbeat is fresh")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresProbe:
+    """Ready when a query over the unix socket is answered."""
+
+    socket_directory: Path
+    database: str
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        import psycopg2
+
+        try:
+            connection = psycopg2.connect(
+                host=str(self.socket_directory),
+                user=self.database,
+                dbname=self.database,
+                connect_timeout=3,
+            )
+        except psycopg2.Error as error:
+            return Probe(is_ready=False, evidence=_first_line(error))
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error as error:
+            return Probe(is_ready=False, evidence=_first_line(error))
+        finally:
+            connection.close()
+        return Probe(is_ready=True, evidence="answers a query")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreProbe:
+    """Ready when the store's service answers a query over its socket."""
+
+    paths: Paths
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        refused = _refusal(self.paths.store_socket)
+        if refused:
+            return Probe(is_ready=False, evidence=refused)
+        importlib.import_module("store.open")
+        return Probe(is_ready=True, evidence="answers a query")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestorProbe:
+    """Ready when the ingestor has lately written its heartbeat into the store."""
+
+    paths: Paths
+    limit_seconds: float = 20.0
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        return Probe(is_ready=False, evidence="no heartbeat since its start yet")
+
+
+def _refusal(path: Path) -> str:
+    """Return why nobody answers on a unix socket, "" when somebody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return f"does not listen on {path.name} yet"
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

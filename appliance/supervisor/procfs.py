@@ -1,0 +1,74 @@
+"""What `/proc` says about processes and their sessions.
+
+The guard imports this module, so it uses nothing but `os`: each further import costs memory that
+the guard holds for as long as the appliance runs.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ProcessEntry:
+    """One process.
+
+    `started` is its start time in clock ticks since boot: together with the pid it names a process
+    for good, while a pid alone is reused. `session` is the pid of its session's leader.
+    """
+
+    __slots__ = ("parent", "pid", "session", "started", "state")
+
+    def __init__(self, pid: int, state: str, parent: int, session: int, started: int) -> None:
+        self.pid = pid
+        self.state = state
+        self.parent = parent
+        self.session = session
+        self.started = started
+
+    @property
+    def is_zombie(self) -> bool:
+        """Whether it has ended and only waits to be reaped."""
+        return self.state in {"Z", "X"}
+
+
+def read_process(pid: int) -> ProcessEntry | None:
+    """Return a process, None when there is none with that pid."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            text = file.read().decode("ascii", "replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command name is in parentheses and may itself contain parentheses and spaces.
+    fields = text[text.rindex(")") + 2 :].split()
+    return ProcessEntry(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+
+
+def all_processes() -> Iterator[ProcessEntry]:
+    """Yield every process of the machine that this user may see."""
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            entry = read_process(int(name))
+            if entry is not None:
+                yield entry
+
+
+def session_members(leader: int, since: int = 0) -> list[ProcessEntry]:
+    """Return the living processes of a session, leader included, started at or after `since`.
+
+    A member that has left its process group is still found, unlike with `killpg`.
+    """
+    return [
+        entry
+        for entry in all_processes()
+        if entry.session == leader and not entry.is_zombie and entry.started >= since
+    ]
+
+
+def boot_id() -> str:
+    """Return an identifier that changes with every boot of the machine."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+        return file.read().strip()

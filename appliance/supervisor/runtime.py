@@ -1,0 +1,176 @@
+"""The supervisor as a daemon: one per home, detached or in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.config.paths import Paths
+from appliance.errors import ServiceError
+from appliance.supervisor.instance_lock import InstanceLock, is_supervised
+from appliance.supervisor.log_file import read_tail, rotate
+from appliance.supervisor.sessions import read_records, stop_sessions
+
+if TYPE_CHECKING:
+    from appliance.config.settings import Settings
+    from appliance.domain.event import Event
+    from appliance.supervisor.supervisor import Supervisor
+
+__all__ = ["is_supervised", "run", "spawn_daemon", "stop_leftovers"]
+
+_log = logging.getLogger(__name__)
+
+SPAWN_SECONDS = 20.0
+LEFTOVER_GRACE_SECONDS = 10.0
+PRUNE_SECONDS = 24 * 3600.0
+_SOCKETS = ("control_socket", "store_socket")
+
+Serve = Callable[["Supervisor"], Awaitable[None]]
+
+
+async def run(
+    paths: Paths,
+    settings: Settings,
+    serve: Serve,
+    *,
+    has_simulator: bool,
+    on_event: Callable[[Event], None] | None = None,
+) -> None:
+    """Supervise one home until SIGTERM, SIGINT or `Supervisor.ask_to_stop`, then stop in order.
+
+    Args:
+        paths: the home, created, with its secrets.
+        settings: the configuration.
+        serve: answers the control API; runs beside the services from before their start until
+            after their stop, and is cancelled then.
+        has_simulator: whether candles come from the built-in simulator.
+        on_event: told of events in the loop's thread; must not block.
+
+    Raises:
+        ServiceError: another supervisor has this home, or a port that was set is taken.
+    """
+    from appliance.supervisor.ports import choose_ports
+    from appliance.supervisor.services import build_services, known_secrets
+    from appliance.supervisor.supervisor import Supervisor
+
+    with InstanceLock(paths):
+        choice = choose_ports(paths, settings, has_simulator=has_simulator)
+        supervisor = Supervisor(
+            paths,
+            build_services(paths, settings, choice.ports, has_simulator=has_simulator),
+            on_event=on_event,
+            secrets=known_secrets(paths),
+            notes=choice.notes,
+        )
+        await supervise(paths, supervisor, serve)
+
+
+async def supervise(paths: Paths, supervisor: Supervisor, serve: Serve) -> None:
+    """Run a supervisor and its control API until it is asked to stop; the lock is the caller's."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.ask_to_stop, signal.Signals(number).name)
+    serving = asyncio.ensure_future(serve(supervisor))
+    serving.add_done_callback(lambda _: supervisor.ask_to_stop("the control API ended"))
+    pruning = asyncio.create_task(_prune_daily(paths))
+    try:
+        await supervisor.start()
+        await supervisor.wait_for_stop_request()
+    finally:
+        await supervisor.stop()
+        for task in (serving, pruning):
+            task.cancel()
+        ended, _ = await asyncio.gather(serving, pruning, return_exceptions=True)
+        _remove_sockets(paths)
+    if isinstance(ended, Exception):
+        raise ended
+
+
+async def _prune_daily(paths: Paths) -> None:
+    from appliance.supervisor.disk import prune_airflow_logs
+
+    while True:
+        removed = await asyncio.to_thread(prune_airflow_logs, paths)
+        _log.info("pruned %d old files of Airflow's logs", removed)
+        await asyncio.sleep(PRUNE_SECONDS)
+
+
+def _remove_sockets(paths: Paths) -> None:
+    """Remove what a killed service may have left; every process has ended by now."""
+    for name in _SOCKETS:
+        Path(getattr(paths, name)).unlink(missing_ok=True)
+    for left in paths.postgres_socket_dir.glob(".s.PGSQL.*"):
+        left.unlink(missing_ok=True)
+
+
+def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN_SECONDS) -> None:
+    """Start `command`, a supervisor in the foreground, detached; return when its socket answers.
+
+    Its output goes to `logs/supervisor.log`.
+
+    Raises:
+        ServiceError: it ended, or did not answer in time; says what it wrote last.
+    """
+    log = paths.logs / "supervisor.log"
+    rotate(log)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env=os.environ | {"APPLIANCE_HOME": str(paths.home)},
+            start_new_session=True,
+            umask=0o077,
+        )
+    deadline = time.monotonic() + timeout
+    while not _answers(paths.control_socket):
+        code = process.poll()
+        if code is not None or time.monotonic() > deadline:
+            how = "does not answer" if code is None else f"ended with code {code}"
+            last = next((line for line in reversed(read_tail(log, 5)) if line.strip()), "")
+            raise ServiceError(
+                f"the supervisor {how}: {last}" if last else f"the supervisor {how}",
+                code="service.supervisor",
+                hint="appliance logs supervisor",
+            )
+        time.sleep(0.05)
+
+
+def _answers(path: Path) -> bool:
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def stop_leftovers(paths: Paths) -> list[str]:
+    """Stop what a dead supervisor has left in this home; return the services' names. Blocks.
+
+    Raises:
+        ServiceError: a supervisor is alive, or something survives SIGKILL.
+    """
+    with InstanceLock(paths):
+        alive = [record for record in read_records(str(paths.sessions_file)) if record.members()]
+        surviving = stop_sessions(alive, LEFTOVER_GRACE_SECONDS)
+        if surviving:
+            raise ServiceError(
+                f"cannot stop {', '.join(surviving)}: processes survive SIGKILL",
+                hint="a disk or network mount that hangs holds them; look at `dmesg`",
+            )
+        paths.sessions_file.unlink(missing_ok=True)
+        _remove_sockets(paths)
+        return [record.name for record in alive]

@@ -1,0 +1,119 @@
+"""The services of one home, from its configuration."""
+
+from __future__ import annotations
+
+import sys
+
+from appliance.config.paths import Paths
+from appliance.config.secret import Secret, read_secret
+from appliance.config.settings import Settings
+from appliance.supervisor.airflow_services import airflow_specs
+from appliance.supervisor.environment import (
+    base_environment,
+    mlflow_client,
+    s3_environment,
+    thread_limits,
+)
+from appliance.supervisor.ports import HOST
+from appliance.supervisor.postgres import postgres_spec
+from appliance.supervisor.probes import HttpProbe, IngestorProbe, MlflowProbe, StoreProbe
+from appliance.supervisor.spec import ProbeTiming, ServiceSpec
+
+STORE = "store"
+MLFLOW = "mlflow"
+INGESTOR = "ingestor"
+SIMULATOR = "simulator"
+_MLFLOW_LOOPBACK = "localhost,127.0.0.1,localhost:{port},127.0.0.1:{port}"
+
+
+def build_services(
+    paths: Paths, settings: Settings, ports: dict[str, int], *, has_simulator: bool
+) -> tuple[ServiceSpec, ...]:
+    """Return the specs of everything that this home runs, in the order in which to show them.
+
+    Raises:
+        ApplianceError: a secret or a program that a service needs is missing; says which.
+    """
+    specs = [store_spec(paths)]
+    if not settings.airflow.database_url:
+        specs.append(postgres_spec(paths))
+    specs.append(mlflow_spec(paths, settings, ports))
+    specs.extend(airflow_specs(paths, settings, ports))
+    if has_simulator:
+        specs.append(simulator_spec(paths, ports))
+    specs.append(ingestor_spec(paths, has_simulator=has_simulator))
+    return tuple(specs)
+
+
+def store_spec(paths: Paths) -> ServiceSpec:
+    """Return the owner of the DuckDB file."""
+    return ServiceSpec(
+        name=STORE,
+        command=(sys.executable, "-m", "store.server"),
+        environment=base_environment(paths),
+        probe=StoreProbe(paths),
+        endpoint=paths.store_socket.name,
+        stop_grace=20.0,
+        stop_stage=3,
+        timing=ProbeTiming(starting=0.3),
+    )
+
+
+def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> ServiceSpec:
+    """Return MLflow's tracking server and registry: one worker, no jobs, loopback names only."""
+    port = ports["mlflow"]
+    artifacts = settings.mlflow.artifact_root or str(paths.mlflow_artifacts)
+    environment = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": _MLFLOW_LOOPBACK.format(port=port),
+    }
+    return ServiceSpec(
+        name=MLFLOW,
+        command=(
+            *(sys.executable, "-m", "mlflow", "server"),
+            *("--host", HOST, "--port", str(port), "--workers", "1"),
+            *("--backend-store-uri", f"sqlite:///{paths.mlflow / 'mlflow.db'}"),
+            *("--artifacts-destination", artifacts, "--serve-artifacts"),
+        ),
+        environment=base_environment(paths)
+        | mlflow_client(ports)
+        | s3_environment(paths, settings)
+        | environment
+        | thread_limits(),
+        probe=MlflowProbe(f"http://{HOST}:{port}"),
+        endpoint=f"{HOST}:{port}",
+        stop_stage=1,
+        timing=ProbeTiming(ready=10.0),
+    )
+
+
+def ingestor_spec(paths: Paths, *, has_simulator: bool) -> ServiceSpec:
+    """Return what brings candles into the store."""
+    return ServiceSpec(
+        name=INGESTOR,
+        command=(sys.executable, "-m", "appliance.ingest"),
+        environment=base_environment(paths),
+        dependencies=(STORE, SIMULATOR) if has_simulator else (STORE,),
+        witnesses=(STORE,),
+        probe=IngestorProbe(paths),
+        stop_stage=0,
+    )
+
+
+def simulator_spec(paths: Paths, ports: dict[str, int]) -> ServiceSpec:
+    """Return the built-in exchange."""
+    return ServiceSpec(
+        name=SIMULATOR,
+        command=(sys.executable, "-m", "appliance.simulator", "--from-settings"),
+        environment=base_environment(paths),
+        probe=HttpProbe(f"http://{HOST}:{ports['simulator']}", "/v1/market/all"),
+        endpoint=f"{HOST}:{ports['simulator']}",
+        stop_stage=4,
+        timing=ProbeTiming(starting=0.3),
+    )
+
+
+def known_secrets(paths: Paths) -> tuple[str, ...]:
+    """Return the values of all secrets, to be blotted out of logs."""
+    values = (read_secret(paths, secret) for secret in Secret)
+    return tuple(value for value in values if len(value) >= 8)
