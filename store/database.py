@@ -170,6 +170,8 @@ def translate(error: duckdb.Error, file: Path) -> StoreError:
             code="store.locked",
             hint="close that program; to look at the data use: appliance sql",
         )
+    if "launched in read-only mode" in message:
+        return _writes_refused()
     for kind, code, hint in _MEANINGS:
         if isinstance(error, kind):
             return StoreError(message, code=code, hint=hint.format(file=file))
@@ -234,11 +236,15 @@ def _prepare(connection: Any) -> int:
 def _refuse_writes(sql: str) -> None:
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type not in _READ_ONLY:
-        raise StoreError(
-            "only one reading statement (SELECT, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN) is allowed here",
-            code="store.sql",
-            hint="the tables are written by the workflows",
-        )
+        raise _writes_refused()
+
+
+def _writes_refused() -> StoreError:
+    return StoreError(
+        "only one reading statement (SELECT, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN) is allowed here",
+        code="store.sql",
+        hint="the tables are written by the workflows",
+    )
 
 
 def _never() -> bool:

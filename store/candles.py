@@ -1,0 +1,134 @@
+"""Candles: as the exchange sent them (`candles_raw`) and typed (`candles`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from appliance.domain.candle import Candle, RawCandle
+from store.rows import changed, newest_first, scalar, taken, utc
+from store.session import Session, Statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_KEY = ("market", "unit", "candle_date_time_utc")
+_SENT = (
+    "candle_date_time_kst",
+    "opening_price",
+    "high_price",
+    "low_price",
+    "trade_price",
+    '"timestamp"',
+    "candle_acc_trade_price",
+    "candle_acc_trade_volume",
+)
+_TYPED = ("open", "high", "low", "close", "volume", "value")
+
+_UPSERT_RAW = f"""
+INSERT INTO candles_raw ({", ".join((*_KEY, *_SENT))}, source, received_at)
+SELECT {", ".join((*_KEY, *_SENT))}, ?, ? FROM batch
+ON CONFLICT DO UPDATE SET {taken((*_SENT, "source", "received_at"))}
+WHERE {changed("candles_raw", _SENT)}
+"""  # noqa: S608 - column names are constants
+
+_UPSERT_TYPED = f"""
+INSERT INTO candles ({", ".join((*_KEY, *_TYPED))})
+SELECT market, unit, candle_date_time_utc::TIMESTAMP AT TIME ZONE 'UTC', opening_price,
+    high_price, low_price, trade_price, candle_acc_trade_volume, candle_acc_trade_price
+FROM batch
+ON CONFLICT DO UPDATE SET {taken(_TYPED)}, corrections = candles.corrections + 1
+WHERE {changed("candles", _TYPED)}
+RETURNING corrections > 0 AS is_corrected
+"""  # noqa: S608 - column names are constants
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCandles:
+    """What a write changed; candles that were already stored with the same values are in neither."""
+
+    inserted: int
+    corrected: int
+
+
+def store_candles(
+    session: Session, raw: Sequence[RawCandle], source: str, received_at: datetime
+) -> StoredCandles:
+    """Store candles raw and typed in one transaction; of the same candle the last one wins.
+
+    Raises:
+        StoreError: a time is not `yyyy-MM-ddTHH:mm:ss`; nothing was stored.
+    """
+    import pyarrow.compute as pc
+
+    if not raw:
+        return StoredCandles(0, 0)
+    rows = session.write(
+        Statement(_UPSERT_RAW, (source, received_at)),
+        Statement(_UPSERT_TYPED),
+        batch=_as_batch(raw),
+    )
+    corrected = pc.sum(rows.column("is_corrected"), min_count=0).as_py()
+    return StoredCandles(rows.num_rows - corrected, corrected)
+
+
+def read_candles(
+    session: Session,
+    market: str,
+    unit: int,
+    start_at: datetime | None = None,
+    end_at: datetime | None = None,
+    limit: int | None = None,
+) -> pa.Table:
+    """Return candles that open in [start_at, end_at), ascending; `limit` keeps the newest.
+
+    Columns: market, unit, candle_date_time_utc (timestamp[us, UTC]), open, high, low, close, volume,
+    value (double).
+    """
+    bounds = _bounds(start_at, end_at)
+    columns = ", ".join((*_KEY, *_TYPED))
+    return session.read(
+        f"SELECT {columns} FROM ("  # noqa: S608 - all parts are constants of this module
+        f"SELECT * FROM candles WHERE market = ? AND unit = ?{bounds} {newest_first(limit)}"
+        ") ORDER BY candle_date_time_utc",
+        [market, unit, *(bound for bound in (start_at, end_at) if bound is not None)],
+    )
+
+
+def latest_candles(session: Session, market: str, unit: int, count: int) -> list[Candle]:
+    """Return the newest `count` candles, ascending."""
+    return [
+        Candle(**{**row, "candle_date_time_utc": utc(row["candle_date_time_utc"])})
+        for row in read_candles(session, market, unit, limit=count).to_pylist()
+    ]
+
+
+def count_candles(session: Session, market: str, unit: int) -> int:
+    """Return how many candles are stored."""
+    sql = "SELECT count(*) FROM candles WHERE market = ? AND unit = ?"
+    return int(scalar(session.read(sql, [market, unit])))
+
+
+def _bounds(start_at: datetime | None, end_at: datetime | None) -> str:
+    lower = "" if start_at is None else " AND candle_date_time_utc >= ?"
+    return lower + ("" if end_at is None else " AND candle_date_time_utc < ?")
+
+
+def _as_batch(raw: Sequence[RawCandle]) -> pa.Table:
+    import pyarrow as pa
+
+    last = {(each.market, each.unit, each.candle_date_time_utc): each for each in raw}
+    kinds = {
+        **dict.fromkeys(("market", "candle_date_time_utc", "candle_date_time_kst"), pa.string()),
+        **{"unit": pa.int32(), "timestamp": pa.int64()},
+    }
+    return pa.table(
+        {
+            name: pa.array(
+                [getattr(each, name) for each in last.values()], kinds.get(name, pa.float64())
+            )
+            for name in RawCandle.__dataclass_fields__
+        }
+    )

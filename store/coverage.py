@@ -1,0 +1,110 @@
+"""Coverage: which spans are proven against REST.
+
+Inside a proven span an absent candle means that nobody traded; outside, that nobody knows yet.
+Spans of a market and timeframe are disjoint and do not touch.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from appliance.domain.candle import Gap
+from appliance.errors import StoreError
+from store.rows import scalar, utc, utc_or_none
+from store.session import Session, Statement
+
+_INSERT_MERGED = """
+INSERT INTO coverage (market, unit, start_at, end_at, method, proven_at)
+SELECT $1, $2, least($3, min(start_at)), greatest($4, max(end_at)), $5, $6
+FROM coverage
+WHERE market = $1 AND unit = $2 AND start_at <= $4 AND end_at >= $3
+HAVING NOT coalesce(bool_or(start_at <= $3 AND end_at >= $4), FALSE)
+"""
+
+_DELETE_MERGED = """
+DELETE FROM coverage USING (
+    SELECT * FROM coverage WHERE market = $1 AND unit = $2 ORDER BY id DESC LIMIT 1
+) AS newest
+WHERE coverage.market = newest.market AND coverage.unit = newest.unit AND coverage.id < newest.id
+    AND coverage.start_at <= newest.end_at AND coverage.end_at >= newest.start_at
+"""
+
+# Islands of what is known: first of the spans, which leaves few uncovered ranges, then of the
+# candles stored inside those. The bounds enter as empty spans, so that edges count.
+_GAPS = """
+WITH spans AS (
+    SELECT greatest(start_at, $3) AS start_at, least(end_at, $4) AS end_at
+    FROM coverage WHERE market = $1 AND unit = $2 AND end_at > $3 AND start_at < $4
+    UNION ALL VALUES ($3, $3), ($4, $4)
+), uncovered AS (
+    SELECT max(end_at) OVER earlier AS start_at, start_at AS end_at
+    FROM spans
+    WINDOW earlier AS (ORDER BY start_at, end_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    QUALIFY start_at > max(end_at) OVER earlier
+), known AS (
+    SELECT c.candle_date_time_utc AS start_at, c.candle_date_time_utc + to_minutes($2) AS end_at
+    FROM candles c JOIN uncovered u
+        ON c.candle_date_time_utc >= u.start_at AND c.candle_date_time_utc < u.end_at
+    WHERE c.market = $1 AND c.unit = $2
+    UNION ALL SELECT start_at, end_at FROM spans
+)
+SELECT max(end_at) OVER earlier AS start_at, start_at AS end_at
+FROM known
+WINDOW earlier AS (ORDER BY start_at, end_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+QUALIFY start_at > max(end_at) OVER earlier
+ORDER BY start_at
+"""
+
+
+def prove_span(
+    session: Session,
+    market: str,
+    unit: int,
+    start_at: datetime,
+    end_at: datetime,
+    method: str,
+    proven_at: datetime,
+) -> None:
+    """Record [start_at, end_at) as proven; touching spans become one with the newest method.
+
+    A span that is already covered changes nothing.
+
+    Raises:
+        StoreError: the span is empty or reversed.
+    """
+    if start_at >= end_at:
+        raise StoreError(f"[{start_at}, {end_at}) is not a span", code="store.empty_span")
+    session.write(
+        Statement(_INSERT_MERGED, (market, unit, start_at, end_at, method, proven_at)),
+        Statement(_DELETE_MERGED, (market, unit)),
+    )
+
+
+def watermark(session: Session, market: str, unit: int) -> datetime | None:
+    """Return the end of the newest proven span; None when nothing is proven."""
+    sql = "SELECT max(end_at) FROM coverage WHERE market = ? AND unit = ?"
+    return utc_or_none(scalar(session.read(sql, [market, unit])))
+
+
+def gaps(
+    session: Session,
+    market: str,
+    unit: int,
+    start_at: datetime | None = None,
+    end_at: datetime | None = None,
+) -> list[Gap]:
+    """Return the gaps, ascending, between the bounds.
+
+    A missing bound is the first or the last proven instant; without any proven span and without both
+    bounds there is nothing to compare with, and no gap.
+    """
+    sql = "SELECT min(start_at), max(end_at) FROM coverage WHERE market = ? AND unit = ?"
+    first_at, last_at = session.read(sql, [market, unit]).to_pylist()[0].values()
+    lower = first_at if start_at is None else start_at
+    upper = last_at if end_at is None else end_at
+    if lower is None or upper is None or lower >= upper:
+        return []
+    found = session.read(_GAPS, [market, unit, lower, upper])
+    return [
+        Gap(market, unit, utc(row["start_at"]), utc(row["end_at"])) for row in found.to_pylist()
+    ]

@@ -1,0 +1,89 @@
+"""Reference profiles of model versions and the drift reports made against them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from appliance import clock
+from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
+from store.rows import scalar, utc
+from store.session import Session, Statement
+
+_WRITE_PROFILE = """
+INSERT INTO reference_profiles (project, model_version, profile, written_at) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET profile = excluded.profile, written_at = excluded.written_at
+WHERE reference_profiles.profile <> excluded.profile
+"""
+
+_WRITE_REPORT = """
+INSERT INTO drift_reports
+    (project, model_version, verdict, window_start_at, window_end_at, computed_at, scores)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET verdict = excluded.verdict, scores = excluded.scores,
+    window_start_at = excluded.window_start_at, window_end_at = excluded.window_end_at
+"""
+
+
+def write_profile(
+    session: Session, project: str, model_version: int, profile: Mapping[str, object]
+) -> None:
+    """Store a version's reference profile, JSON-compatible; infinite bin edges are allowed."""
+    text = json.dumps(profile)
+    session.write(Statement(_WRITE_PROFILE, (project, model_version, text, clock.now())))
+
+
+def read_profile(session: Session, project: str, model_version: int) -> dict[str, object] | None:
+    """Return a version's reference profile; None when it has none."""
+    sql = "SELECT profile FROM reference_profiles WHERE project = ? AND model_version = ?"
+    text = scalar(session.read(sql, [project, model_version]))
+    return None if text is None else dict(json.loads(text))
+
+
+def write_report(session: Session, report: DriftReport) -> None:
+    """Store one monitoring run's report."""
+    session.write(
+        Statement(
+            _WRITE_REPORT,
+            (
+                report.project,
+                report.model_version,
+                report.verdict,
+                report.window_start_at,
+                report.window_end_at,
+                report.computed_at,
+                json.dumps([dataclasses.asdict(score) for score in report.scores]),
+            ),
+        )
+    )
+
+
+def latest_report(session: Session, project: str) -> DriftReport | None:
+    """Return the project's newest report."""
+    sql = "SELECT * FROM drift_reports WHERE project = ? ORDER BY computed_at DESC LIMIT 1"
+    rows = session.read(sql, [project]).to_pylist()
+    return _report(rows[0]) if rows else None
+
+
+def recent_verdicts(session: Session, project: str, count: int) -> list[DriftVerdict]:
+    """Return the verdicts of the newest `count` reports, newest first."""
+    sql = "SELECT verdict FROM drift_reports WHERE project = ? ORDER BY computed_at DESC LIMIT ?"
+    verdicts = session.read(sql, [project, count]).column(0).to_pylist()
+    return [DriftVerdict(verdict) for verdict in verdicts]
+
+
+def _report(row: dict[str, Any]) -> DriftReport:
+    return DriftReport(
+        project=row["project"],
+        model_version=row["model_version"],
+        verdict=DriftVerdict(row["verdict"]),
+        window_start_at=utc(row["window_start_at"]),
+        window_end_at=utc(row["window_end_at"]),
+        computed_at=utc(row["computed_at"]),
+        scores=tuple(
+            DriftScore(**{**score, "verdict": DriftVerdict(score["verdict"])})
+            for score in json.loads(row["scores"])
+        ),
+    )

@@ -1,0 +1,65 @@
+"""The append-only record of decisions and state changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from appliance.domain.event import Event, EventKind, Severity
+from store.rows import scalar, utc
+from store.session import Session, Statement
+
+_APPEND = """
+INSERT INTO events (occurred_at, kind, severity, project, actor, summary, details)
+VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
+"""
+
+_READ = """
+SELECT * FROM (
+    SELECT * FROM events
+    WHERE id > $1 AND ($2 IS NULL OR project = $2)
+        AND ($3::VARCHAR[] IS NULL OR list_contains($3::VARCHAR[], kind))
+    ORDER BY id DESC LIMIT $4
+) ORDER BY id
+"""
+
+
+def append_event(session: Session, event: Event) -> int:
+    """Append an event and return its id; ids grow in the order of the appends."""
+    values = (
+        event.at,
+        event.kind,
+        event.severity,
+        event.project,
+        event.actor,
+        event.summary,
+        json.dumps(event.details, default=str),
+    )
+    return int(scalar(session.write(Statement(_APPEND, values))))
+
+
+def read_events(
+    session: Session,
+    after_id: int = 0,
+    limit: int = 100,
+    kinds: Sequence[EventKind] | None = None,
+    project: str | None = None,
+) -> list[Event]:
+    """Return the newest `limit` events with an id above `after_id`, oldest first."""
+    wanted = None if kinds is None else list(kinds)
+    rows = session.read(_READ, [after_id, project, wanted, limit])
+    return [_event(row) for row in rows.to_pylist()]
+
+
+def _event(row: dict[str, Any]) -> Event:
+    return Event(
+        id=row["id"],
+        at=utc(row["occurred_at"]),
+        kind=EventKind(row["kind"]),
+        severity=Severity(row["severity"]),
+        project=row["project"],
+        actor=row["actor"],
+        summary=row["summary"],
+        details=json.loads(row["details"]),
+    )

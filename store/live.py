@@ -1,0 +1,79 @@
+"""What is live: the forming candle and the ingestor's own words, one row per market and timeframe."""
+
+from __future__ import annotations
+
+from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
+from store.rows import taken, utc, utc_or_none
+from store.session import Session, Statement
+
+_LIVE = (
+    "market",
+    "unit",
+    "candle_date_time_utc",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "value",
+    "received_at",
+)
+_INGESTION = (
+    "market",
+    "unit",
+    "state",
+    "heartbeat_at",
+    "last_tick_at",
+    "watermark_at",
+    "message",
+)
+
+
+def write_live(session: Session, live: LiveCandle) -> None:
+    """Replace the forming candle of its market and timeframe."""
+    values = [getattr(live.candle, name) for name in _LIVE[:-1]]
+    session.write(_replace("live_candles", _LIVE, (*values, live.received_at)))
+
+
+def read_live(session: Session) -> list[LiveCandle]:
+    """Return every forming candle, by market and timeframe."""
+    rows = session.read("SELECT * FROM live_candles ORDER BY market, unit").to_pylist()
+    return [
+        LiveCandle(
+            received_at=utc(row.pop("received_at")),
+            candle=Candle(**{**row, "candle_date_time_utc": utc(row["candle_date_time_utc"])}),
+        )
+        for row in rows
+    ]
+
+
+def write_ingestion(session: Session, status: IngestionStatus) -> None:
+    """Replace the ingestor's status of a market and timeframe."""
+    values = tuple(getattr(status, name) for name in _INGESTION)
+    session.write(_replace("ingestion", _INGESTION, values))
+
+
+def read_ingestion(session: Session) -> list[IngestionStatus]:
+    """Return every status, by market and timeframe."""
+    rows = session.read("SELECT * FROM ingestion ORDER BY market, unit").to_pylist()
+    return [
+        IngestionStatus(
+            market=row["market"],
+            unit=row["unit"],
+            state=row["state"],
+            heartbeat_at=utc(row["heartbeat_at"]),
+            last_tick_at=utc_or_none(row["last_tick_at"]),
+            watermark_at=utc_or_none(row["watermark_at"]),
+            message=row["message"],
+        )
+        for row in rows
+    ]
+
+
+def _replace(table: str, columns: tuple[str, ...], values: tuple[object, ...]) -> Statement:
+    sql = (
+        f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - names are constants
+        f" VALUES ({', '.join('?' * len(columns))})"
+        f" ON CONFLICT DO UPDATE SET {taken(columns[2:])}"
+    )
+    return Statement(sql, values)

@@ -1,0 +1,37 @@
+"""Realised performance of model versions, one row per evaluation."""
+
+from __future__ import annotations
+
+from appliance.domain.forecast import Performance
+from store.rows import taken, utc
+from store.session import Session, Statement
+
+_COLUMNS = tuple(Performance.__dataclass_fields__)
+_KEY = {"project", "market", "unit", "model_version", "computed_at"}
+_INSTANTS = ("window_start_at", "window_end_at", "computed_at")
+_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+
+
+def write_performance(session: Session, p: Performance) -> None:
+    """Store one evaluation; the same version at the same instant is replaced."""
+    values = [f'"{name}"' for name in _COLUMNS if name not in _KEY]
+    sql = (
+        f"INSERT INTO performance ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+        f" ON CONFLICT DO UPDATE SET {taken(values)}"
+    )
+    session.write(Statement(sql, tuple(getattr(p, name) for name in _COLUMNS)))
+
+
+def latest_performance(
+    session: Session, project: str, model_version: int | None = None
+) -> Performance | None:
+    """Return the newest evaluation of the project, or of one version of it."""
+    version = "" if model_version is None else " AND model_version = ?"
+    rows = session.read(
+        f"SELECT {_NAMES} FROM performance WHERE project = ?{version}"  # noqa: S608
+        " ORDER BY computed_at DESC LIMIT 1",
+        [project, *([] if model_version is None else [model_version])],
+    ).to_pylist()
+    if not rows:
+        return None
+    return Performance(**{**rows[0], **{name: utc(rows[0][name]) for name in _INSTANTS}})
