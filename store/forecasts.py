@@ -159,7 +159,9 @@ def _of_version(model_version: int | None) -> tuple[str, list[object]]:
 
 
 def _forecast(row: dict[str, Any]) -> Forecast:
-    fields = {name: utc(row[name]) if name in _INSTANTS else row[name] for name in _PLAIN}
+    fields: dict[str, Any] = {
+        name: utc(row[name]) if name in _INSTANTS else row[name] for name in _PLAIN
+    }
     for name, prefix in _TRIPLES.items():
         fields[name] = Quantiles(*(row[prefix + level] for level in _LEVELS))
     return Forecast(**fields)
