@@ -1,0 +1,1 @@
+"""Airflow's REST API: own short-lived tokens, workflow states, triggers, logs."""

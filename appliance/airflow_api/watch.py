@@ -1,0 +1,112 @@
+"""The state of every workflow, kept up to date with few and cheap calls.
+
+Newest runs of all workflows come in one call; the DAG list and the import errors, which change
+seldom, are read every few seconds only. A workflow that runs seldom drops out of the page of newest
+runs, so its last run is remembered and, until it has finished, asked for by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from appliance import clock
+from appliance.airflow_api import wire
+from appliance.airflow_api.client import AirflowApi
+from appliance.domain.workflow import DagRun, RunState, WorkflowKind, WorkflowStatus, dag_id
+from appliance.errors import AirflowApiError, AirflowUnavailable
+
+_DAGS_EVERY_SECONDS = 10.0
+_RUNS_PER_WORKFLOW = 4
+
+
+@dataclass(slots=True)
+class _Seen:
+    last_run: DagRun | None = None
+    last_success_at: datetime | None = None
+    is_known: bool = False
+
+
+@dataclass(slots=True)
+class _Dags:
+    infos: Mapping[str, wire.DagInfo] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    read_at: float | None = None
+
+
+class WorkflowWatch:
+    """Reads the status of the workflows of all projects; one caller at a time."""
+
+    def __init__(self, api: AirflowApi) -> None:
+        self._api = api
+        self._seen: dict[str, _Seen] = {}
+        self._dags = _Dags()
+
+    def statuses(self, projects: Sequence[str]) -> list[WorkflowStatus]:
+        """Return four workflows per project, in the order of `WorkflowKind`.
+
+        Raises:
+            AirflowUnavailable: the api-server does not answer.
+        """
+        wanted = {dag_id(name, kind): (name, kind) for name in projects for kind in WorkflowKind}
+        if not wanted:
+            return []
+        self._read_dags()
+        self._read_runs(list(wanted))
+        return [self._status(identity, *workflow) for identity, workflow in wanted.items()]
+
+    def _read_dags(self) -> None:
+        now = clock.monotonic()
+        if self._dags.read_at is not None and now - self._dags.read_at < _DAGS_EVERY_SECONDS:
+            return
+        errors = {failure.dag_id: failure.error for failure in self._api.import_errors()}
+        self._dags = _Dags(self._api.dags(), errors, now)
+
+    def _read_runs(self, dag_ids: Sequence[str]) -> None:
+        page = self._api.newest_runs(dag_ids, _RUNS_PER_WORKFLOW * len(dag_ids))
+        for run in reversed(page):
+            self._note(run)
+        in_page = {run.run_id for run in page}
+        for identity in dag_ids:
+            seen = self._seen.setdefault(identity, _Seen())
+            if not seen.is_known:
+                self._look_back(identity)
+            elif seen.last_run and seen.last_run.run_id not in in_page:
+                self._refresh(seen.last_run)
+
+    def _look_back(self, identity: str) -> None:
+        for states in ((RunState.SUCCESS,), ()):
+            for run in self._api.newest_runs([identity], 1, states):
+                self._note(run)
+        self._seen[identity].is_known = True
+
+    def _refresh(self, run: DagRun) -> None:
+        if run.state.is_finished:
+            return
+        try:
+            self._note(replace(self._api.dag_run(run.dag_id, run.run_id), tasks=()))
+        except AirflowUnavailable:
+            raise
+        except AirflowApiError:
+            self._seen[run.dag_id] = _Seen()  # the run was deleted: look back again
+
+    def _note(self, run: DagRun) -> None:
+        seen = self._seen.setdefault(run.dag_id, _Seen())
+        seen.last_run = run
+        if run.state is RunState.SUCCESS and run.ended_at:
+            seen.last_success_at = max(run.ended_at, seen.last_success_at or run.ended_at)
+
+    def _status(self, identity: str, project: str, kind: WorkflowKind) -> WorkflowStatus:
+        seen = self._seen[identity]
+        info = self._dags.infos.get(identity)
+        return WorkflowStatus(
+            project=project,
+            kind=kind,
+            last_run=seen.last_run,
+            last_success_at=seen.last_success_at,
+            next_run_at=info.next_run_at if info and not info.is_paused else None,
+            schedule=wire.schedule_words(kind, info) if info else "",
+            is_paused=bool(info and info.is_paused),
+            import_error=self._dags.errors.get(identity, ""),
+        )

@@ -1,0 +1,188 @@
+"""Airflow's JSON, read into our types; unknown fields are ignored, unknown states are UNKNOWN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
+
+Wire = Mapping[str, Any]
+
+_AFTER = {WorkflowKind.INFERENCE: "after data", WorkflowKind.MONITORING: "after inference"}
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """One Airflow component by its own heartbeat; both None when it does not run at all."""
+
+    name: str
+    status: str | None
+    heartbeat_at: datetime | None
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether Airflow itself calls it healthy."""
+        return self.status == "healthy"
+
+
+@dataclass(frozen=True, slots=True)
+class DagInfo:
+    """What Airflow's DAG list says about one DAG."""
+
+    dag_id: str
+    is_paused: bool
+    next_run_at: datetime | None
+    timetable: str
+    """Summary: a cron expression, `Asset`, or empty."""
+    description: str
+    """The timetable in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFailure:
+    """A DAG file that does not import; `error` is its traceback."""
+
+    file: str
+    error: str
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG that the file would define: files are named after their DAG."""
+        return PurePath(self.file).stem
+
+    @property
+    def reason(self) -> str:
+        """The traceback's last line."""
+        return self.error.splitlines()[-1] if self.error else "unknown error"
+
+
+def read_health(body: Wire) -> list[ComponentHealth]:
+    """Read `GET /monitor/health`."""
+    return [
+        ComponentHealth(name, part.get("status"), _instant(part.get(f"latest_{name}_heartbeat")))
+        for name, part in body.items()
+        if isinstance(part, Mapping)
+    ]
+
+
+def read_dags(body: Wire) -> dict[str, DagInfo]:
+    """Read `GET /dags`, by DAG id."""
+    return {
+        wire["dag_id"]: DagInfo(
+            dag_id=wire["dag_id"],
+            is_paused=bool(wire.get("is_paused")),
+            next_run_at=_instant(wire.get("next_dagrun_run_after")),
+            timetable=wire.get("timetable_summary") or "",
+            description=wire.get("timetable_description") or "",
+        )
+        for wire in body.get("dags", [])
+    }
+
+
+def read_import_errors(body: Wire) -> list[ImportFailure]:
+    """Read `GET /importErrors`."""
+    return [
+        ImportFailure(wire.get("filename") or "", (wire.get("stack_trace") or "").strip())
+        for wire in body.get("import_errors", [])
+    ]
+
+
+def read_run(wire: Wire, tasks: Sequence[TaskInstance] = ()) -> DagRun:
+    """Read one DAG run."""
+    return DagRun(
+        dag_id=wire["dag_id"],
+        run_id=wire["dag_run_id"],
+        state=_state(wire.get("state")),
+        run_type=wire.get("run_type") or "",
+        queued_at=_instant(wire.get("queued_at")),
+        started_at=_instant(wire.get("start_date")),
+        ended_at=_instant(wire.get("end_date")),
+        duration=wire.get("duration"),
+        tasks=tuple(tasks),
+    )
+
+
+def read_runs(body: Wire) -> list[DagRun]:
+    """Read a list of DAG runs, in the order sent."""
+    return [read_run(wire) for wire in body.get("dag_runs", [])]
+
+
+def read_tasks(body: Wire) -> list[TaskInstance]:
+    """Read a run's task instances in the order in which they started, those that wait last."""
+    tasks = [
+        TaskInstance(
+            task_id=wire["task_id"],
+            state=_state(wire.get("state")),
+            try_number=int(wire.get("try_number") or 0),
+            started_at=_instant(wire.get("start_date")),
+            ended_at=_instant(wire.get("end_date")),
+            duration=wire.get("duration"),
+        )
+        for wire in body.get("task_instances", [])
+    ]
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(tasks, key=lambda task: (task.started_at or never, task.task_id))
+
+
+def read_log(body: Wire) -> list[str]:
+    """Read a task's structured log into lines `HH:MM:SS level message`, exceptions included."""
+    content = body.get("content") or []
+    if isinstance(content, str):
+        return content.splitlines()
+    return [line for entry in content for line in _log_lines(entry)]
+
+
+def schedule_words(kind: WorkflowKind, info: DagInfo) -> str:
+    """Return when a workflow runs by itself: `every minute`, `after data`, `on request`."""
+    if "asset" in info.timetable.lower():
+        return _AFTER.get(kind, "after its assets")
+    if (
+        not info.timetable
+        or info.timetable.lower() == "none"
+        or "never" in info.description.lower()
+    ):
+        return "on request"
+    words = info.description or info.timetable
+    return words[:1].lower() + words[1:]
+
+
+def _log_lines(entry: object) -> list[str]:
+    if not isinstance(entry, Mapping):
+        return str(entry).splitlines()
+    message = str(entry.get("event", ""))
+    if message.startswith("::") or not entry.get("timestamp"):
+        return []
+    prefix = f"{str(entry['timestamp'])[11:19]} {entry.get('level') or '':<7} "
+    lines = [prefix + line for line in message.splitlines() or [""]]
+    for failure in reversed(entry.get("error_detail") or []):
+        lines += _traceback(failure)
+    return lines
+
+
+def _traceback(failure: Wire) -> list[str]:
+    frames = [
+        f"    {frame.get('filename')}:{frame.get('lineno')} in {frame.get('name')}"
+        for frame in failure.get("frames", [])
+        if "/airflow/" not in str(frame.get("filename"))
+    ]
+    return [*frames, f"  {failure.get('exc_type')}: {failure.get('exc_value')}"]
+
+
+def _state(value: str | None) -> RunState:
+    if value is None:
+        return RunState.NONE
+    try:
+        return RunState(value)
+    except ValueError:
+        return RunState.UNKNOWN
+
+
+def _instant(value: str | None) -> datetime | None:
+    if not value:
+        return None
+    parsed = datetime.fromisoformat(value)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
