@@ -1,0 +1,1 @@
+"""Projects and what runs their workflows, in process or under Airflow."""

@@ -1,0 +1,139 @@
+"""The fields of a config, with their meaning; a config file overrides what differs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from appliance.pipelines.spec import ProjectSpec, SpecSection
+
+Rows = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class FeatureSpec(SpecSection):
+    """How candles become features; all lengths in candles."""
+
+    half_lives: tuple[Rows, Rows, Rows] = (15, 60, 240)
+    """Short, middle and long half-life of the exponential averages."""
+    scale_half_life: Rows = 60
+    """Half-life of the volatility that scales returns, forecasts and the EWMA benchmark."""
+    return_lags: tuple[Rows, ...] = (1, 3, 5, 15, 60)
+    """Look-backs of the past returns."""
+    truncation: Annotated[int, Field(ge=2, le=20)] = 4
+    """An average looks back this many half-lives; the same for a row whenever it is computed."""
+
+    @property
+    def lookback(self) -> int:
+        """Candles before a row that its features depend on."""
+        longest = max(*self.half_lives, self.scale_half_life)
+        return max(longest * self.truncation, *self.return_lags) + 1
+
+
+class LearnerSpec(SpecSection):
+    """Parameters of the gradient-boosted regressions; see `QuantileForecaster`."""
+
+    scale_iter: Annotated[int, Field(ge=1, le=2000)] = 80
+    """Trees of the volatility regression."""
+    scale_leaf_nodes: Annotated[int, Field(ge=2, le=255)] = 8
+    """Leaves per such tree."""
+    scale_leaf_rows: Rows = 200
+    """Rows per such leaf."""
+    quantile_iter: Annotated[int, Field(ge=1, le=2000)] = 30
+    """Trees per quantile; a return says little, so few and small ones."""
+    quantile_leaf_nodes: Annotated[int, Field(ge=2, le=255)] = 4
+    """Leaves per such tree."""
+    quantile_leaf_rows: Rows = 400
+    """Rows per such leaf."""
+    learning_rate: Fraction = 0.05
+    """Shrinkage."""
+    l2_regularization: Annotated[float, Field(ge=0.0)] = 1.0
+    """Pull of leaf values towards zero."""
+    calibration_fraction: Annotated[float, Field(ge=0.05, le=0.5)] = 0.15
+    """Newest part of the training rows that calibrates the quantiles and is not learnt from."""
+    random_state: int = 7
+    """Same rows, same model."""
+
+
+class EvaluationSpec(SpecSection):
+    """Walk-forward evaluation and comparison."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    """Test folds, oldest to newest."""
+    test_fraction: Annotated[float, Field(ge=0.1, le=0.8)] = 0.4
+    """Newest part of the rows that the folds cover."""
+    purge: Rows = 15
+    """Rows left out between training and test rows; at least the horizon."""
+    embargo: Annotated[int, Field(ge=0)] = 15
+    """Further rows left out after the purge."""
+    comparison_rows: Rows = 1_440
+    """Newest rows that no model is trained on: champion and challenger meet there."""
+    gate_alpha: Fraction = 0.05
+    """How often equal models may be told apart by the promotion gate."""
+
+
+class MonitoringSpec(SpecSection):
+    """Realised performance and drift."""
+
+    performance_rows: Rows = 1_440
+    """Newest matured forecasts that realised performance is measured over."""
+    window_rows: Rows = 720
+    """Newest feature rows that are compared with the reference profile."""
+    min_rows: Rows = 120
+    """Rows below which nothing is said about drift or performance."""
+    min_new_outcomes: Rows = 30
+    """Matured forecasts between two monitoring runs."""
+    psi_warning: float = 0.1
+    """Population stability index worth a warning."""
+    psi_drifted: float = 0.25
+    """Population stability index of a drifted feature."""
+    alpha: Fraction = 0.05
+    """False-discovery rate of the Kolmogorov-Smirnov tests over all features."""
+    persistence: Annotated[int, Field(ge=1, le=20)] = 2
+    """Windows in a row that must exceed."""
+    max_skill_drop: Fraction = 0.05
+    """Realised skill over EWMA below the trained one by more than this asks for a retrain."""
+    max_coverage_error: Fraction = 0.1
+    """Realised coverage further than this from 80 % asks for a retrain."""
+
+
+class RetrainSpec(SpecSection):
+    """When a retrain may happen at all."""
+
+    min_new_rows: Rows = 120
+    """New feature rows since the newest model's data ended."""
+    per_day: Rows = 6
+    """Trainings in 24 hours, whoever asked for them; only automatic ones are held back."""
+    cooldown_minutes: Annotated[int, Field(ge=0)] = 60
+    """Minutes between a training and an automatic one."""
+
+
+class QualitySpec(SpecSection):
+    """When prepared rows are usable."""
+
+    max_age_candles: Rows = 10
+    """Newest row older than this many candles is a warning."""
+    max_gap_fraction: Fraction = 0.2
+    """More of the window than this in gaps is unusable."""
+    max_price_jump: Annotated[float, Field(gt=0.0)] = 0.1
+    """A log return between neighbours beyond this is a warning."""
+
+
+class ForecastSpec(ProjectSpec):
+    """A config of this project."""
+
+    quantiles: tuple[Fraction, Fraction, Fraction] = (0.1, 0.5, 0.9)
+    """Lower, median and upper quantile of the log return."""
+    training_rows: Annotated[int, Field(ge=500)] = 20_000
+    """Newest prepared rows that a training looks at."""
+    min_rows: Annotated[int, Field(ge=500)] = 3_000
+    """Prepared rows below which training is refused."""
+    first_forecasts: Rows = 200
+    """Candles that a new champion forecasts backwards, as far as it was not trained on them."""
+    features: FeatureSpec = FeatureSpec()
+    learner: LearnerSpec = LearnerSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    monitoring: MonitoringSpec = MonitoringSpec()
+    retrain: RetrainSpec = RetrainSpec()
+    quality: QualitySpec = QualitySpec()

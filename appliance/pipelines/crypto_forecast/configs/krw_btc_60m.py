@@ -1,0 +1,29 @@
+"""KRW-BTC by the hour, six hours ahead."""
+
+from __future__ import annotations
+
+from appliance.config.settings import Timeframe
+from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
+    EvaluationSpec,
+    FeatureSpec,
+    ForecastSpec,
+    MonitoringSpec,
+    RetrainSpec,
+)
+
+
+class KrwBtc60m(ForecastSpec):
+    """Two years of hours."""
+
+    market: str = "KRW-BTC"
+    unit: Timeframe = 60
+    horizon: int = 6
+    train_schedule: str = "17 3 * * 1"
+    features: FeatureSpec = FeatureSpec(
+        half_lives=(6, 24, 120), scale_half_life=24, return_lags=(1, 3, 6, 24, 72)
+    )
+    evaluation: EvaluationSpec = EvaluationSpec(purge=6, embargo=6, comparison_rows=336)
+    monitoring: MonitoringSpec = MonitoringSpec(
+        performance_rows=720, window_rows=336, min_rows=72, min_new_outcomes=6
+    )
+    retrain: RetrainSpec = RetrainSpec(min_new_rows=24, per_day=1, cooldown_minutes=720)

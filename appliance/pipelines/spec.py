@@ -1,0 +1,105 @@
+"""What every project's config is, and how one is chosen and overridden."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from appliance.config.settings import Market, Timeframe
+from appliance.errors import ConfigError
+
+
+class SpecSection(BaseModel):
+    """A group of config values; frozen, refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProjectSpec(SpecSection):
+    """What the appliance needs to know of any project's config; projects add their own fields."""
+
+    market: Market
+    """Upbit market code."""
+    unit: Timeframe
+    """Candle width in minutes."""
+    horizon: Annotated[int, Field(ge=1, le=10_000)]
+    """How many candles ahead a forecast reaches."""
+    train_schedule: str = ""
+    """Cron expression (UTC) for training besides the triggered runs; empty is none."""
+
+
+def choose_config(
+    configs: Mapping[str, type[ProjectSpec]], name: str, project: str
+) -> type[ProjectSpec]:
+    """Return the config class registered under `name`.
+
+    Raises:
+        ConfigError: there is none; the hint names the nearest one.
+    """
+    if name in configs:
+        return configs[name]
+    raise ConfigError(
+        f"project {project} has no config {name!r}",
+        code="config.unknown_config",
+        hint=_nearest(name, sorted(configs)),
+        project=project,
+    )
+
+
+def build_spec(
+    config: type[ProjectSpec], overrides: Mapping[str, Any], project: str
+) -> ProjectSpec:
+    """Return the config with `overrides` laid over its defaults; tables merge key by key.
+
+    Raises:
+        ConfigError: an unknown key (the hint names the nearest) or a value that is not allowed.
+    """
+    values: dict[str, Any] = {}
+    for key, value in overrides.items():
+        field = config.model_fields.get(key)
+        default = field.default if field is not None else None
+        if isinstance(value, Mapping) and isinstance(default, BaseModel):
+            values[key] = {**default.model_dump(), **value}
+        else:
+            values[key] = value
+    try:
+        return config.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, config, project) from error
+
+
+def _explain(error: ValidationError, config: type[BaseModel], project: str) -> ConfigError:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            f"unknown override {key!r} for project {project}",
+            code="config.unknown_key",
+            hint=_nearest(location[-1], _known_keys(config, location[:-1])),
+            project=project,
+        )
+    return ConfigError(
+        f"override {key} of project {project}: {first['msg']} (was {first['input']!r})",
+        code="config.invalid_value",
+        hint=f"correct {key} under [overrides] in compose/projects/{project}.toml",
+        project=project,
+    )
+
+
+def _known_keys(config: type[BaseModel], section: Sequence[str]) -> list[str]:
+    model = config
+    for part in section:
+        field = model.model_fields.get(part)
+        if field is None or not isinstance(field.default, BaseModel):
+            break
+        model = type(field.default)
+    return sorted(model.model_fields)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
