@@ -110,6 +110,11 @@ class Paths:
         """TCP ports chosen for this home."""
         return self.home / "ports.json"
 
+    @property
+    def alert_position_file(self) -> Path:
+        """Id of the newest event that was looked at for Slack."""
+        return self.home / "alert_position"
+
     def create(self) -> None:
         """Make all directories, 0700."""
         for directory in (

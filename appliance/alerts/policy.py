@@ -1,0 +1,46 @@
+"""Which events are worth a Slack message; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from appliance.alerts.render import render
+from appliance.domain.event import Event, EventKind
+
+ALERTING_KINDS = (
+    EventKind.WORKFLOW_FAILED,
+    EventKind.RETRAIN_DECIDED,
+    EventKind.PROMOTED,
+    EventKind.ROLLED_BACK,
+    EventKind.SERVICE_GIVEN_UP,
+)
+"""The only kinds that are looked at."""
+
+QUIET_PERIOD = timedelta(minutes=30)
+"""A workflow that keeps failing is reported once per period, not once per run."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDraft:
+    """A message to enqueue; `key` is the same whenever the same event is looked at again."""
+
+    key: str
+    text: str
+
+
+def alert_for(event: Event) -> AlertDraft | None:
+    """Return the message for an event, None when it is not worth one."""
+    if event.kind not in ALERTING_KINDS:
+        return None
+    if event.kind is EventKind.RETRAIN_DECIDED and event.details.get("decision") != "retrain":
+        return None
+    return AlertDraft(_key(event), render(event))
+
+
+def _key(event: Event) -> str:
+    workflow = event.details.get("workflow") or event.details.get("dag_id")
+    if event.kind is EventKind.WORKFLOW_FAILED and workflow:
+        period = int(event.at.timestamp() // QUIET_PERIOD.total_seconds())
+        return f"{event.kind}:{event.project}:{workflow}:{period}"
+    return f"event:{event.id}"

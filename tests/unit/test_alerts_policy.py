@@ -1,0 +1,77 @@
+"""Which events are worth a message, and how it reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.alerts.outbox import retry_wait
+from appliance.alerts.policy import QUIET_PERIOD, alert_for
+from appliance.domain.event import Event, EventKind
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def event(kind: EventKind, *, at: datetime = AT, id: int = 7, **details: object) -> Event:
+    return Event(kind, "because <of> this & that", "t", at, project="shop", details=details, id=id)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        EventKind.WORKFLOW_FAILED,
+        EventKind.PROMOTED,
+        EventKind.ROLLED_BACK,
+        EventKind.SERVICE_GIVEN_UP,
+    ],
+)
+def test_a_message_has_project_reason_and_next_step(kind: EventKind) -> None:
+    draft = alert_for(event(kind, workflow="train", service="mlflow"))
+    assert draft is not None
+    assert "shop" in draft.text
+    assert "because &lt;of&gt; this &amp; that" in draft.text
+    assert "`appliance " in draft.text
+    assert len(draft.text.splitlines()) == 3
+
+
+def test_a_retrain_is_reported_and_a_skip_is_not() -> None:
+    assert alert_for(event(EventKind.RETRAIN_DECIDED, decision="retrain"))
+    assert alert_for(event(EventKind.RETRAIN_DECIDED, decision="skip")) is None
+
+
+@pytest.mark.parametrize("kind", [EventKind.TRAINED, EventKind.SERVICE_STATE, EventKind.ALERT_SENT])
+def test_everyday_events_are_not_reported(kind: EventKind) -> None:
+    assert alert_for(event(kind)) is None
+
+
+def test_the_same_event_has_the_same_key_and_others_have_others() -> None:
+    first = alert_for(event(EventKind.PROMOTED, id=1))
+    again = alert_for(event(EventKind.PROMOTED, id=1))
+    other = alert_for(event(EventKind.PROMOTED, id=2))
+    assert first and again and other
+    assert first.key == again.key != other.key
+
+
+def test_a_workflow_that_keeps_failing_is_reported_once_per_period() -> None:
+    def key(minutes: int, workflow: str = "data") -> str:
+        at = AT + timedelta(minutes=minutes)
+        draft = alert_for(event(EventKind.WORKFLOW_FAILED, at=at, id=minutes, workflow=workflow))
+        assert draft
+        return draft.key
+
+    assert key(0) == key(1) == key(29)
+    assert key(0) != key(int(QUIET_PERIOD.total_seconds() // 60))
+    assert key(0) != key(0, "train")
+
+
+def test_a_long_reason_is_cut() -> None:
+    draft = alert_for(Event(EventKind.WORKFLOW_FAILED, "x" * 5000, "t", AT))
+    assert draft is not None
+    assert len(draft.text) < 1000
+
+
+def test_waits_double_up_to_a_quarter_of_an_hour_and_respect_slack() -> None:
+    assert retry_wait(0) < retry_wait(1) < retry_wait(2)
+    assert retry_wait(50) == timedelta(minutes=15)
+    assert retry_wait(0, 120.0) == timedelta(seconds=120)
