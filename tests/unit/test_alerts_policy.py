@@ -13,8 +13,8 @@ from appliance.domain.event import Event, EventKind
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def event(kind: EventKind, *, at: datetime = AT, id: int = 7, **details: object) -> Event:
-    return Event(kind, "because <of> this & that", "t", at, project="shop", details=details, id=id)
+def event(kind: EventKind, *, at: datetime = AT, event_id: int = 7, **details: object) -> Event:
+    return Event(kind, "because <of> this & that", "t", at, project="shop", details=details, id=event_id)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_everyday_events_are_not_reported(kind: EventKind) -> None:
 
 
 def test_the_same_event_has_the_same_key_and_others_have_others() -> None:
-    first = alert_for(event(EventKind.PROMOTED, id=1))
-    again = alert_for(event(EventKind.PROMOTED, id=1))
-    other = alert_for(event(EventKind.PROMOTED, id=2))
+    first = alert_for(event(EventKind.PROMOTED, event_id=1))
+    again = alert_for(event(EventKind.PROMOTED, event_id=1))
+    other = alert_for(event(EventKind.PROMOTED, event_id=2))
     assert first and again and other
     assert first.key == again.key != other.key
 
@@ -56,7 +56,7 @@ def test_the_same_event_has_the_same_key_and_others_have_others() -> None:
 def test_a_workflow_that_keeps_failing_is_reported_once_per_period() -> None:
     def key(minutes: int, workflow: str = "data") -> str:
         at = AT + timedelta(minutes=minutes)
-        draft = alert_for(event(EventKind.WORKFLOW_FAILED, at=at, id=minutes, workflow=workflow))
+        draft = alert_for(event(EventKind.WORKFLOW_FAILED, at=at, event_id=minutes, workflow=workflow))
         assert draft
         return draft.key
 
