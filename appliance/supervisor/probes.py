@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import http.client
-import importlib
 import json
 import socket
 import urllib.parse
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from appliance import clock
 from appliance.config.paths import Paths
+from appliance.errors import StoreError
 from appliance.supervisor.spec import Probe, ProcessFacts
+
+if TYPE_CHECKING:
+    from store.client import FlightSession
 
 HTTP_SECONDS = 4.0
 _CLOCK_SLACK = timedelta(seconds=1)
@@ -165,6 +168,9 @@ class PostgresProbe:
         """Look once."""
         import psycopg2
 
+        refused = _refusal(self.socket_directory / ".s.PGSQL.5432")
+        if refused:
+            return Probe(is_ready=False, evidence=refused)
         try:
             connection = psycopg2.connect(
                 host=str(self.socket_directory),
@@ -184,31 +190,66 @@ class PostgresProbe:
         return Probe(is_ready=True, evidence="answers a query")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreProbe:
-    """Ready when the store's service answers a query over its socket."""
+class _StoreClient:
+    """A channel to the store's service, never the file itself; made at the first successful look.
 
-    paths: Paths
+    The channel reconnects by itself when the service comes back.
+    """
+
+    def __init__(self, socket_path: Path) -> None:
+        self._path = socket_path
+        self._session: FlightSession | None = None
+
+    def get(self) -> FlightSession:
+        """Return the session.
+
+        Raises:
+            NoAnswer: nobody listens.
+        """
+        refused = _refusal(self._path)
+        if refused:
+            raise NoAnswer(refused)
+        if self._session is None:
+            from store.client import FlightSession
+
+            self._session = FlightSession(self._path, read_seconds=HTTP_SECONDS)
+        return self._session
+
+
+class StoreProbe:
+    """Ready when this very store process answers a query over its socket."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._client = _StoreClient(paths.store_socket)
 
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
-        refused = _refusal(self.paths.store_socket)
-        if refused:
-            return Probe(is_ready=False, evidence=refused)
-        importlib.import_module("store.open")
-        return Probe(is_ready=True, evidence="answers a query")
+        try:
+            health = self._client.get().health(HTTP_SECONDS)
+        except (NoAnswer, StoreError) as failure:
+            return Probe(is_ready=False, evidence=str(failure))
+        if health.pid != process.pid:
+            return Probe(is_ready=False, evidence=f"its socket is answered by pid {health.pid}")
+        return Probe(is_ready=True, evidence=f"answers a query, DuckDB {health.version}")
 
 
-@dataclass(frozen=True, slots=True)
 class IngestorProbe:
     """Ready when the ingestor has lately written its heartbeat into the store."""
 
-    paths: Paths
-    limit_seconds: float = 20.0
+    def __init__(self, paths: Paths, limit_seconds: float = 20.0) -> None:
+        self._client = _StoreClient(paths.store_socket)
+        self._limit_seconds = limit_seconds
 
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
-        return Probe(is_ready=False, evidence="no heartbeat since its start yet")
+        from store.live import read_ingestion
+
+        try:
+            statuses = read_ingestion(self._client.get())
+        except (NoAnswer, StoreError) as failure:
+            return Probe(is_ready=False, evidence=str(failure))
+        newest = max((status.heartbeat_at for status in statuses), default=None)
+        return judge_heartbeat(newest, process, clock.now(), self._limit_seconds)
 
 
 def _refusal(path: Path) -> str:

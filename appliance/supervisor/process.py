@@ -57,13 +57,14 @@ class ServiceProcess:
         return self._process.returncode
 
     def describe_exit(self) -> str:
-        """How it ended, in words, with the last line it wrote."""
+        """How it ended, in words; with the last line it wrote unless somebody else ended it."""
         code = self._process.returncode
         if code is None:
             return "still runs"
-        how = f"killed by {_signal_name(-code)}" if code < 0 else f"exited with code {code}"
+        if code < 0:
+            return f"killed by {_signal_name(-code)}"
         last = self._log.last_line
-        return f"{how}: {last[:200]}" if last else how
+        return f"exited with code {code}: {last[:200]}" if last else f"exited with code {code}"
 
     def close(self) -> None:
         """Stop listening to output; call when the session is empty."""

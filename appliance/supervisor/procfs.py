@@ -57,15 +57,20 @@ def all_processes() -> Iterator[ProcessEntry]:
 
 
 def session_members(leader: int, since: int = 0) -> list[ProcessEntry]:
-    """Return the living processes of a session, leader included, started at or after `since`.
+    """Return the living processes of a session and their descendants, leader included.
 
-    A member that has left its process group is still found, unlike with `killpg`.
+    A member that has left its process group is still found, unlike with `killpg`; so is one that
+    began a session of its own (PostgreSQL's children do), as long as its parent lives. Processes
+    started before `since` are not counted.
     """
-    return [
-        entry
-        for entry in all_processes()
-        if entry.session == leader and not entry.is_zombie and entry.started >= since
-    ]
+    entries = [entry for entry in all_processes() if entry.started >= since]
+    members = {entry.pid for entry in entries if entry.session == leader}
+    while True:
+        children = {entry.pid for entry in entries if entry.parent in members} - members
+        if not children:
+            break
+        members |= children
+    return [entry for entry in entries if entry.pid in members and not entry.is_zombie]
 
 
 def boot_id() -> str:

@@ -8,22 +8,16 @@ from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.supervisor.airflow_services import airflow_specs
-from appliance.supervisor.environment import (
-    base_environment,
-    mlflow_client,
-    s3_environment,
-    thread_limits,
-)
+from appliance.supervisor.environment import base_environment
+from appliance.supervisor.mlflow_service import mlflow_spec
 from appliance.supervisor.ports import HOST
 from appliance.supervisor.postgres import postgres_spec
-from appliance.supervisor.probes import HttpProbe, IngestorProbe, MlflowProbe, StoreProbe
+from appliance.supervisor.probes import HttpProbe, IngestorProbe, StoreProbe
 from appliance.supervisor.spec import ProbeTiming, ServiceSpec
 
 STORE = "store"
-MLFLOW = "mlflow"
 INGESTOR = "ingestor"
 SIMULATOR = "simulator"
-_MLFLOW_LOOPBACK = "localhost,127.0.0.1,localhost:{port},127.0.0.1:{port}"
 
 
 def build_services(
@@ -56,34 +50,6 @@ def store_spec(paths: Paths) -> ServiceSpec:
         stop_grace=20.0,
         stop_stage=3,
         timing=ProbeTiming(starting=0.3),
-    )
-
-
-def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> ServiceSpec:
-    """Return MLflow's tracking server and registry: one worker, no jobs, loopback names only."""
-    port = ports["mlflow"]
-    artifacts = settings.mlflow.artifact_root or str(paths.mlflow_artifacts)
-    environment = {
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_SERVER_ALLOWED_HOSTS": _MLFLOW_LOOPBACK.format(port=port),
-    }
-    return ServiceSpec(
-        name=MLFLOW,
-        command=(
-            *(sys.executable, "-m", "mlflow", "server"),
-            *("--host", HOST, "--port", str(port), "--workers", "1"),
-            *("--backend-store-uri", f"sqlite:///{paths.mlflow / 'mlflow.db'}"),
-            *("--artifacts-destination", artifacts, "--serve-artifacts"),
-        ),
-        environment=base_environment(paths)
-        | mlflow_client(ports)
-        | s3_environment(paths, settings)
-        | environment
-        | thread_limits(),
-        probe=MlflowProbe(f"http://{HOST}:{port}"),
-        endpoint=f"{HOST}:{port}",
-        stop_stage=1,
-        timing=ProbeTiming(ready=10.0),
     )
 
 

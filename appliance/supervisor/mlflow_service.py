@@ -1,0 +1,93 @@
+"""MLflow's tracking server and registry: one process, loopback names only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+from appliance.config.paths import Paths, write_atomically
+from appliance.config.settings import Settings
+from appliance.errors import ServiceError
+from appliance.supervisor.environment import (
+    base_environment,
+    mlflow_client,
+    s3_environment,
+    thread_limits,
+)
+from appliance.supervisor.ports import HOST
+from appliance.supervisor.probes import MlflowProbe
+from appliance.supervisor.spec import Preparation, ProbeTiming, ServiceSpec, Workbench
+
+NAME = "mlflow"
+
+
+def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> ServiceSpec:
+    """Return the service.
+
+    `mlflow server` imports MLflow in a parent that only waits for the server proper, which costs
+    200 MB and doubles the start; this starts the server proper as that parent would.
+    """
+    port = ports["mlflow"]
+    environment = (
+        base_environment(paths)
+        | mlflow_client(ports)
+        | s3_environment(paths, settings)
+        | _server_environment(paths, settings, port)
+        | thread_limits()
+    )
+    return ServiceSpec(
+        name=NAME,
+        command=(
+            *(sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app"),
+            *("--host", HOST, "--port", str(port), "--workers", "1"),
+            *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"),
+        ),
+        environment=environment,
+        prepare=_migration(paths, environment),
+        probe=MlflowProbe(f"http://{HOST}:{port}"),
+        endpoint=f"{HOST}:{port}",
+        stop_stage=1,
+        timing=ProbeTiming(ready=10.0),
+    )
+
+
+def _database(paths: Paths) -> str:
+    return f"sqlite:///{paths.mlflow / 'mlflow.db'}"
+
+
+def _server_environment(paths: Paths, settings: Settings, port: int) -> dict[str, str]:
+    """Return what `mlflow server` hands to its server process (`mlflow.server._run_server`)."""
+    return {
+        "_MLFLOW_SERVER_FILE_STORE": _database(paths),
+        "_MLFLOW_SERVER_REGISTRY_STORE": _database(paths),
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.mlflow.artifact_root
+        or str(paths.mlflow_artifacts),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": f"localhost,127.0.0.1,localhost:{port},127.0.0.1:{port}",
+    }
+
+
+def _migration(paths: Paths, environment: dict[str, str]) -> Preparation:
+    """Return what creates or upgrades the database when MLflow's version changed."""
+
+    async def prepare(bench: Workbench) -> None:
+        stamp = importlib.metadata.version("mlflow") + "\n"
+        stamp_file = paths.mlflow / "migrated"
+        is_current = stamp_file.exists() and stamp_file.read_text(encoding="utf-8") == stamp
+        if is_current and (paths.mlflow / "mlflow.db").exists():
+            return
+        bench.say("creating or upgrading MLflow's database")
+        command = (sys.executable, "-m", "mlflow", "db", "upgrade", _database(paths))
+        code = await bench.execute(command, environment)
+        if code != 0:
+            raise ServiceError(
+                f"`mlflow db upgrade` exited with code {code}",
+                code="mlflow.migrate",
+                hint="appliance logs mlflow",
+            )
+        write_atomically(stamp_file, stamp)
+
+    return prepare
