@@ -1,0 +1,1 @@
+"""An HTTP and WebSocket server that a client cannot tell from Upbit."""

@@ -1,0 +1,135 @@
+"""Candles as columns, and their exact aggregation to wider timeframes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+MS_PER_MINUTE = 60_000
+MINUTES_PER_DAY = 1440
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Candles in ascending order, one array element each.
+
+    `opens` is the opening time in minutes since 1970; `stamp` the last trade in milliseconds; prices
+    and `value` are in the quote currency, `volume` in the base currency.
+    """
+
+    opens: Integers
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    value: Floats
+    stamp: Integers
+
+    def __len__(self) -> int:
+        return len(self.opens)
+
+    def between(self, start: int, end: int) -> Columns:
+        """Return the candles that open in [start, end), in minutes since 1970."""
+        first, last = np.searchsorted(self.opens, (start, end))
+        return self.rows(slice(int(first), int(last)))
+
+    def rows(self, selection: slice | NDArray[np.bool_]) -> Columns:
+        """Return some of the candles."""
+        return self.mapped(lambda array: array[selection])
+
+    def mapped(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Columns:
+        """Return candles whose every column went through `change`."""
+        return Columns(*(change(array) for array in self.arrays()))
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return all columns in declaration order."""
+        return (
+            self.opens,
+            self.open,
+            self.high,
+            self.low,
+            self.close,
+            self.volume,
+            self.value,
+            self.stamp,
+        )
+
+
+def empty() -> Columns:
+    """Return no candles."""
+    none = np.empty(0)
+    return Columns(none.astype(np.int64), none, none, none, none, none, none, none.astype(np.int64))
+
+
+def concatenate(parts: list[Columns]) -> Columns:
+    """Join candles that follow each other."""
+    if not parts:
+        return empty()
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*(part.arrays() for part in parts), strict=True)
+    return Columns(*(np.concatenate(arrays) for arrays in columns))
+
+
+def aggregate(candles: Columns, unit: int) -> Columns:
+    """Merge candles into `unit`-minute ones: first open, extremes, last close, summed volume."""
+    if len(candles) == 0:
+        return candles
+    windows = candles.opens // unit * unit
+    first = np.flatnonzero(np.r_[True, windows[1:] != windows[:-1]])
+    last = np.r_[first[1:], len(windows)] - 1
+    return Columns(
+        opens=windows[first],
+        open=candles.open[first],
+        high=np.maximum.reduceat(candles.high, first),
+        low=np.minimum.reduceat(candles.low, first),
+        close=candles.close[last],
+        volume=_rounded(np.add.reduceat(candles.volume, first)),
+        value=_rounded(np.add.reduceat(candles.value, first)),
+        stamp=candles.stamp[last],
+    )
+
+
+def _rounded(amounts: NDArray[Any]) -> Floats:
+    """Return amounts to the 8 decimals that the exchange shows."""
+    return np.asarray(np.round(amounts, 8), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """The trades of one step (a minute, or a replayed candle) in order of time.
+
+    `at` is in milliseconds since 1970.
+    """
+
+    at: Integers
+    price: Floats
+    volume: Floats
+
+    def until(self, now: int) -> Ticks:
+        """Return the trades up to and including `now`, milliseconds since 1970."""
+        count = int(np.searchsorted(self.at, now, side="right"))
+        return Ticks(self.at[:count], self.price[:count], self.volume[:count])
+
+    def as_candle(self, opens: int) -> Columns:
+        """Return the one candle these trades form, or none when there are none."""
+        if len(self.at) == 0:
+            return empty()
+        price, volume = self.price, self.volume
+        return Columns(
+            opens=np.array([opens]),
+            open=price[:1],
+            high=price.max(keepdims=True),
+            low=price.min(keepdims=True),
+            close=price[-1:],
+            volume=np.round(volume.sum(keepdims=True), 8),
+            value=np.round((price * volume).sum(keepdims=True), 8),
+            stamp=self.at[-1:],
+        )

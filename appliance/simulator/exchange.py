@@ -1,0 +1,168 @@
+"""The state of one simulated exchange: its markets, clock, limits, faults and shifts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from appliance.config.paths import write_atomically
+from appliance.simulator.book import Book
+from appliance.simulator.faults import FaultPlan
+from appliance.simulator.limits import RequestLimits
+from appliance.simulator.listing import profile
+from appliance.simulator.options import SimulatorOptions
+from appliance.simulator.replay import ReplayMarket
+from appliance.simulator.shifts import (
+    Shift,
+    ShiftSchedule,
+    load_scenario,
+    parse_shift,
+    shift_from_json,
+    shift_to_json,
+)
+from appliance.simulator.simulated_time import SimulatedTime, start_time
+from appliance.simulator.synthetic import SyntheticMarket
+
+_REPLAY_LEAD = timedelta(hours=1)
+
+
+class Exchange:
+    """Everything that the HTTP and WebSocket sides share.
+
+    Raises:
+        ConfigError: a replay file or scenario cannot be used.
+    """
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        self.options = options
+        self.limits = RequestLimits(options.has_limits)
+        self.faults = FaultPlan()
+        replays = {code: ReplayMarket(code, path) for code, path in options.replay.items()}
+        saved = _read_state(options)
+        self.time = _resume(saved, options, replays)
+        self.started_at = _started_at(saved, self.time)
+        self._posted = [shift_from_json(fields) for fields in saved.get("shifts", [])]
+        scripted = load_scenario(options.scenario, self.started_at) if options.scenario else []
+        self.shifts = ShiftSchedule([*scripted, *self._posted])
+        self._replays = replays
+        self._books: dict[str, Book] = {}
+        self.codes = tuple(dict.fromkeys([*options.markets, *replays]))
+        self._save()
+
+    def book(self, code: str) -> Book | None:
+        """Return a listed market's book, None for an unknown code."""
+        if code not in self.codes:
+            return None
+        if code not in self._books:
+            replay = self._replays.get(code)
+            self._books[code] = Book(
+                replay or SyntheticMarket(profile(code), self.options.seed, self.shifts)
+            )
+        return self._books[code]
+
+    def shift(self, fields: Mapping[str, Any]) -> Shift:
+        """Shift the synthetic markets from the next simulated minute on, and remember it.
+
+        Raises:
+            ConfigError: unknown field or impossible value.
+        """
+        now_at = self.time.now_at()
+        shift = parse_shift(fields, now_at, "shift")
+        earliest = int(-(-now_at.timestamp() // 60))
+        if shift.start < earliest:  # what has traded already stays as it was
+            shift = Shift(**{**shift_to_json(shift), "start": earliest})  # type: ignore[arg-type]
+        self.shifts.add(shift)
+        self._posted.append(shift)
+        for book in self._books.values():
+            book.forget()
+        self._save()
+        return shift
+
+    def describe(self) -> dict[str, object]:
+        """Return seed, speed, simulated time and shifts for the control endpoint."""
+        return {
+            "now": self.time.now_at().isoformat(),
+            "started": self.started_at.isoformat(),
+            "seed": self.options.seed,
+            "speed": self.options.speed,
+            "markets": list(self.codes),
+            "replay": {code: str(path) for code, path in self.options.replay.items()},
+            "shifts": [shift_to_json(shift) for shift in self.shifts.all()],
+        }
+
+    def narration(self) -> list[str]:
+        """Return lines for the operator: what is served and from when."""
+        lines = [
+            f"simulated time starts at {self.started_at:%Y-%m-%dT%H:%M:%SZ}, "
+            f"{self.options.speed:g} simulated seconds a second"
+        ]
+        for code, replay in self._replays.items():
+            end_at = datetime.fromtimestamp(replay.ends_at_minute * 60, UTC)
+            lines.append(
+                f"{code} replays {self.options.replay[code]}: candles of {replay.base_unit} min "
+                f"until {end_at:%Y-%m-%dT%H:%M:%SZ}, nothing after that; finer ones are empty"
+            )
+        if self._replays and self.options.start_at is None:
+            lines.append(
+                "--start was not given: replaying from one hour before the first file's end"
+            )
+        return lines
+
+    def _save(self) -> None:
+        if self.options.state_file is None:
+            return
+        state = {
+            "key": _state_key(self.options),
+            "started_at": self.started_at.isoformat(),
+            "real_at": self.time.real_at.isoformat(),
+            "simulated_at": self.time.simulated_at.isoformat(),
+            "speed": self.time.speed,
+            "shifts": [shift_to_json(shift) for shift in self._posted],
+        }
+        write_atomically(self.options.state_file, json.dumps(state, indent=2) + "\n")
+
+
+def _state_key(options: SimulatorOptions) -> str:
+    """Return what must not have changed for a saved state to be continued."""
+    start = options.start_at.isoformat() if options.start_at else ""
+    replay = ",".join(f"{code}={path}" for code, path in sorted(options.replay.items()))
+    return f"seed={options.seed};start={start};replay={replay}"
+
+
+def _read_state(options: SimulatorOptions) -> dict[str, Any]:
+    path: Path | None = options.state_file
+    if path is None or not path.exists():
+        return {}
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    is_same = isinstance(saved, dict) and saved.get("key") == _state_key(options)
+    return saved if is_same else {}
+
+
+def _resume(
+    saved: Mapping[str, Any], options: SimulatorOptions, replays: Mapping[str, ReplayMarket]
+) -> SimulatedTime:
+    """Continue the saved clock, so that simulated time never jumps back over a restart."""
+    if saved:
+        last = SimulatedTime(
+            datetime.fromisoformat(saved["real_at"]),
+            datetime.fromisoformat(saved["simulated_at"]),
+            float(saved["speed"]),
+        )
+        if last.speed == options.speed:
+            return last
+        return start_time(last.now_at(), options.speed)
+    start_at = options.start_at
+    if start_at is None and replays:
+        ends = next(iter(replays.values())).ends_at_minute * 60
+        start_at = datetime.fromtimestamp(ends, UTC) - _REPLAY_LEAD
+    return start_time(start_at, options.speed)
+
+
+def _started_at(saved: Mapping[str, Any], time: SimulatedTime) -> datetime:
+    return datetime.fromisoformat(saved["started_at"]) if saved else time.simulated_at

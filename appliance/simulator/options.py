@@ -1,0 +1,83 @@
+"""How a simulator is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from appliance.config.paths import Paths
+from appliance.config.ports import read_ports
+from appliance.config.settings import Settings
+from appliance.errors import ConfigError
+from appliance.simulator.listing import KNOWN_MARKETS
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorOptions:
+    """Options of one simulator.
+
+    `port` 0 takes a free one; `markets` are the synthetic ones, `replay` maps further (or the same)
+    markets to recorded candles; `start_at` is where simulated time begins (None: now, or near the end
+    of the first replay); `speed` is simulated seconds per second; `state_file` keeps simulated time
+    and shifts over restarts; `has_limits` False switches the request limits off.
+    """
+
+    port: int = 0
+    seed: int = 7
+    markets: tuple[str, ...] = KNOWN_MARKETS
+    replay: dict[str, Path] = field(default_factory=dict)
+    start_at: datetime | None = None
+    speed: float = 1.0
+    scenario: Path | None = None
+    state_file: Path | None = None
+    has_limits: bool = True
+
+
+def options_from_settings(settings: Settings, paths: Paths) -> SimulatorOptions:
+    """Return the options of this home's own simulator.
+
+    It lists the same markets whatever `ingest.markets` says, so that a mistyped code is unknown here
+    as it would be at Upbit.
+    """
+    chosen = settings.simulator
+    return SimulatorOptions(
+        port=read_ports(paths).get("simulator", chosen.port),
+        seed=chosen.seed,
+        replay={market: Path(file).expanduser() for market, file in chosen.replay.items()},
+        start_at=parse_instant(chosen.start, "simulator.start") if chosen.start else None,
+        speed=chosen.speed,
+        scenario=Path(chosen.scenario).expanduser() if chosen.scenario else None,
+        state_file=paths.home / "simulator.json",
+    )
+
+
+def parse_replay(argument: str) -> tuple[str, Path]:
+    """Split `MARKET=FILE`.
+
+    Raises:
+        ConfigError: it is not of that form.
+    """
+    market, separator, file = argument.partition("=")
+    if not separator or not market or not file:
+        raise ConfigError(
+            f"--replay {argument!r} is not MARKET=FILE", hint="such as KRW-BTC=candles.parquet"
+        )
+    return market.upper(), Path(file).expanduser()
+
+
+def parse_instant(text: str, what: str) -> datetime:
+    """Return an ISO time as an aware instant; without a zone it is UTC.
+
+    Raises:
+        ConfigError: it is not an ISO time.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{what} {text!r} is not an ISO time", hint="such as 2026-01-31T09:00:00Z"
+        ) from error
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

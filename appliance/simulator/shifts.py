@@ -1,0 +1,162 @@
+"""Scripted regime shifts of the synthetic market.
+
+A shift scales the returns of the undisturbed market from its start on, so everything before it stays
+as it was and the price stays continuous.
+"""
+
+from __future__ import annotations
+
+import threading
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from appliance.errors import ConfigError
+from appliance.simulator.columns import MINUTES_PER_DAY, Floats, Integers
+from appliance.simulator.options import parse_instant
+
+_FIELDS = ("at", "after_seconds", "duration_seconds", "volatility", "drift", "volume", "market")
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A change of regime over minutes [start, end) since 1970; `end` None lasts for ever.
+
+    `volatility` and `volume` are factors, `drift` is added log return per day; `market` "" is all.
+    """
+
+    start: int
+    end: int | None = None
+    volatility: float = 1.0
+    drift: float = 0.0
+    volume: float = 1.0
+    market: str = ""
+
+
+class ShiftSchedule:
+    """All shifts of a simulator; grows while it runs. Thread-safe."""
+
+    def __init__(self, shifts: Iterable[Shift] = ()) -> None:
+        self._lock = threading.Lock()
+        self._shifts = tuple(shifts)
+        self.version = 0
+
+    def add(self, shift: Shift) -> None:
+        """Append a shift; `version` tells caches that the time from its start on has changed."""
+        with self._lock:
+            self._shifts = (*self._shifts, shift)
+            self.version += 1
+
+    def all(self) -> tuple[Shift, ...]:
+        """Return every shift in order of addition."""
+        return self._shifts
+
+    def edges(self, market: str) -> list[int]:
+        """Return the minutes at which a market's regime changes, ascending."""
+        mine = [shift for shift in self._shifts if shift.market in ("", market)]
+        return sorted({s.start for s in mine} | {s.end for s in mine if s.end is not None})
+
+    def factors(self, market: str, minutes: Integers) -> tuple[Floats, Floats, Floats]:
+        """Return (volatility factor, drift per minute, volume factor) of each minute."""
+        volatility = np.ones(len(minutes))
+        drift = np.zeros(len(minutes))
+        volume = np.ones(len(minutes))
+        for shift in self._shifts:
+            if shift.market not in ("", market):
+                continue
+            is_active = minutes >= shift.start
+            if shift.end is not None:
+                is_active &= minutes < shift.end
+            volatility[is_active] *= shift.volatility
+            drift[is_active] += shift.drift / MINUTES_PER_DAY
+            volume[is_active] *= shift.volume
+        return volatility, drift, volume
+
+
+def load_scenario(path: Path, started_at: datetime) -> list[Shift]:
+    """Return the `[[shift]]` tables of a TOML file.
+
+    Raises:
+        ConfigError: unreadable, not TOML, or a shift has unknown or impossible values.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"scenario {path}: {error}", hint="check simulator.scenario or --scenario"
+        ) from error
+    tables = document.get("shift", [])
+    if set(document) - {"shift"} or not isinstance(tables, list):
+        raise ConfigError(f"scenario {path}: expected only [[shift]] tables")
+    return [parse_shift(table, started_at, str(path)) for table in tables]
+
+
+def parse_shift(fields: Mapping[str, Any], base_at: datetime, where: str) -> Shift:
+    """Return a shift from TOML or JSON fields.
+
+    `at` (ISO time) or `after_seconds` (simulated, from `base_at`) says when, rounded up to a full
+    minute so that no candle that exists already changes; `volatility` and `volume` are factors as
+    number or text such as "x3"; `duration_seconds` (or `duration`) limits it.
+
+    Raises:
+        ConfigError: unknown field or impossible value.
+    """
+    given = dict(fields)
+    if "duration" in given:
+        given["duration_seconds"] = given.pop("duration")
+    unknown = sorted(set(given) - set(_FIELDS))
+    if unknown:
+        raise ConfigError(
+            f"{where}: unknown field {unknown[0]!r} of a shift", hint=f"known: {', '.join(_FIELDS)}"
+        )
+    start = _start_minute(given, base_at, where)
+    duration = given.get("duration_seconds")
+    return Shift(
+        start=start,
+        end=None if duration is None else start + max(1, round(_number(duration, where) / 60)),
+        volatility=_factor(given.get("volatility", 1.0), "volatility", where),
+        drift=_number(given.get("drift", 0.0), where),
+        volume=_factor(given.get("volume", 1.0), "volume", where),
+        market=str(given.get("market", "")),
+    )
+
+
+def shift_to_json(shift: Shift) -> dict[str, object]:
+    """Return the fields of a shift for the state file and for replies."""
+    return asdict(shift)
+
+
+def shift_from_json(fields: Mapping[str, Any]) -> Shift:
+    """Return a shift from `shift_to_json`'s form."""
+    return Shift(**fields)
+
+
+def _start_minute(given: Mapping[str, Any], base_at: datetime, where: str) -> int:
+    at = given.get("at")
+    if isinstance(at, datetime):
+        at_seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    elif at is not None:
+        at_seconds = parse_instant(str(at), f"{where}: at").timestamp()
+    else:
+        at_seconds = base_at.timestamp() + _number(given.get("after_seconds", 0), where)
+    return int(-(-at_seconds // 60))
+
+
+def _factor(value: object, name: str, where: str) -> float:
+    text = value.lower().removeprefix("x") if isinstance(value, str) else value
+    factor = _number(text, where)
+    if not 0.01 <= factor <= 100.0:
+        raise ConfigError(f"{where}: {name} {value!r} is not a factor from 0.01 to 100")
+    return factor
+
+
+def _number(value: object, where: str) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {value!r} is not a number") from error

@@ -1,0 +1,156 @@
+"""The WebSocket side: snapshots, then once a second what a trade has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from appliance.simulator.book import Book
+from appliance.simulator.columns import MS_PER_MINUTE, Columns
+from appliance.simulator.exchange import Exchange
+from appliance.simulator.render import times
+from appliance.simulator.subscription import (
+    TICKER_UNIT,
+    Subscription,
+    SubscriptionError,
+    Topic,
+    parse_subscription,
+)
+from appliance.simulator.ticker import stream_fields, ticker
+
+CADENCE_SECONDS = 1.0
+UP_SECONDS = 10.0
+_HEADERS = [(b"remaining-req", b"group=websocket; min=300; sec=3"), (b"limit-by-ip", b"Yes")]
+
+
+class StreamConnection:
+    """One client: its present subscription and what it was last told of each code."""
+
+    def __init__(self, exchange: Exchange, socket: WebSocket) -> None:
+        self._exchange = exchange
+        self._socket = socket
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._told: dict[tuple[int, str], tuple[int, int, float]] = {}
+
+    async def run(self) -> None:
+        """Serve until either side closes."""
+        await self._socket.accept(headers=_HEADERS)
+        try:
+            while True:
+                message = await self._socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                await self._handle(message.get("text") or message.get("bytes") or "")
+        except SubscriptionError as error:
+            body = {"error": {"name": error.name, "message": error.message}}
+            await self._socket.send_bytes(json.dumps(body, ensure_ascii=False).encode())
+            await self._socket.close(1000)
+        except WebSocketDisconnect:
+            return
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _handle(self, frame: str | bytes) -> None:
+        if frame in ("PING", b"PING"):
+            self._replace("up", asyncio.create_task(self._say_up()))
+            return
+        subscription = parse_subscription(frame)
+        self._told.clear()
+        self._replace("push", asyncio.create_task(self._push(subscription)))
+
+    def _replace(self, name: str, task: asyncio.Task[None]) -> None:
+        if name in self._tasks:
+            self._tasks[name].cancel()
+        self._tasks[name] = task
+
+    async def _say_up(self) -> None:
+        while True:
+            await self._send([b'{"status":"UP"}'])
+            await asyncio.sleep(UP_SECONDS)
+
+    async def _push(self, subscription: Subscription) -> None:
+        while True:
+            if not self._exchange.faults.is_silent:
+                now = self._exchange.time.now()
+                messages = [
+                    message
+                    for topic in subscription.topics
+                    for code in topic.codes
+                    for message in self._messages(topic, code, now)
+                ]
+                await self._send(subscription.encode(messages))
+            await asyncio.sleep(CADENCE_SECONDS)
+
+    async def _send(self, frames: list[bytes]) -> None:
+        for frame in frames:
+            try:
+                await self._socket.send_bytes(frame)
+            except (WebSocketDisconnect, RuntimeError):  # the client is gone
+                return
+
+    def _messages(self, topic: Topic, code: str, now: int) -> list[dict[str, object]]:
+        book = self._exchange.book(code)
+        if book is None:  # Upbit is silent about codes it does not know
+            return []
+        is_first = (topic.unit, code) not in self._told
+        if not is_first and not topic.has_realtime:
+            return []
+        kind = "SNAPSHOT" if is_first else "REALTIME"
+        if topic.unit == TICKER_UNIT:
+            messages = self._ticker(book, now, kind)
+        else:
+            messages = self._candles(book, topic.unit, now, kind)
+        return messages if topic.has_snapshot or not is_first else []
+
+    def _ticker(self, book: Book, now: int, kind: str) -> list[dict[str, object]]:
+        state = ticker(book, now)
+        if state is None or not self._is_news(
+            TICKER_UNIT, book, (state.trade_at, state.stamp, state.volume)
+        ):
+            return []
+        return [stream_fields(state, kind)]
+
+    def _candles(self, book: Book, unit: int, now: int, kind: str) -> list[dict[str, object]]:
+        """Return the closed candle's last change, when there was one, and the forming candle."""
+        told = self._told.get((unit, book.market.code))
+        candidates = [book.newest(unit, now)]
+        window = now // MS_PER_MINUTE // unit * unit
+        if told is not None and told[0] < window:
+            candidates.insert(0, book.candle_at(unit, told[0]))
+        return [
+            _candle_fields(candle, book.market.code, unit, kind)
+            for candle in candidates
+            if len(candle) and self._is_news(unit, book, _mark(candle))
+        ]
+
+    def _is_news(self, unit: int, book: Book, mark: tuple[int, int, float]) -> bool:
+        key = (unit, book.market.code)
+        if key in self._told and self._told[key] >= mark:
+            return False
+        self._told[key] = mark
+        return True
+
+
+def _mark(candle: Columns) -> tuple[int, int, float]:
+    return int(candle.opens[0]), int(candle.stamp[0]), float(candle.volume[0])
+
+
+def _candle_fields(candle: Columns, code: str, unit: int, kind: str) -> dict[str, object]:
+    return {
+        "type": f"candle.{unit}m",
+        "code": code,
+        "candle_date_time_utc": times(candle.opens)[0],
+        "candle_date_time_kst": times(candle.opens + 540)[0],
+        "opening_price": float(candle.open[0]),
+        "high_price": float(candle.high[0]),
+        "low_price": float(candle.low[0]),
+        "trade_price": float(candle.close[0]),
+        "candle_acc_trade_volume": float(candle.volume[0]),
+        "candle_acc_trade_price": float(candle.value[0]),
+        "timestamp": int(candle.stamp[0]),
+        "stream_type": kind,
+    }

@@ -1,0 +1,236 @@
+"""REST client of the quotation API.
+
+Facts it rests on: at most 200 candles a call; `to` is exclusive and sent aligned to the timeframe; an
+`Origin` header would cut the limit to one request in ten seconds and is never sent; 429 slows every
+process of this host down, 418 stops them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import httpx
+
+from appliance import clock
+from appliance.domain.candle import RawCandle
+from appliance.errors import UpbitError, UpbitRejected, UpbitUnavailable
+from appliance.upbit.rate_limit import HostRateLimit, Slot, shared_directory
+from appliance.upbit.wire import parse_candles, parse_error, parse_markets
+
+MAX_COUNT = 200
+CANDLES = "candles"
+MARKET = "market"
+_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_ATTEMPTS = 4
+_DEFAULT_BLOCK_SECONDS = 60.0
+_REMAINING = re.compile(r"\bsec=(\d+)")
+_BLOCK_TIME = re.compile(r"(\d+)\s*(ms|millisecond|sec|s\b|min|hour|초|분|시간)?", re.IGNORECASE)
+_UNIT_SECONDS = {"ms": 0.001, "mil": 0.001, "min": 60.0, "분": 60.0, "hou": 3600.0, "시간": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """The exchange's clock as one reply told it; `monotonic` is ours at that moment."""
+
+    at: datetime
+    monotonic: float
+
+    def extrapolated(self) -> datetime:
+        return self.at + timedelta(seconds=clock.monotonic() - self.monotonic)
+
+
+class UpbitClient:
+    """Synchronous, thread-safe client; one per process is enough.
+
+    Args:
+        base_url: such as `https://api.upbit.com`.
+        rate_limit: the host's shared budget; see `open_client`.
+    """
+
+    def __init__(self, base_url: str, rate_limit: HostRateLimit) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._rate_limit = rate_limit
+        self._observed: _Observed | None = None
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            timeout=_TIMEOUT,
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            trust_env=not is_loopback(self.base_url),
+        )
+
+    def __enter__(self) -> UpbitClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def minute_candles(
+        self, market: str, unit: int, to: datetime | None = None, count: int = MAX_COUNT
+    ) -> list[RawCandle]:
+        """Return up to 200 candles that open before `to` (None: now), newest first as sent.
+
+        Without `to` the first row may still be forming. Minutes without a trade are absent.
+
+        Raises:
+            UpbitRejected: the market or timeframe does not exist.
+            UpbitUnavailable: unreachable, over the limit, blocked, or the reply is nonsense.
+        """
+        parameters = {"market": market, "count": str(max(1, min(count, MAX_COUNT)))}
+        if to is not None:
+            parameters["to"] = format_to(to, unit)
+        reply = self._get(f"/v1/candles/minutes/{unit}", CANDLES, parameters, market)
+        candles = parse_candles(reply.content)
+        for candle in candles:
+            if candle.market != market or candle.unit != unit:
+                raise UpbitUnavailable(
+                    f"asked for {market} {unit}m, got {candle.market} {candle.unit}m",
+                    code="upbit.nonsense",
+                    hint="check source.rest_url: it does not behave like Upbit",
+                )
+        return candles
+
+    def markets(self) -> list[str]:
+        """Return the codes of all markets.
+
+        Raises:
+            UpbitUnavailable: unreachable, over the limit, blocked, or the reply is nonsense.
+        """
+        return parse_markets(self._get("/v1/market/all", MARKET, {}, "").content)
+
+    def exchange_now(self) -> datetime:
+        """Return the exchange's present, at most about a second behind; asks it when it never replied.
+
+        Raises:
+            UpbitUnavailable: it never replied and does not now.
+        """
+        if self._observed is None:
+            self.markets()
+        if self._observed is None:
+            raise UpbitUnavailable(
+                "the market server sends no Date header",
+                code="upbit.nonsense",
+                hint="check source.rest_url: it does not behave like Upbit",
+            )
+        return self._observed.extrapolated()
+
+    def _get(
+        self, path: str, group: str, parameters: Mapping[str, str], market: str
+    ) -> httpx.Response:
+        for attempt in range(_ATTEMPTS):
+            with self._rate_limit.acquire(group) as slot:
+                reply = self._send(path, parameters)
+                self._take_in(reply, slot)
+            if reply.status_code == 429:
+                self._rate_limit.hold(group, 1.05 * 2**attempt)
+                continue
+            if reply.status_code != 200:
+                raise self._failure(reply, market)
+            return reply
+        raise UpbitUnavailable(
+            f"{self.base_url} still answers 429 (too many requests) after {_ATTEMPTS} attempts",
+            code="upbit.limited",
+            hint="look for other programs on this IP that use the same exchange",
+        )
+
+    def _send(self, path: str, parameters: Mapping[str, str]) -> httpx.Response:
+        try:
+            try:
+                return self._http.get(path, params=dict(parameters))
+            except httpx.RemoteProtocolError:  # the server closed an idle kept-alive connection
+                return self._http.get(path, params=dict(parameters))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UpbitUnavailable(
+                f"{self.base_url} does not answer: {error or type(error).__name__}",
+                code="upbit.unreachable",
+                hint="check the network and source.rest_url; it is tried again by itself",
+            ) from error
+
+    def _take_in(self, reply: httpx.Response, slot: Slot) -> None:
+        remaining = _REMAINING.search(reply.headers.get("Remaining-Req", ""))
+        slot.observe(int(remaining[1]) if remaining else None)
+        try:
+            sent_at = parsedate_to_datetime(reply.headers.get("Date", "")).astimezone(UTC)
+        except ValueError:
+            return
+        if self._observed is not None:
+            expected = self._observed.extrapolated()
+            # `Date` has whole seconds: within the second the running estimate is the finer one.
+            if sent_at <= expected < sent_at + timedelta(seconds=1.25):
+                return
+        self._observed = _Observed(sent_at, clock.monotonic())
+
+    def _failure(self, reply: httpx.Response, market: str) -> UpbitError:
+        if reply.status_code == 418:
+            seconds = _block_seconds(reply)
+            self._rate_limit.block(seconds)
+            return self._rate_limit.blocked_error(seconds)
+        error = parse_error(reply.content)
+        if reply.status_code == 404 and market and error.name != "not_found":
+            return UpbitRejected(
+                f"{market} is not a market of {self.base_url}",
+                code="upbit.unknown_market",
+                hint=f"correct or remove {market} in ingest.markets (compose/appliance.toml); "
+                f"{self.base_url}/v1/market/all lists the codes",
+                market=market,
+            )
+        message = error.message or reply.reason_phrase
+        if 400 <= reply.status_code < 500:
+            return UpbitRejected(
+                f"{self.base_url} refused the request: {reply.status_code} {message}",
+                hint="check source.rest_url and ingest.timeframes",
+            )
+        return UpbitUnavailable(
+            f"{self.base_url} failed: {reply.status_code} {message}",
+            hint="nothing to do: it is asked again by itself (maintenance looks like this)",
+        )
+
+
+def open_client(base_url: str, per_second: int = 10) -> UpbitClient:
+    """Return a client on the budget that all processes of this user share for that host."""
+    parts = urlsplit(base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    limit = HostRateLimit(shared_directory(), per_second, f"{parts.hostname}:{port}")
+    return UpbitClient(base_url, limit)
+
+
+def format_to(to: datetime, unit: int) -> str:
+    """Return `to` as the API takes it, rounded up to the timeframe so that no candle is lost."""
+    seconds = int(to.astimezone(UTC).timestamp())
+    width = unit * 60
+    aligned = -(-seconds // width) * width
+    return datetime.fromtimestamp(aligned, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL points at this machine, which no proxy may come between."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _block_seconds(reply: httpx.Response) -> float:
+    """Return how long a 418 blocks: from `Retry-After`, else from its text, else a minute."""
+    after = reply.headers.get("Retry-After", "")
+    if after.isdigit():
+        return float(after)
+    found = _BLOCK_TIME.search(parse_error(reply.content).message or reply.text[:200])
+    if not found or not found[2]:
+        return _DEFAULT_BLOCK_SECONDS
+    factor = next(
+        (value for unit, value in _UNIT_SECONDS.items() if found[2].lower().startswith(unit)), 1.0
+    )
+    return max(1.0, float(found[1]) * factor)

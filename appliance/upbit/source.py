@@ -1,0 +1,126 @@
+"""Which market source this home uses; once chosen it never flips by itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+
+from appliance import clock
+from appliance.config.paths import Paths, write_atomically
+from appliance.config.ports import service_url
+from appliance.config.settings import Settings
+from appliance.errors import ConfigError, UpbitUnavailable
+from appliance.upbit.client import is_loopback
+from appliance.upbit.wire import parse_markets
+
+Kind = Literal["upbit", "simulator"]
+UPBIT_HOST = "api.upbit.com"
+_PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where candles come from; `source_id` is what the store is bound to, `label` the banner."""
+
+    kind: Kind
+    rest_url: str
+    websocket_url: str
+    label: str
+    source_id: str
+    is_simulated: bool
+
+
+def resolve_source(settings: Settings, paths: Paths) -> Source:
+    """Return this home's source, choosing and recording it when the setting is `auto`.
+
+    Raises:
+        ApplianceNotRunning: the source is the simulator and this home never started one.
+        ConfigError: the recorded choice cannot be read.
+    """
+    if source_kind(settings, paths) == "simulator":
+        return simulator_source(settings, service_url(paths, "simulator"))
+    return _upbit_source(settings)
+
+
+def source_kind(settings: Settings, paths: Paths) -> Kind:
+    """Return `upbit` or `simulator`; with `auto` the recorded choice, else probe once and record.
+
+    Raises:
+        ConfigError: the recorded choice cannot be read.
+    """
+    if settings.source.kind != "auto":
+        return settings.source.kind
+    recorded = _recorded(paths)
+    if recorded is not None:
+        return recorded
+    chosen: Kind = "upbit" if _answers(settings.source.rest_url) else "simulator"
+    choice = {
+        "kind": chosen,
+        "chosen_at": clock.now().isoformat(),
+        "probed": settings.source.rest_url,
+    }
+    write_atomically(paths.home / "source.json", json.dumps(choice, indent=2) + "\n")
+    return chosen
+
+
+def simulator_source(settings: Settings, url: str) -> Source:
+    """Return the built-in simulator behind a base URL as a source."""
+    replayed = ",".join(sorted(settings.simulator.replay))
+    return Source(
+        kind="simulator",
+        rest_url=url,
+        websocket_url=f"ws{url.removeprefix('http')}/websocket/v1",
+        label="SIMULATOR - synthetic prices, not the market"
+        if not replayed
+        else f"SIMULATOR - replay of {replayed}, not the market",
+        source_id=f"simulator:seed={settings.simulator.seed}"
+        + (f":replay={replayed}" if replayed else ""),
+        is_simulated=True,
+    )
+
+
+def _upbit_source(settings: Settings) -> Source:
+    url = settings.source.rest_url.rstrip("/")
+    parts = urlsplit(url)
+    is_upbit = parts.hostname == UPBIT_HOST
+    return Source(
+        kind="upbit",
+        rest_url=url,
+        websocket_url=settings.source.websocket_url,
+        label="Upbit" if is_upbit else f"Upbit-compatible server at {url}",
+        source_id="upbit" if is_upbit else f"upbit@{parts.netloc}",
+        is_simulated=False,
+    )
+
+
+def _recorded(paths: Paths) -> Kind | None:
+    path = paths.home / "source.json"
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} does not say which source was chosen",
+            hint=f"set source.kind in {paths.compose / 'appliance.toml'} to upbit or simulator",
+        ) from error
+    if kind == "upbit":
+        return "upbit"
+    return "simulator"
+
+
+def _answers(url: str) -> bool:
+    """Whether a server that behaves like Upbit answers at `url` within three seconds."""
+    try:
+        reply = httpx.get(
+            f"{url.rstrip('/')}/v1/market/all",
+            timeout=_PROBE_SECONDS,
+            trust_env=not is_loopback(url),
+        )
+        return reply.status_code == 200 and bool(parse_markets(reply.content))
+    except (httpx.HTTPError, httpx.InvalidURL, UpbitUnavailable):
+        return False

@@ -1,0 +1,212 @@
+"""The candle stream: forming candles as the exchange sends them, reconnecting for ever.
+
+The stream is a hint, never the record: the same candle arrives many times (the last one wins), a wrong
+code gives silence instead of an error, and nothing is sent again after a reconnect. Closed candles
+come from REST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from appliance import clock
+from appliance.domain.candle import Candle, LiveCandle
+from appliance.upbit.client import is_loopback
+
+PING_SECONDS = 20.0  # the exchange drops a connection that sent nothing for 60 s
+SILENT_AFTER_SECONDS = 15.0
+DEAD_AFTER_SECONDS = 90.0
+_OPEN_TIMEOUT_SECONDS = 10.0
+_FIRST_BACKOFF_SECONDS = 0.5
+_LONGEST_BACKOFF_SECONDS = 30.0
+
+
+class StreamState(StrEnum):
+    """What a status message is about."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """A change of the stream's state; `market` and `unit` are set when it concerns one subscription."""
+
+    state: StreamState
+    message: str
+    market: str = ""
+    unit: int = 0
+
+
+class StreamRefused(Exception):
+    """The exchange answered the subscription with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTiming:
+    """Time limits in seconds, shortened by tests."""
+
+    ping: float = PING_SECONDS
+    silent_after: float = SILENT_AFTER_SECONDS
+    dead_after: float = DEAD_AFTER_SECONDS
+    first_backoff: float = _FIRST_BACKOFF_SECONDS
+
+
+class CandleStream:
+    """Subscription to `candle.{unit}m` of several markets over one connection.
+
+    Args:
+        url: such as `wss://api.upbit.com/websocket/v1`.
+        markets: upper-case market codes.
+        units: candle widths in minutes.
+        on_status: told of every connect, disconnect and silent subscription.
+        timing: time limits.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        markets: Sequence[str],
+        units: Sequence[int],
+        on_status: Callable[[StreamStatus], None] = lambda _status: None,
+        timing: StreamTiming | None = None,
+    ) -> None:
+        self._url = url
+        self._markets = tuple(markets)
+        self._units = tuple(units)
+        self._on_status = on_status
+        self._timing = timing or StreamTiming()
+        self._failures = 0
+        self._unheard: set[tuple[str, int]] = set()
+
+    async def candles(self) -> AsyncIterator[LiveCandle]:
+        """Yield forming candles for ever; cancel to stop."""
+        while True:
+            reason = "the exchange closed the connection"
+            try:
+                async for live in self._one_connection():
+                    self._failures = 0
+                    yield live
+            except (OSError, WebSocketException, TimeoutError, StreamRefused) as error:
+                reason = str(error) or type(error).__name__
+            wait = self._backoff()
+            self._on_status(
+                StreamStatus(
+                    StreamState.DISCONNECTED,
+                    f"stream lost ({reason}); reconnecting in {wait:.1f} s",
+                )
+            )
+            await asyncio.sleep(wait)
+
+    async def _one_connection(self) -> AsyncIterator[LiveCandle]:
+        async with connect(
+            self._url,
+            origin=None,
+            ping_interval=self._timing.ping,
+            ping_timeout=self._timing.ping,
+            open_timeout=_OPEN_TIMEOUT_SECONDS,
+            close_timeout=1.0,
+            proxy=None if is_loopback(self._url) else True,
+        ) as socket:
+            await socket.send(self._subscription())
+            self._on_status(StreamStatus(StreamState.CONNECTED, "stream connected"))
+            self._unheard = {(market, unit) for market in self._markets for unit in self._units}
+            async for live in self._receive(socket):
+                yield live
+
+    async def _receive(self, socket: ClientConnection) -> AsyncIterator[LiveCandle]:
+        subscribed_at = heard_at = clock.monotonic()
+        is_reported = False
+        while True:
+            try:
+                frame = await asyncio.wait_for(socket.recv(), self._timing.silent_after / 3)
+            except TimeoutError:
+                frame = None
+            now = clock.monotonic()
+            live = parse_message(frame, clock.now()) if frame is not None else None
+            if live is not None:
+                heard_at = now
+                self._unheard.discard((live.candle.market, live.candle.unit))
+                yield live
+            if not is_reported and now - subscribed_at > self._timing.silent_after:
+                is_reported = True
+                self._report_silent()
+            if now - heard_at > self._timing.dead_after:
+                raise TimeoutError(f"nothing received for {self._timing.dead_after:.0f} s")
+
+    def _report_silent(self) -> None:
+        for market, unit in sorted(self._unheard):
+            message = (
+                f"the stream sends nothing for {market} {unit}m; its candles come by REST, "
+                "check that the market exists"
+            )
+            self._on_status(StreamStatus(StreamState.SILENT, message, market, unit))
+
+    def _subscription(self) -> str:
+        parts: list[dict[str, object]] = [{"ticket": str(uuid.uuid4())}]
+        parts += [{"type": f"candle.{unit}m", "codes": list(self._markets)} for unit in self._units]
+        return json.dumps([*parts, {"format": "DEFAULT"}])
+
+    def _backoff(self) -> float:
+        ceiling = min(_LONGEST_BACKOFF_SECONDS, self._timing.first_backoff * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        return float(ceiling * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects, no secret
+
+
+def parse_message(frame: str | bytes, received_at: datetime) -> LiveCandle | None:
+    """Return the candle of a text or binary frame, None for other messages such as `{"status":"UP"}`.
+
+    Raises:
+        StreamRefused: the frame is an error message.
+    """
+    try:
+        message: Any = json.loads(frame)
+    except ValueError:
+        return None
+    if not isinstance(message, Mapping):
+        return None
+    if isinstance(message.get("error"), Mapping):
+        error = message["error"]
+        raise StreamRefused(f"{error.get('name')}: {error.get('message')}")
+    unit = _unit(str(message.get("type", "")))
+    if unit is None:
+        return None
+    try:
+        return LiveCandle(_candle(message, unit), received_at)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _unit(kind: str) -> int | None:
+    prefix, _, width = kind.partition(".")
+    if prefix != "candle" or not width.endswith("m") or not width[:-1].isdigit():
+        return None
+    return int(width[:-1])
+
+
+def _candle(message: Mapping[str, Any], unit: int) -> Candle:
+    return Candle(
+        market=str(message["code"]),
+        unit=unit,
+        candle_date_time_utc=datetime.fromisoformat(message["candle_date_time_utc"]).replace(
+            tzinfo=UTC
+        ),
+        open=float(message["opening_price"]),
+        high=float(message["high_price"]),
+        low=float(message["low_price"]),
+        close=float(message["trade_price"]),
+        volume=float(message["candle_acc_trade_volume"]),
+        value=float(message["candle_acc_trade_price"]),
+    )
