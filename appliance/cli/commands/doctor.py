@@ -53,7 +53,7 @@ def _examine(home: Paths) -> Iterator[Finding]:
     yield _guarded("configuration", _configuration)
     yield _guarded("secrets", _secrets)
     yield _permissions(home)
-    yield _guarded("source", _source)
+    yield _guarded("source", session.source_label)
     yield _postgres_user()
     yield from _running()
 
@@ -99,12 +99,6 @@ def _permissions(home: Paths) -> Finding:
     return Finding(
         "home", mode & 0o077 == 0, f"{home.home}, mode {mode:o}", f"chmod 700 {home.home}"
     )
-
-
-def _source() -> str:
-    from appliance.upbit.source import resolve_source
-
-    return resolve_source(session.settings(), session.paths()).label
 
 
 def _postgres_user() -> Finding:

@@ -176,7 +176,6 @@ def initialise(*, demo: bool, seed: int = 7, speed: float = 1.0) -> str:
     """Create directories and secrets, settle the source; return its label. Keeps what exists."""
     from appliance.config.paths import write_atomically
     from appliance.config.secret import generate_missing
-    from appliance.upbit.source import resolve_source
 
     home = session.paths()
     home.create()
@@ -187,8 +186,7 @@ def initialise(*, demo: bool, seed: int = 7, speed: float = 1.0) -> str:
             local,
             f'[source]\nkind = "simulator"\n\n[simulator]\nseed = {seed}\nspeed = {speed}\n',
         )
-    settings = session.settings()
-    return resolve_source(settings, home).label
+    return session.source_label()
 
 
 def attach(context: click.Context) -> int:
