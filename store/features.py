@@ -120,6 +120,13 @@ def newest_feature_at(session: Session, project: str, market: str, unit: int) ->
     return utc_or_none(scalar(session.read(sql, [project, market, unit, project, names])))
 
 
+def oldest_feature_at(session: Session, project: str, market: str, unit: int) -> datetime | None:
+    """Return the opening time of the oldest prepared row of the current schema."""
+    names = feature_names(session, project)
+    sql = f"SELECT min(candle_date_time_utc) FROM features WHERE {_CURRENT}"  # noqa: S608
+    return utc_or_none(scalar(session.read(sql, [project, market, unit, project, names])))
+
+
 def _as_batch(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 

@@ -136,6 +136,12 @@ class Registry:
         with self._translated():
             self._log_values(run_id, {}, metrics)
 
+    def log_figures(self, run_id: str, figures: Mapping[str, Figure]) -> None:
+        """Add figures to a run, as `figures/<name>.png`."""
+        with self._translated():
+            for name, figure in figures.items():
+                self._client.log_figure(run_id, figure, f"figures/{name}.png")
+
     def log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
         """Add JSON documents to a run, as `documents/<name>.json`."""
         with self._translated():
