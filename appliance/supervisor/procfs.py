@@ -73,6 +73,15 @@ def session_members(leader: int, since: int = 0) -> list[ProcessEntry]:
     return [entry for entry in entries if entry.pid in members and not entry.is_zombie]
 
 
+def has_environment(pid: int, assignment: bytes) -> bool:
+    """Return whether a process was started with `NAME=value` in its environment."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+            return assignment in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
 def boot_id() -> str:
     """Return an identifier that changes with every boot of the machine."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123

@@ -93,10 +93,11 @@ def stop_sessions(records: Sequence[SessionRecord], grace: float) -> list[str]:
     """Stop sessions side by side until each is empty; return the names of those that are not.
 
     Leader first, by its own stop signal; when it has gone the rest gets SIGTERM and a moment; at the end
-    of `grace` seconds, at once when that is 0, SIGKILL until nothing is left. Blocks.
+    of `grace` seconds (or of the record's own, when that is shorter; at once when it is 0) SIGKILL
+    until nothing is left. Blocks.
     """
     began = time.monotonic()
-    stops = [_Stop(record, began + grace) for record in records]
+    stops = [_Stop(record, began + min(grace, record.grace)) for record in records]
     while stops:
         now = time.monotonic()
         stops = [stop for stop in stops if not stop.step(now)]

@@ -20,7 +20,7 @@ from appliance.supervisor.guard_process import Guard
 from appliance.supervisor.log_file import LogFile
 from appliance.supervisor.managed import ManagedService, unknown_service
 from appliance.supervisor.process import ServiceProcess, spawn
-from appliance.supervisor.procfs import ProcessEntry, all_processes
+from appliance.supervisor.procfs import ProcessEntry, all_processes, has_environment
 from appliance.supervisor.sessions import (
     SessionRecord,
     read_records,
@@ -86,6 +86,10 @@ class Supervisor:
     def services(self) -> tuple[ServiceStatus, ...]:
         """Return every service as last observed; safe from any thread."""
         return self._snapshot
+
+    def sessions(self) -> tuple[SessionRecord, ...]:
+        """Return the process sessions on the record, those of preparations included."""
+        return tuple(self._sessions.values())
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with a snapshot now and after each change; return how to end it.
@@ -276,15 +280,21 @@ class Supervisor:
         return tuple(service.status for service in self._services.values())
 
     async def _reap_orphans(self, interval: float = 10.0) -> None:
-        """Reap ended processes that were adopted; runs until cancelled."""
+        """Reap ended processes that were adopted; runs until cancelled.
+
+        Only those seen twice: whoever started a child of this process has reaped it by then.
+        """
+        seen: set[int] = set()
         while True:
             await asyncio.sleep(interval)
-            for entry in await self._run_blocking(self._adopted):
-                if entry.is_zombie and entry.pid not in self._sessions:
-                    _reap(entry.pid)
+            adopted = await self._run_blocking(self._adopted)
+            zombies = {entry.pid for entry in adopted if entry.is_zombie}
+            for pid in (zombies & seen) - self._sessions.keys():
+                _reap(pid)
+            seen = zombies
 
     def _adopted(self) -> list[ProcessEntry]:
-        """Return children that this process did not start: orphans that the kernel gave it."""
+        """Return children in sessions that are not on the record: orphans the kernel gave us."""
         own, own_session = os.getpid(), os.getsid(0)
         return [
             entry
@@ -296,12 +306,12 @@ class Supervisor:
         ]
 
     def _end_strays(self) -> None:
-        """Kill adopted processes that had left their service's session, and their children in turn."""
-        while strays := self._adopted():
-            for entry in strays:
-                if not entry.is_zombie:
-                    _log.warning("killing stray process pid=%d", entry.pid)
-                    os.kill(entry.pid, signal.SIGKILL)
+        """Kill adopted processes of this home that had left their service's session."""
+        tag = f"APPLIANCE_HOME={self._paths.home}".encode()
+        for entry in self._adopted():
+            if not entry.is_zombie and has_environment(entry.pid, tag):
+                _log.warning("killing stray process pid=%d", entry.pid)
+                os.kill(entry.pid, signal.SIGKILL)
                 os.waitpid(entry.pid, 0)
 
 
