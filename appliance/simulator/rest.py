@@ -77,10 +77,8 @@ class RestApi:
 
     def not_routed(self) -> Response:
         """Return the gateway's reply to an unknown path: string name, no Remaining-Req."""
-        body = {"error": {"name": "not_found", "message": "no Route matched with those values"}}
-        return Response(
-            json.dumps(body), 404, {"Date": self._date()}, media_type="application/json"
-        )
+        body = _error_body("not_found", "no Route matched with those values")
+        return Response(body, 404, {"Date": self._date()}, media_type="application/json")
 
     def _limited(self, group: str, handler: Handler) -> Endpoint:
         async def endpoint(request: Request) -> Response:
@@ -115,8 +113,8 @@ class RestApi:
         try:
             body = handler(request)
         except Refusal as refusal:
-            error = {"error": {"name": refusal.status, "message": refusal.message}}
-            return _json(request, headers, json.dumps(error).encode(), refusal.status, self._packed)
+            body = _error_body(refusal.status, refusal.message)
+            return _json(request, headers, body, refusal.status, self._packed)
         if fault is FaultKind.HTML:
             return Response(_HTML, 200, headers, media_type="text/html")
         if fault is FaultKind.ERROR_200:
@@ -227,8 +225,12 @@ def _over_limit(verdict: Verdict, headers: dict[str, str]) -> Response:
     message = "Internal server error"
     if verdict.status == 418:
         message = f"Too many API requests. Blocked for {verdict.blocked_seconds:.0f} seconds."
-    error = {"error": {"name": verdict.status, "message": message}}
-    return Response(json.dumps(error), verdict.status, headers, media_type="application/json")
+    body = _error_body(verdict.status, message)
+    return Response(body, verdict.status, headers, media_type="application/json")
+
+
+def _error_body(name: int | str, message: str) -> bytes:
+    return json.dumps({"error": {"name": name, "message": message}}, separators=(",", ":")).encode()
 
 
 def _json(

@@ -169,8 +169,9 @@ class UpbitClient:
             return
         if self._observed is not None:
             expected = self._observed.extrapolated()
-            # `Date` has whole seconds: within the second the running estimate is the finer one.
-            if sent_at <= expected < sent_at + timedelta(seconds=1.25):
+            # `Date` has whole seconds: within that second the running estimate is the finer one, and
+            # still no more than a second ahead of the exchange.
+            if sent_at <= expected < sent_at + timedelta(seconds=1):
                 return
         self._observed = _Observed(sent_at, clock.monotonic())
 

@@ -1,0 +1,32 @@
+"""When the scheduler asks for closed candles."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from appliance.ingest.feed import floor_to
+
+_SAME_CLOCK = timedelta(seconds=3)
+_SETTLED = timedelta(seconds=1)
+
+
+def close_trigger(
+    unit: int, speed: float, exchange_now: datetime, real_now: datetime
+) -> BaseTrigger:
+    """Return a trigger that fires one second after every close of a `unit`-minute candle.
+
+    On an exchange whose time is ours that is second 1 of every `unit`-th minute. A simulated exchange
+    has a time of its own, running at `speed`; then it is an interval that starts after the next close.
+    """
+    if speed == 1.0 and abs(exchange_now - real_now) < _SAME_CLOCK:
+        if unit >= 60:
+            return CronTrigger(hour=f"*/{unit // 60}", minute=0, second=1, timezone="UTC")
+        return CronTrigger(minute=f"*/{unit}", second=1, timezone="UTC")
+    width = timedelta(minutes=unit)
+    next_close = floor_to(exchange_now, width) + width
+    starts_at = real_now + (next_close - exchange_now) / speed + _SETTLED
+    return IntervalTrigger(seconds=max(1.0, width.total_seconds() / speed), start_date=starts_at)
