@@ -20,14 +20,8 @@ from store.wire import HEALTH_ACTION, Command, decode_error, encode_command
 
 _CHUNK_ROWS = 65_536
 
-_CHANNEL = [
-    # Reconnect within a second of the service's return; gRPC's own back-off grows to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_http_proxy", 0),
-]
+_CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
+"""Channels share nothing, so that a new one does not inherit the back-off of a failed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +41,11 @@ class FlightSession:
     ) -> None:
         """Prepare the channel; nothing is sent yet."""
         self._socket = socket
+        self._is_closed = False
         self._schema = schema_version()
         self._read_options = flight.FlightCallOptions(timeout=read_seconds)
         self._write_options = flight.FlightCallOptions(timeout=write_seconds)
-        self._client: Any = flight.FlightClient(f"grpc+unix://{socket}", generic_options=_CHANNEL)
+        self._client = self._channel()
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """See `Session.read`."""
@@ -86,6 +81,7 @@ class FlightSession:
 
     def close(self) -> None:
         """Close the channel."""
+        self._is_closed = True
         self._client.close()
 
     def __enter__(self) -> Self:
@@ -103,10 +99,15 @@ class FlightSession:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        if self._is_closed:
+            raise StoreError("the store session is closed", code="store.closed")
         try:
             yield
         except (flight.FlightError, pa.ArrowException) as error:
             raise self._translate(error) from error
+
+    def _channel(self) -> Any:
+        return flight.FlightClient(f"grpc+unix://{self._socket}", generic_options=_CHANNEL)
 
     def _translate(self, error: Exception) -> StoreError:
         told = decode_error(getattr(error, "extra_info", b"") or b"")
@@ -119,6 +120,8 @@ class FlightSession:
                 hint="ask for fewer rows, or see: appliance logs store",
             )
         if isinstance(error, flight.FlightUnavailableError | flight.FlightCancelledError):
+            # A failed channel waits longer and longer before it connects again; a new one does not.
+            self._client = self._channel()
             return StoreUnavailable(
                 f"the store service on {self._socket} does not answer",
                 hint="appliance status shows whether it is being restarted; try again",

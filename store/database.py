@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SPARE_BYTES = 32 * 1024 * 1024
-"""Kept free on the disk: room for a checkpoint of the write-ahead log (16 MB) and its growth."""
+_SPARE_BYTES = 64 * 1024 * 1024
+"""Kept free on the disk: a checkpoint that finds no room makes DuckDB give up the whole database."""
 
 _READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
@@ -150,9 +150,9 @@ class Database:
         try:
             yield
         except duckdb.Error as error:
-            translated = translate(error, self._file)
-            self.is_broken = self.is_broken or translated.code == "store.broken"
-            raise translated from error
+            if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+                self.is_broken = True
+            raise translate(error, self._file) from error
 
     def _refuse_when_full(self, nbytes: int) -> None:
         if shutil.disk_usage(self._file.parent).free < _SPARE_BYTES + nbytes:

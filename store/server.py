@@ -28,7 +28,7 @@ log = logging.getLogger("store")
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _LOCK_SECONDS = 10.0
-_DRAIN_SECONDS = 5.0
+_DRAIN_SECONDS = 2.0
 _TICK_SECONDS = 0.5
 
 
@@ -93,6 +93,7 @@ def serve(paths: Paths) -> int:
     """
     # Received buffers need not be aligned for DuckDB's scan through Arrow; let Arrow copy those.
     os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")
+    os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     lock = _lock(paths)
     database = Database(paths.store_file, load_settings(paths).store, lock)

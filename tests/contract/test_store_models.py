@@ -1,0 +1,277 @@
+"""Features, forecasts, outcomes, drift, events and alerts, on the file and through the service."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import datetime
+
+import pyarrow as pa
+import pytest
+
+from appliance.domain.alert import Alert
+from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
+from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.forecast import Forecast, Performance, Quantiles
+from appliance.errors import StoreError
+from store import alerts, candles, coverage, drift, events, features, forecasts, performance
+from store.session import Session
+from tests.contract.store_fixtures import market, project, session
+from tests.store_process import MINUTE, START, raw_candle
+
+__all__ = ["market", "project", "session"]
+
+MODEL = Quantiles(-0.02, 0.001, 0.02)
+STATIC = Quantiles(-0.03, 0.0, 0.03)
+EWMA = Quantiles(-0.01, 0.0, 0.01)
+
+
+def _at(minute: int) -> datetime:
+    return START + minute * MINUTE
+
+
+def _features(*minutes: int, **columns: list[float | None]) -> pa.Table:
+    return pa.table(
+        {
+            "candle_date_time_utc": pa.array([_at(n) for n in minutes], pa.timestamp("us", "UTC")),
+            "close": [float(n) for n in minutes],
+            **columns,
+        }
+    )
+
+
+def _forecast(
+    project: str, market: str, minute: int, horizon: int = 2, version: int = 1
+) -> Forecast:
+    return Forecast(
+        project, market, 1, _at(minute), horizon, _at(minute + horizon), version,
+        100.0 + minute, MODEL, STATIC, EWMA, _at(minute + 1),
+    )  # fmt: skip
+
+
+def _loss(y: float, quantiles: Quantiles) -> float:
+    forecast = ((0.1, quantiles.lower), (0.5, quantiles.median), (0.9, quantiles.upper))
+    return sum(max(q * (y - f), (q - 1) * (y - f)) for q, f in forecast) / 3
+
+
+def test_features_come_back_in_the_form_they_were_written(
+    session: Session, project: str, market: str
+) -> None:
+    columns: dict[str, list[float | None]] = {
+        "r 1": [0.5, None, math.inf],
+        'odd"name': [1.0, 2.0, 3.0],
+    }
+    table = _features(0, 1, 2, **columns)
+    assert features.write_features(session, project, market, 1, table) == 3
+    assert features.read_features(session, project, market, 1).equals(table)
+    assert features.feature_names(session, project) == ["r 1", 'odd"name']
+    assert features.newest_feature_at(session, project, market, 1) == _at(2)
+
+
+def test_features_are_upserted_and_unchanged_rows_not_rewritten(
+    session: Session, project: str, market: str
+) -> None:
+    write = features.write_features
+    assert write(session, project, market, 1, _features(0, 1, a=[1.0, 2.0])) == 2
+    assert write(session, project, market, 1, _features(0, 1, 2, a=[1.0, 5.0, 3.0])) == 2
+    table = features.read_features(session, project, market, 1, _at(0), _at(9), limit=2)
+    assert table.equals(_features(1, 2, a=[5.0, 3.0]))
+
+
+def test_rows_of_an_earlier_feature_schema_are_not_mixed_in(
+    session: Session, project: str, market: str
+) -> None:
+    write, read = features.write_features, features.read_features
+    write(session, project, market, 1, _features(0, 1, a=[1.0, 2.0]))
+    write(session, project, market, 1, _features(1, b=[7.0]))
+    assert read(session, project, market, 1).equals(_features(1, b=[7.0]))
+    write(session, project, market, 1, _features(2, a=[3.0]))
+    assert read(session, project, market, 1).equals(_features(0, 2, a=[1.0, 3.0]))
+
+
+def test_a_project_without_features_reads_as_empty(
+    session: Session, project: str, market: str
+) -> None:
+    assert features.read_features(session, project, market, 1).num_rows == 0
+    assert features.newest_feature_at(session, project, market, 1) is None
+
+
+@pytest.mark.parametrize(
+    "names", [["close", "candle_date_time_utc", "a"], ["candle_date_time_utc"]]
+)
+def test_other_columns_are_refused(
+    session: Session, project: str, market: str, names: list[str]
+) -> None:
+    table = pa.table({name: [1.0] for name in names})
+    with pytest.raises(StoreError):
+        features.write_features(session, project, market, 1, table)
+
+
+def test_a_forecast_is_written_once(session: Session, project: str, market: str) -> None:
+    first = _forecast(project, market, 0)
+    assert forecasts.insert_forecasts(session, [first, _forecast(project, market, 1)]) == 2
+    again = [replace(first, base_price=1.0), _forecast(project, market, 0, version=2)]
+    assert forecasts.insert_forecasts(session, again) == 1
+    assert forecasts.latest_forecasts(session, project, 9, model_version=1)[0] == first
+    assert forecasts.count_forecasts(session, project) == 3
+    assert forecasts.insert_forecasts(session, []) == 0
+
+
+def test_the_latest_forecasts_are_ascending(session: Session, project: str, market: str) -> None:
+    made = [_forecast(project, market, minute) for minute in range(5)]
+    forecasts.insert_forecasts(session, list(reversed(made)))
+    assert forecasts.latest_forecasts(session, project, 2) == made[-2:]
+
+
+def test_unforecast_candles_are_those_without_this_versions_forecast(
+    session: Session, project: str, market: str
+) -> None:
+    table = _features(0, 1, 2, 3, a=[1.0, 2.0, 3.0, 4.0])
+    features.write_features(session, project, market, 1, table)
+    forecasts.insert_forecasts(session, [_forecast(project, market, 2)])
+
+    def missing(horizon: int, version: int) -> list[datetime]:
+        return forecasts.unforecast_candles(session, project, market, 1, horizon, version, _at(1))
+
+    assert missing(2, 1) == [_at(1), _at(3)]
+    assert missing(2, 2) == [_at(1), _at(2), _at(3)]
+    assert missing(3, 1) == [_at(1), _at(2), _at(3)]
+
+
+def test_an_outcome_is_joined_once_when_the_target_has_closed(
+    session: Session, project: str, market: str
+) -> None:
+    raw = [raw_candle(minute, market=market) for minute in range(4)]
+    candles.store_candles(session, raw, "rest", START)
+    made = [_forecast(project, market, minute) for minute in range(4)]
+    forecasts.insert_forecasts(session, made)
+    assert forecasts.join_outcomes(session, project, _at(2)) == 0
+    assert forecasts.join_outcomes(session, project, _at(3)) == 1
+    assert forecasts.join_outcomes(session, project, _at(99)) == 1
+    assert forecasts.join_outcomes(session, project, _at(99)) == 0
+    table = forecasts.read_outcomes(session, project)
+    assert table.column("candle_date_time_utc").to_pylist() == [_at(0), _at(1)]
+    row = table.to_pylist()[0]
+    y = math.log(102.0 / 100.0)
+    assert row["realised_return"] == pytest.approx(y)
+    assert row["pinball"] == pytest.approx(_loss(y, MODEL))
+    assert row["pinball_static"] == pytest.approx(_loss(y, STATIC))
+    assert row["pinball_ewma"] == pytest.approx(_loss(y, EWMA))
+    assert row["is_inside"] is True
+    assert (row["lower"], row["static_upper"], row["ewma_median"]) == (-0.02, 0.03, 0.0)
+
+
+def test_a_return_outside_the_interval_is_outside(
+    session: Session, project: str, market: str
+) -> None:
+    raw = [raw_candle(0, market=market), raw_candle(2, 50.0, market)]
+    candles.store_candles(session, raw, "rest", START)
+    forecasts.insert_forecasts(session, [_forecast(project, market, 0)])
+    forecasts.join_outcomes(session, project, _at(9))
+    (row,) = forecasts.read_outcomes(session, project, model_version=1, limit=5).to_pylist()
+    assert row["is_inside"] is False
+    assert row["pinball"] == pytest.approx(_loss(math.log(0.5), MODEL))
+
+
+def test_a_proven_no_trade_target_takes_the_last_close_before_it(
+    session: Session, project: str, market: str
+) -> None:
+    raw = [raw_candle(minute, market=market) for minute in (0, 1, 2, 3)]
+    candles.store_candles(session, raw, "rest", START)
+    forecasts.insert_forecasts(session, [_forecast(project, market, 3, horizon=2)])
+    assert forecasts.join_outcomes(session, project, _at(9)) == 0
+    coverage.prove_span(session, market, 1, _at(0), _at(5), "rest", START)
+    assert forecasts.join_outcomes(session, project, _at(9)) == 0
+    coverage.prove_span(session, market, 1, _at(5), _at(6), "rest", START)
+    assert forecasts.join_outcomes(session, project, _at(9)) == 1
+    (row,) = forecasts.read_outcomes(session, project).to_pylist()
+    assert row["realised_return"] == 0.0
+
+
+def test_a_gap_before_a_no_trade_target_keeps_the_outcome_waiting(
+    session: Session, project: str, market: str
+) -> None:
+    raw = [raw_candle(minute, market=market) for minute in (0, 2)]
+    candles.store_candles(session, raw[:1], "rest", START)
+    coverage.prove_span(session, market, 1, _at(0), _at(1), "rest", START)
+    coverage.prove_span(session, market, 1, _at(3), _at(9), "rest", START)
+    forecasts.insert_forecasts(session, [_forecast(project, market, 0, horizon=4)])
+    assert forecasts.join_outcomes(session, project, _at(9)) == 0
+    candles.store_candles(session, raw[1:], "rest", START)
+    assert forecasts.join_outcomes(session, project, _at(9)) == 1
+    (row,) = forecasts.read_outcomes(session, project).to_pylist()
+    assert row["realised_return"] == pytest.approx(math.log(102.0 / 100.0))
+
+
+def test_performance_is_the_newest_evaluation(session: Session, project: str, market: str) -> None:
+    old = Performance(
+        project, market, 1, 1, _at(0), _at(9), 9, 0.1, 0.2, 0.3, 0.8, 0.4, 0.5, _at(10)
+    )
+    new = replace(old, model_version=2, computed_at=_at(11))
+    for each in (new, old, replace(old, rows=10)):
+        performance.write_performance(session, each)
+    assert performance.latest_performance(session, project) == new
+    assert performance.latest_performance(session, project, 1) == replace(old, rows=10)
+    assert performance.latest_performance(session, project, 3) is None
+
+
+def test_a_profile_belongs_to_its_version(session: Session, project: str) -> None:
+    profile: dict[str, object] = {"rsi": {"edges": [-math.inf, 0.5, math.inf], "counts": [1, 2]}}
+    drift.write_profile(session, project, 1, {"old": 1})
+    drift.write_profile(session, project, 1, profile)
+    assert drift.read_profile(session, project, 1) == profile
+    assert drift.read_profile(session, project, 2) is None
+
+
+def test_drift_reports_come_back_whole_and_newest_first(session: Session, project: str) -> None:
+    scores = (
+        DriftScore("rsi", DriftVerdict.DRIFTED, 500, 0.31, 0.2, 1e-9, 0.7),
+        DriftScore("return_1", DriftVerdict.INSUFFICIENT, 3),
+    )
+    report = DriftReport(project, 1, DriftVerdict.DRIFTED, _at(0), _at(9), _at(10), scores)
+    stable = replace(report, verdict=DriftVerdict.STABLE, computed_at=_at(5), scores=())
+    for each in (report, stable, report):
+        drift.write_report(session, each)
+    assert drift.latest_report(session, project) == report
+    verdicts = [DriftVerdict.DRIFTED, DriftVerdict.STABLE]
+    assert drift.recent_verdicts(session, project, 5) == verdicts
+    assert drift.recent_verdicts(session, project, 1) == verdicts[:1]
+    assert drift.latest_report(session, "nobody") is None
+
+
+def test_events_are_numbered_in_order_and_read_newest_last(session: Session, project: str) -> None:
+    made = [
+        Event(EventKind.TRAINED, "trained", "train_wf", _at(0), project=project),
+        Event(
+            EventKind.RETRAIN_DECIDED, "skip", "monitoring_wf", _at(1), Severity.WARNING, project,
+            {"reasons": ["too few rows"], "rows": 7},
+        ),
+        Event(EventKind.PROMOTED, "v2", "operator", _at(2), project=project),
+    ]  # fmt: skip
+    ids = [events.append_event(session, event) for event in made]
+    assert ids == sorted(set(ids))
+    stored = [replace(event, id=id_) for event, id_ in zip(made, ids, strict=True)]
+    read = events.read_events
+    assert read(session, project=project) == stored
+    assert read(session, project=project, limit=2) == stored[1:]
+    assert read(session, after_id=ids[0], project=project) == stored[1:]
+    kinds = [EventKind.PROMOTED, EventKind.TRAINED]
+    assert read(session, kinds=kinds, project=project) == [stored[0], stored[2]]
+    assert read(session, after_id=ids[-1]) == []
+
+
+def test_an_alert_is_enqueued_once_and_due_until_sent(session: Session, project: str) -> None:
+    assert alerts.enqueue(session, project, "promoted", _at(0)) is True
+    assert alerts.enqueue(session, project, "again", _at(1)) is False
+
+    def mine(minute: int) -> list[Alert]:
+        return [each for each in alerts.due(session, _at(minute)) if each.key == project]
+
+    (alert,) = mine(0)
+    alerts.mark_failed(session, alert.id, "HTTP 500", _at(5))
+    assert mine(4) == []
+    (alert,) = mine(5)
+    assert (alert.attempts, alert.last_error, alert.text) == (1, "HTTP 500", "promoted")
+    alerts.mark_sent(session, alert.id, _at(6))
+    assert mine(9) == []
+    assert alerts.enqueue(session, project, "again", _at(9)) is False
