@@ -7,6 +7,7 @@ milliseconds where `import mlflow` takes seconds and 175 MB.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,14 @@ _API = "/api/2.0/mlflow"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _NEWEST_VERSIONS = 200
 _TIMEOUT = httpx.Timeout(10.0, connect=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """A project's aliases (alias -> version) and newest version, None before the first."""
+
+    aliases: dict[str, int]
+    newest_version: int | None
 
 
 class RegistryRest:
@@ -73,12 +82,18 @@ class RegistryRest:
 
     def aliases(self, project: str) -> dict[str, int]:
         """Return alias -> version; empty before the first training."""
+        return self.summary(project).aliases
+
+    def summary(self, project: str) -> ModelSummary:
+        """Return a project's aliases and newest version in one call."""
         try:
             answer = self._call("GET", "/registered-models/get", params={"name": project})
         except ModelNotFound:
-            return {}
-        listed = answer["registered_model"].get("aliases", [])
-        return {entry["alias"]: int(entry["version"]) for entry in listed}
+            return ModelSummary({}, None)
+        model = answer["registered_model"]
+        moved = {entry["alias"]: int(entry["version"]) for entry in model.get("aliases", [])}
+        numbers = [int(entry["version"]) for entry in model.get("latest_versions", [])]
+        return ModelSummary(moved, max(numbers, default=None))
 
     def set_alias(self, project: str, alias: str, version: int) -> None:
         """Point an alias at a version."""

@@ -1,0 +1,279 @@
+"""`Control` on top of the real parts: store, Airflow, registry, supervisor, Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from threading import Event as Signal
+
+import appliance
+from appliance import clock
+from appliance.airflow_api.client import AirflowApi
+from appliance.airflow_api.watch import WorkflowWatch
+from appliance.alerts.outbox import AlertDispatcher
+from appliance.alerts.slack import send_test_message, sender_of
+from appliance.config.paths import Paths
+from appliance.config.ports import service_url
+from appliance.config.secret import Secret, read_secret
+from appliance.config.settings import Settings
+from appliance.control.api import ApplianceStatus, SourceStatus, StreamMessage
+from appliance.control.collector import MODELS, STORE, WORKFLOWS, Collector, Sources
+from appliance.control.hub import Hub
+from appliance.control.log_tail import tail
+from appliance.control.model_reader import ModelReader
+from appliance.control.projects import read_projects
+from appliance.control.services import Services
+from appliance.control.snapshot import Facts, Identity, compose
+from appliance.control.store_reader import StoreLink, StoreReader
+from appliance.domain.candle import Candle
+from appliance.domain.event import Event, EventKind
+from appliance.domain.forecast import Forecast
+from appliance.domain.model_version import ModelVersion
+from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
+from appliance.errors import ConfigError
+from appliance.registry.aliases import CHAMPION
+from appliance.registry.rest import RegistryRest
+from store import candles, events, forecasts
+
+_STREAM_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The adapters that `ApplianceControl` works with."""
+
+    services: Services
+    airflow: AirflowApi
+    registry: RegistryRest
+    store: StoreLink
+    send_test_alert: Callable[[], str]
+
+
+def open_control(
+    paths: Paths, settings: Settings, services: Services, source: SourceStatus
+) -> ApplianceControl:
+    """Wire the control backend of a home; the ports must have been chosen already.
+
+    Raises:
+        ApplianceNotRunning: no ports are recorded.
+        ConfigError: a secret's file is readable by others.
+    """
+    secret = read_secret(paths, Secret.AIRFLOW_JWT_SECRET)
+    parts = Parts(
+        services=services,
+        airflow=AirflowApi(service_url(paths, "airflow"), secret),
+        registry=RegistryRest(service_url(paths, "mlflow")),
+        store=StoreLink(paths),
+        send_test_alert=lambda: send_test_message(settings, paths),
+    )
+    dispatcher = AlertDispatcher(lambda: sender_of(settings, paths), paths.alert_position_file)
+    return ApplianceControl(paths, settings, source, parts, dispatcher)
+
+
+class ApplianceControl:
+    """See `Control` for the operations; all of them may be called from any thread.
+
+    Args:
+        paths: the home.
+        settings: its configuration.
+        source: where candles come from.
+        parts: the adapters.
+        dispatcher: delivers alerts.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        source: SourceStatus,
+        parts: Parts,
+        dispatcher: AlertDispatcher,
+    ) -> None:
+        self._parts = parts
+        self._dispatcher = dispatcher
+        identity = _identity(paths, settings, source, parts)
+        self._projects = {project.name for project in identity.projects}
+        self.hub = Hub(compose(identity, Facts(services=parts.services.services()), clock.now()))
+        self._reader = StoreReader(
+            parts.store.session,
+            identity.markets,
+            identity.projects,
+            champion=self._champion,
+            on_live=lambda live: self.hub.publish(StreamMessage(live=live)),
+            on_event=lambda event: self.hub.publish(StreamMessage(event=event)),
+        )
+        sources = Sources(
+            services=parts.services,
+            store=self._reader,
+            workflows=WorkflowWatch(parts.airflow),
+            models=ModelReader(parts.registry, sorted(self._projects)),
+            deliver_alerts=self._deliver_alerts,
+        )
+        self._collector = Collector(identity, sources, self.hub)
+
+    # -- life
+
+    def start(self) -> None:
+        """Begin to collect, to publish and to deliver alerts."""
+        self._collector.start()
+
+    def close(self) -> None:
+        """Stop collecting, write what events wait, close the connections."""
+        self._collector.stop()
+        self._parts.store.close()
+        self._parts.airflow.close()
+        self._parts.registry.close()
+
+    def record(self, event: Event) -> None:
+        """Append an event once the store can be reached; never blocks or raises."""
+        self._reader.record(event)
+        self._collector.refresh(STORE)
+
+    # -- Control: looking
+
+    def status(self) -> ApplianceStatus:
+        """See `Control.status`."""
+        return self._collector.current()
+
+    def stream(self) -> Iterator[StreamMessage]:
+        """See `Control.stream`; ends only with its consumer."""
+        changed = Signal()
+        subscription = self.hub.subscribe(changed.set)
+        try:
+            while True:
+                changed.clear()
+                yield from subscription.drain()
+                changed.wait(_STREAM_WAIT_SECONDS)
+        finally:
+            subscription.close()
+
+    def candles(self, market: str, unit: int, count: int) -> list[Candle]:
+        """See `Control.candles`."""
+        return candles.latest_candles(self._parts.store.session(), market, unit, count)
+
+    def forecasts(self, project: str, count: int) -> list[Forecast]:
+        """See `Control.forecasts`; of all versions while the production one is unknown."""
+        version = self._champion(project)
+        return forecasts.latest_forecasts(self._parts.store.session(), project, count, version)
+
+    def events(self, after_id: int = 0, limit: int = 100) -> list[Event]:
+        """See `Control.events`."""
+        return events.read_events(self._parts.store.session(), after_id, limit)
+
+    def models(self, project: str) -> list[ModelVersion]:
+        """See `Control.models`."""
+        return self._parts.registry.versions(self._known(project))
+
+    def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
+        """See `Control.dag_runs`."""
+        return self._parts.airflow.newest_runs([dag_id(self._known(project), kind)], limit)
+
+    def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:
+        """See `Control.dag_run`."""
+        return self._parts.airflow.dag_run(dag_id(self._known(project), kind), run_id)
+
+    def task_log(
+        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, lines: int = 200
+    ) -> list[str]:
+        """See `Control.task_log`."""
+        dag = dag_id(self._known(project), kind)
+        return self._parts.airflow.task_log(dag, run_id, task_id, lines)
+
+    def service_log(self, name: str, lines: int = 200) -> list[str]:
+        """See `Control.service_log`."""
+        return tail(self._parts.services.log_path(name), lines)
+
+    # -- Control: acting
+
+    def run_workflow(
+        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+    ) -> DagRun:
+        """See `Control.run_workflow`."""
+        conf = {"params": dict(params), "actor": actor}
+        run = self._parts.airflow.trigger(dag_id(self._known(project), kind), conf)
+        details: dict[str, object] = {
+            "workflow": kind.value,
+            "run_id": run.run_id,
+            "params": dict(params),
+        }
+        summary = f"{kind.value} requested by {actor}"
+        self._note(EventKind.WORKFLOW_REQUESTED, summary, project, actor, details)
+        self._collector.refresh(WORKFLOWS)
+        return run
+
+    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
+        """See `Control.promote`."""
+        before = self._parts.registry.aliases(self._known(project)).get(CHAMPION)
+        champion = self._parts.registry.promote(project, version)
+        instead = f" in place of version {before}" if before not in (None, version) else ""
+        summary = f"version {version} promoted by {actor}{instead}"
+        details: dict[str, object] = {"version": version, "previous": before}
+        self._note(EventKind.PROMOTED, summary, project, actor, details)
+        self._collector.refresh(MODELS)
+        return champion
+
+    def roll_back(self, project: str, actor: str) -> ModelVersion:
+        """See `Control.roll_back`."""
+        before = self._parts.registry.aliases(self._known(project)).get(CHAMPION)
+        champion = self._parts.registry.roll_back(project)
+        deposed = f" from version {before}" if before is not None else ""
+        summary = f"rolled back{deposed} to version {champion.version} by {actor}"
+        details: dict[str, object] = {"version": champion.version, "previous": before}
+        self._note(EventKind.ROLLED_BACK, summary, project, actor, details)
+        self._collector.refresh(MODELS)
+        return champion
+
+    def restart_service(self, name: str, actor: str) -> None:
+        """See `Control.restart_service`."""
+        self._parts.services.restart(name, actor)
+
+    def test_alert(self, actor: str) -> str:
+        """See `Control.test_alert`."""
+        target = self._parts.send_test_alert()
+        self._note(EventKind.ALERT_SENT, f"test message to {target}", "", actor, {})
+        return target
+
+    def shut_down(self, actor: str) -> None:
+        """See `Control.shut_down`."""
+        self._parts.services.shut_down(actor)
+
+    # -- inside
+
+    def _known(self, project: str) -> str:
+        if project not in self._projects:
+            raise ConfigError(
+                f"no enabled project is called {project!r}",
+                code="project.unknown",
+                hint=f"one of: {', '.join(sorted(self._projects)) or 'none is configured'}",
+            )
+        return project
+
+    def _champion(self, project: str) -> int | None:
+        return self._collector.champion(project)
+
+    def _note(
+        self,
+        kind: EventKind,
+        summary: str,
+        project: str,
+        actor: str,
+        details: dict[str, object],
+    ) -> None:
+        self.record(Event(kind, summary, actor, clock.now(), project=project, details=details))
+
+    def _deliver_alerts(self) -> int:
+        return self._dispatcher.step(self._parts.store.session(), clock.now())
+
+
+def _identity(paths: Paths, settings: Settings, source: SourceStatus, parts: Parts) -> Identity:
+    ingest = settings.ingest
+    return Identity(
+        version=appliance.__version__,
+        home=str(paths.home),
+        started_at=clock.now(),
+        source=source,
+        markets=tuple((market, unit) for market in ingest.markets for unit in ingest.timeframes),
+        projects=tuple(read_projects(settings)),
+        airflow_url=parts.airflow.base_url,
+        mlflow_url=parts.registry.base_url,
+    )

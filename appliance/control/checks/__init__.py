@@ -1,0 +1,31 @@
+"""One module per condition that needs the operator, each with the action that ends it."""
+
+from __future__ import annotations
+
+from appliance.control.checks.candles_late import find_candles_late
+from appliance.control.checks.champion_missing import find_champion_missing
+from appliance.control.checks.dag_broken import find_dag_broken
+from appliance.control.checks.disk_full import find_disk_full
+from appliance.control.checks.forecasts_stale import find_forecasts_stale
+from appliance.control.checks.gaps_open import find_gaps_open
+from appliance.control.checks.project_config import find_project_config
+from appliance.control.checks.service_down import find_service_down
+from appliance.control.checks.slack_config import find_slack_config
+from appliance.control.checks.source_unreachable import find_source_unreachable
+from appliance.control.checks.workflow_failed import find_workflow_failed
+from appliance.control.health import Check
+
+ALL_CHECKS: tuple[Check, ...] = (
+    find_service_down,
+    find_disk_full,
+    find_project_config,
+    find_source_unreachable,
+    find_candles_late,
+    find_gaps_open,
+    find_dag_broken,
+    find_workflow_failed,
+    find_champion_missing,
+    find_forecasts_stale,
+    find_slack_config,
+)
+"""Every check, the most fundamental first."""

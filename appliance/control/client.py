@@ -1,0 +1,224 @@
+"""The control API's client: `Control` over HTTP on this home's unix socket.
+
+Standard library only at import, and pydantic within a call: `appliance status` has 300 ms.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
+
+from appliance.config.paths import Paths
+from appliance.errors import ApplianceNotRunning
+
+if TYPE_CHECKING:
+    from appliance.control.api import ApplianceStatus, StreamMessage
+    from appliance.domain.candle import Candle
+    from appliance.domain.event import Event
+    from appliance.domain.forecast import Forecast
+    from appliance.domain.model_version import ModelVersion
+    from appliance.domain.workflow import DagRun, WorkflowKind
+
+_CONNECT_SECONDS = 2.0
+_CALL_SECONDS = 60.0
+_SILENCE_SECONDS = 12.0  # three heartbeats of the stream
+_PREFIX = "/v1/"
+
+
+def is_supervisor_answering(paths: Paths) -> bool:
+    """Whether something accepts connections on this home's control socket."""
+    try:
+        _connect(paths).close()
+    except ApplianceNotRunning:
+        return False
+    return True
+
+
+class ControlClient:
+    """`Control` of the supervisor that runs in a home; each call has a connection of its own."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def status(self) -> ApplianceStatus:
+        """See `Control.status`."""
+        return cast("ApplianceStatus", self._read("status"))
+
+    def stream(self) -> Iterator[StreamMessage]:
+        """See `Control.stream`; ends when the supervisor goes, reconnecting is up to the caller.
+
+        Raises:
+            ApplianceNotRunning: nobody listens, or the stream fell silent.
+        """
+        from appliance.control.wire import decode_message
+
+        connection = _Connection(self._paths, _SILENCE_SECONDS)
+        try:
+            response = connection.ask("GET", f"{_PREFIX}stream")
+            for line in self._lines(response):
+                if line.startswith(b"data: "):
+                    yield decode_message(line.removeprefix(b"data: "))
+        finally:
+            connection.close()
+
+    def candles(self, market: str, unit: int, count: int) -> list[Candle]:
+        """See `Control.candles`."""
+        return cast("list[Candle]", self._read("candles", market=market, unit=unit, count=count))
+
+    def forecasts(self, project: str, count: int) -> list[Forecast]:
+        """See `Control.forecasts`."""
+        return cast("list[Forecast]", self._read("forecasts", project=project, count=count))
+
+    def events(self, after_id: int = 0, limit: int = 100) -> list[Event]:
+        """See `Control.events`."""
+        return cast("list[Event]", self._read("events", after_id=after_id, limit=limit))
+
+    def models(self, project: str) -> list[ModelVersion]:
+        """See `Control.models`."""
+        return cast("list[ModelVersion]", self._read("models", project=project))
+
+    def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
+        """See `Control.dag_runs`."""
+        arguments = {"project": project, "kind": kind.value, "limit": limit}
+        return cast("list[DagRun]", self._read("dag_runs", **arguments))
+
+    def run_workflow(
+        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+    ) -> DagRun:
+        """See `Control.run_workflow`."""
+        arguments = {"project": project, "kind": kind, "params": dict(params), "actor": actor}
+        return cast("DagRun", self._act("run_workflow", **arguments))
+
+    def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:
+        """See `Control.dag_run`."""
+        arguments = {"project": project, "kind": kind.value, "run_id": run_id}
+        return cast("DagRun", self._read("dag_run", **arguments))
+
+    def task_log(
+        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, lines: int = 200
+    ) -> list[str]:
+        """See `Control.task_log`."""
+        found = self._read(
+            "task_log",
+            project=project,
+            kind=kind.value,
+            run_id=run_id,
+            task_id=task_id,
+            lines=lines,
+        )
+        return cast("list[str]", found)
+
+    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
+        """See `Control.promote`."""
+        promoted = self._act("promote", project=project, version=version, actor=actor)
+        return cast("ModelVersion", promoted)
+
+    def roll_back(self, project: str, actor: str) -> ModelVersion:
+        """See `Control.roll_back`."""
+        return cast("ModelVersion", self._act("roll_back", project=project, actor=actor))
+
+    def restart_service(self, name: str, actor: str) -> None:
+        """See `Control.restart_service`."""
+        self._act("restart_service", name=name, actor=actor)
+
+    def service_log(self, name: str, lines: int = 200) -> list[str]:
+        """See `Control.service_log`."""
+        return cast("list[str]", self._read("service_log", name=name, lines=lines))
+
+    def test_alert(self, actor: str) -> str:
+        """See `Control.test_alert`."""
+        return cast("str", self._act("test_alert", actor=actor))
+
+    def shut_down(self, actor: str) -> None:
+        """See `Control.shut_down`."""
+        self._act("shut_down", actor=actor)
+
+    def _read(self, operation: str, **arguments: str | int) -> Any:
+        query = f"?{urlencode(arguments)}" if arguments else ""
+        return self._exchange(operation, "GET", f"{_PREFIX}{operation}{query}")
+
+    def _act(self, operation: str, **arguments: object) -> Any:
+        body = json.dumps(arguments).encode()
+        return self._exchange(operation, "POST", f"{_PREFIX}{operation}", body)
+
+    def _exchange(self, operation: str, method: str, target: str, body: bytes = b"") -> Any:
+        connection = _Connection(self._paths, _CALL_SECONDS)
+        try:
+            answer = _read_all(self._paths, connection.ask(method, target, body))
+        finally:
+            connection.close()
+        from appliance.control.wire import decode_result
+
+        return decode_result(operation, answer)
+
+    def _lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        while True:
+            try:
+                line = response.readline()
+            except (OSError, http.client.HTTPException) as error:
+                raise _not_running(self._paths, str(error) or "connection lost") from error
+            if not line:
+                return
+            yield line.rstrip(b"\r\n")
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over the home's control socket; failures are `ApplianceNotRunning`."""
+
+    def __init__(self, paths: Paths, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._paths = paths
+        self._seconds = seconds
+
+    def connect(self) -> None:
+        """Connect to the socket in place of a TCP port."""
+        self.sock = _connect(self._paths)
+        self.sock.settimeout(self._seconds)
+
+    def ask(self, method: str, target: str, body: bytes = b"") -> http.client.HTTPResponse:
+        """Send a request and return the answer, its body unread.
+
+        Raises:
+            ApplianceNotRunning: nobody listens or answers.
+            ApplianceError: as raised on the server.
+        """
+        headers = {"Content-Type": "application/json"} if body else {}
+        try:
+            self.request(method, target, body or None, headers)
+            response = self.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise _not_running(self._paths, str(error) or type(error).__name__) from error
+        if response.status == http.client.OK:
+            return response
+        from appliance.control.wire import decode_error
+
+        raise decode_error(_read_all(self._paths, response))
+
+
+def _read_all(paths: Paths, response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise _not_running(paths, str(error) or type(error).__name__) from error
+
+
+def _connect(paths: Paths) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(_CONNECT_SECONDS)
+    try:
+        connection.connect(os.fspath(paths.control_socket))
+    except OSError as error:
+        connection.close()
+        raise _not_running(paths, error.strerror or str(error)) from error
+    return connection
+
+
+def _not_running(paths: Paths, reason: str) -> ApplianceNotRunning:
+    return ApplianceNotRunning(
+        f"no appliance answers in {paths.home}: {reason}", hint="appliance up"
+    )

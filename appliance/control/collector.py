@@ -1,0 +1,135 @@
+"""Keeps the appliance's status current: one thread per source, one that assembles and publishes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance import clock
+from appliance.airflow_api.watch import WorkflowWatch
+from appliance.control.api import ApplianceStatus, StreamMessage
+from appliance.control.checks import ALL_CHECKS
+from appliance.control.health import ProblemLog, Surroundings, run_checks
+from appliance.control.hub import Hub
+from appliance.control.model_reader import ModelFacts, ModelReader
+from appliance.control.poller import Poller
+from appliance.control.services import Services
+from appliance.control.snapshot import Facts, Identity, compose, is_worth_sending
+from appliance.control.store_reader import StoreFacts, StoreReader
+from appliance.domain.workflow import WorkflowStatus
+from appliance.errors import StoreError
+
+_log = logging.getLogger(__name__)
+
+STORE, WORKFLOWS, MODELS, ALERTS = "store", "workflows", "models", "alerts"
+"""Names of the sources in `ApplianceStatus.stale`."""
+
+_PUBLISH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is read, and how."""
+
+    services: Services
+    store: StoreReader
+    workflows: WorkflowWatch
+    models: ModelReader
+    deliver_alerts: Callable[[], int]
+
+
+class Collector:
+    """Polls the sources and publishes every change to `hub`.
+
+    Args:
+        identity: what does not change.
+        sources: what is read.
+        hub: receives a status at most twice a second, and only when it differs.
+    """
+
+    def __init__(self, identity: Identity, sources: Sources, hub: Hub) -> None:
+        self._identity = identity
+        self._services = sources.services
+        self._store_reader = sources.store
+        self._hub = hub
+        names = [project.name for project in identity.projects]
+        self._store = Poller[StoreFacts](STORE, 1.0, sources.store.read)
+        self._workflows = Poller[list[WorkflowStatus]](
+            WORKFLOWS, 2.0, lambda: sources.workflows.statuses(names)
+        )
+        self._models = Poller[dict[str, ModelFacts]](MODELS, 5.0, sources.models.read)
+        self._alerts = Poller[int](ALERTS, 1.0, sources.deliver_alerts)
+        self._pollers = (self._store, self._workflows, self._models, self._alerts)
+        self._problems = ProblemLog()
+        self._problems_lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._publish, name="collector", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read and publish."""
+        for poller in self._pollers:
+            poller.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read and publish no more; writes what events still wait if the store answers."""
+        self._stopping.set()
+        for poller in self._pollers:
+            poller.stop()
+        self._thread.join(2.0)
+        try:
+            self._store_reader.flush()
+        except StoreError as error:
+            _log.info("events left unwritten: %s", error.message)
+
+    def refresh(self, *names: str) -> None:
+        """Read the named sources again now."""
+        for poller in self._pollers:
+            if poller.name in names:
+                poller.poke()
+
+    def champion(self, project: str) -> int | None:
+        """Return a project's production version as last read."""
+        facts = (self._models.reading.value or {}).get(project)
+        return facts.champion.version if facts and facts.champion else None
+
+    def current(self) -> ApplianceStatus:
+        """Return the status as of now."""
+        status = compose(self._identity, self._facts(), clock.now())
+        with self._problems_lock:
+            findings = run_checks(ALL_CHECKS, status, self._surroundings())
+            return replace(status, problems=self._problems.update(findings, status.at))
+
+    def _facts(self) -> Facts:
+        shown = (self._store, self._workflows, self._models)
+        return Facts(
+            services=self._services.services(),
+            store=self._store.reading.value or StoreFacts(),
+            workflows=self._workflows.reading.value or [],
+            models=self._models.reading.value or {},
+            stale={poller.name: poller.reading.error for poller in shown if poller.reading.error},
+        )
+
+    def _surroundings(self) -> Surroundings:
+        broken = [project for project in self._identity.projects if project.error]
+        slack = self._alerts.reading
+        is_misconfigured = slack.code.startswith(("slack.", "secret."))
+        return Surroundings(
+            free_bytes=shutil.disk_usage(Path(self._identity.home)).free,
+            project_errors=tuple((p.name, p.error, p.hint) for p in broken),
+            slack_error=(slack.error, slack.hint) if is_misconfigured else ("", ""),
+        )
+
+    def _publish(self) -> None:
+        while not self._stopping.wait(_PUBLISH_SECONDS):
+            try:
+                status = self.current()
+            except Exception:
+                _log.exception("the status could not be assembled")
+                continue
+            if is_worth_sending(self._hub.status, status):
+                self._hub.publish(StreamMessage(status=status))

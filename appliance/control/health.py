@@ -1,0 +1,63 @@
+"""Runs the checks and remembers since when each problem has been there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from appliance.control.api import ApplianceStatus, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What checks may look at besides the status."""
+
+    free_bytes: int
+    project_errors: tuple[tuple[str, str, str], ...] = ()
+    """Project, what is wrong with its configuration, next step."""
+    slack_error: tuple[str, str] = ("", "")
+    """Why alerts cannot be sent as configured, next step; empty when they can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A condition found now.
+
+    `subject` tells findings of the same code apart (a service, a market); the problem is shown once
+    it has been found for `grace` without a break.
+    """
+
+    code: str
+    subject: str
+    message: str
+    hint: str
+    grace: timedelta = timedelta(0)
+
+
+Check = Callable[[ApplianceStatus, Surroundings], Iterable[Finding]]
+
+
+class ProblemLog:
+    """Turns findings into problems with the instant at which each began."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, str], datetime] = {}
+
+    def update(self, findings: Iterable[Finding], now_at: datetime) -> tuple[Problem, ...]:
+        """Return the problems that last, in the order found; forget those that are over."""
+        found = {(finding.code, finding.subject): finding for finding in findings}
+        self._since = {key: self._since.get(key, now_at) for key in found}
+        return tuple(
+            Problem(finding.code, finding.message, finding.hint, self._since[key])
+            for key, finding in found.items()
+            if now_at - self._since[key] >= finding.grace
+        )
+
+
+def run_checks(
+    checks: Sequence[Check], status: ApplianceStatus, surroundings: Surroundings
+) -> Iterator[Finding]:
+    """Yield what all checks find."""
+    for check in checks:
+        yield from check(status, surroundings)

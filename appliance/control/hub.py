@@ -1,0 +1,98 @@
+"""Hands every change to every subscriber: a snapshot first, then what is new, coalesced.
+
+A slow subscriber never holds anybody up: it finds the newest status, the newest candle of each market
+and at most the last thousand events when it comes back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from appliance.control.api import ApplianceStatus, StreamMessage
+from appliance.domain.candle import LiveCandle
+from appliance.domain.event import Event
+
+_EVENTS_KEPT = 1000
+
+
+class Subscription:
+    """One subscriber's unread messages; safe to use from several threads."""
+
+    def __init__(
+        self, status: ApplianceStatus, wake: Callable[[], None], leave: Callable[[], None]
+    ) -> None:
+        self._lock = threading.Lock()
+        self._status: ApplianceStatus | None = status
+        self._live: dict[tuple[str, int], LiveCandle] = {}
+        self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
+        self._wake = wake
+        self._leave = leave
+
+    def drain(self) -> list[StreamMessage]:
+        """Take what is unread: status, live candles, events oldest first; may be empty."""
+        with self._lock:
+            messages = [StreamMessage(status=self._status)] if self._status else []
+            messages += [StreamMessage(live=live) for live in self._live.values()]
+            messages += [StreamMessage(event=event) for event in self._events]
+            self._status = None
+            self._live.clear()
+            self._events.clear()
+        return messages
+
+    def close(self) -> None:
+        """Receive nothing more."""
+        self._leave()
+
+    def put(self, message: StreamMessage) -> None:
+        """Add a message and wake the subscriber."""
+        with self._lock:
+            if message.status is not None:
+                self._status = message.status
+            if message.live is not None:
+                candle = message.live.candle
+                self._live[candle.market, candle.unit] = message.live
+            if message.event is not None:
+                self._events.append(message.event)
+        self._wake()
+
+
+class Hub:
+    """Keeps the newest status and publishes changes to all subscribers."""
+
+    def __init__(self, status: ApplianceStatus) -> None:
+        self._lock = threading.Lock()
+        self._status = status
+        self._subscriptions: list[Subscription] = []
+
+    @property
+    def status(self) -> ApplianceStatus:
+        """The newest status published."""
+        return self._status
+
+    def publish(self, message: StreamMessage) -> None:
+        """Hand a message to every subscriber."""
+        with self._lock:
+            if message.status is not None:
+                self._status = message.status
+            for subscription in self._subscriptions:
+                subscription.put(message)
+
+    def subscribe(self, wake: Callable[[], None]) -> Subscription:
+        """Return a subscription that holds the newest status and misses nothing after it.
+
+        Args:
+            wake: called, from any thread, when there is something to drain; must not block.
+        """
+        with self._lock:
+            subscription = Subscription(
+                self._status, wake, leave=lambda: self._unsubscribe(subscription)
+            )
+            self._subscriptions.append(subscription)
+            return subscription
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        with self._lock:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)

@@ -1,0 +1,132 @@
+"""Assembles the appliance's status from what the sources said last; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus, SourceStatus
+from appliance.control.model_reader import ModelFacts
+from appliance.control.projects import Project
+from appliance.control.store_reader import MarketKey, ProjectRows, StoreFacts
+from appliance.domain.candle import IngestionStatus, LiveCandle
+from appliance.domain.service import ServiceStatus
+from appliance.domain.workflow import WorkflowKind, WorkflowStatus
+
+_WALL_CLOCK_TOLERANCE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What does not change while the supervisor lives."""
+
+    version: str
+    home: str
+    started_at: datetime
+    source: SourceStatus
+    markets: tuple[MarketKey, ...]
+    projects: tuple[Project, ...]
+    airflow_url: str = ""
+    mlflow_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The newest reading of every source; `stale` says which could not be read and why."""
+
+    services: tuple[ServiceStatus, ...] = ()
+    store: StoreFacts = field(default_factory=StoreFacts)
+    workflows: Sequence[WorkflowStatus] = ()
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    stale: Mapping[str, str] = field(default_factory=dict)
+
+
+def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStatus:
+    """Return the status, its problems still empty."""
+    return ApplianceStatus(
+        at=now_at,
+        version=identity.version,
+        home=identity.home,
+        started_at=identity.started_at,
+        source=identity.source,
+        services=facts.services,
+        markets=tuple(_market(key, identity, facts.store, now_at) for key in identity.markets),
+        projects=tuple(_project(project, facts) for project in identity.projects),
+        stale=dict(facts.stale) or None,
+        airflow_url=identity.airflow_url,
+        mlflow_url=identity.mlflow_url,
+    )
+
+
+def is_worth_sending(before: ApplianceStatus, after: ApplianceStatus) -> bool:
+    """Whether two statuses differ in more than the passing of time."""
+    return _timeless(before) != _timeless(after)
+
+
+def lag_seconds(
+    live: LiveCandle | None,
+    ingestion: IngestionStatus | None,
+    now_at: datetime,
+    *,
+    is_simulated: bool,
+) -> float | None:
+    """Return seconds of market time since the newest stored candle closed, None when unknown.
+
+    Market time is the wall clock, except where the forming candle shows that a simulator runs in
+    another time: then the forming candle's opening time stands for it.
+    """
+    if ingestion is None or ingestion.watermark_at is None:
+        return None
+    market_at = now_at
+    if is_simulated and live is not None:
+        is_other_time = abs(now_at - live.candle.closes_at) > _WALL_CLOCK_TOLERANCE
+        market_at = live.candle.candle_date_time_utc if is_other_time else now_at
+    return max(0.0, (market_at - ingestion.watermark_at).total_seconds())
+
+
+def _timeless(status: ApplianceStatus) -> ApplianceStatus:
+    markets = tuple(replace(market, lag_seconds=None) for market in status.markets)
+    return replace(status, at=status.started_at, markets=markets)
+
+
+def _market(
+    key: MarketKey, identity: Identity, store: StoreFacts, now_at: datetime
+) -> MarketStatus:
+    live, ingestion = store.live.get(key), store.ingestion.get(key)
+    stored, gaps = store.counts.get(key, (0, 0))
+    market, unit = key
+    return MarketStatus(
+        market=market,
+        unit=unit,
+        live=live,
+        ingestion=ingestion,
+        lag_seconds=lag_seconds(live, ingestion, now_at, is_simulated=identity.source.is_simulated),
+        stored_candles=stored,
+        gaps=gaps,
+    )
+
+
+def _project(project: Project, facts: Facts) -> ProjectStatus:
+    rows = facts.store.projects.get(project.name, ProjectRows())
+    models = facts.models.get(project.name, ModelFacts())
+    return ProjectStatus(
+        name=project.name,
+        market=project.market,
+        unit=project.unit,
+        horizon=project.horizon,
+        workflows=_workflows(project.name, facts.workflows),
+        champion=models.champion,
+        previous_champion=models.previous,
+        challenger=models.challenger,
+        newest_version=models.newest,
+        performance=rows.performance,
+        drift=rows.drift,
+        forecast=rows.forecast,
+        forecast_count=rows.forecast_count,
+    )
+
+
+def _workflows(project: str, statuses: Sequence[WorkflowStatus]) -> tuple[WorkflowStatus, ...]:
+    known = {status.kind: status for status in statuses if status.project == project}
+    return tuple(known.get(kind) or WorkflowStatus(project, kind) for kind in WorkflowKind)

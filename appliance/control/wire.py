@@ -1,0 +1,156 @@
+"""The control API on the wire: JSON of every type, and errors that arrive as they were raised.
+
+Operations are the methods of the `Control` protocol. Their names, arguments and results are read from
+its type hints, so that server and client cannot disagree about them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+
+from appliance import errors
+from appliance.control.api import Control, StreamMessage
+from appliance.errors import ApplianceError, ConfigError, TerminalError, TransientError
+
+API_PREFIX: Final = "/v1/"
+STREAM: Final = "stream"
+READS: Final = frozenset(
+    {
+        "status",
+        "candles",
+        "forecasts",
+        "events",
+        "models",
+        "dag_runs",
+        "dag_run",
+        "task_log",
+        "service_log",
+    }
+)
+"""Operations that change nothing: GET with query parameters; all others are POST with JSON."""
+ACTIONS: Final = frozenset(
+    {"run_workflow", "promote", "roll_back", "restart_service", "test_alert", "shut_down"}
+)
+
+_PLAIN = ConfigDict(ser_json_inf_nan="constants")
+
+
+def encode_result(operation: str, result: object) -> bytes:
+    """Return an operation's result as JSON."""
+    return _dump(_result_adapter(operation), result)
+
+
+def decode_result(operation: str, body: bytes) -> Any:
+    """Return the result that `encode_result` wrote."""
+    return _load(_result_adapter(operation), body)
+
+
+def encode_message(message: StreamMessage) -> bytes:
+    """Return a stream message as one line of JSON."""
+    return _dump(_message_adapter(), message)
+
+
+def decode_message(body: bytes) -> StreamMessage:
+    """Return the message that `encode_message` wrote."""
+    message: StreamMessage = _load(_message_adapter(), body)
+    return message
+
+
+def decode_arguments(operation: str, raw: bytes | Mapping[str, str]) -> dict[str, Any]:
+    """Return the keyword arguments of an operation from a JSON body or from query parameters.
+
+    Raises:
+        ConfigError: one is missing, unknown or of the wrong type.
+    """
+    model = _arguments_model(operation)
+    try:
+        if isinstance(raw, bytes):
+            parsed = model.model_validate_json(raw or b"{}")
+        else:
+            parsed = model.model_validate(dict(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{operation}: {where}: {first['msg']}", code="control.arguments"
+        ) from error
+    return {name: getattr(parsed, name) for name in model.model_fields}
+
+
+def encode_error(error: ApplianceError) -> bytes:
+    """Return an error as JSON."""
+    body = {
+        "class": type(error).__name__,
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "fields": error.fields,
+    }
+    return json.dumps(body, default=str).encode()
+
+
+def decode_error(body: bytes) -> ApplianceError:
+    """Return the error that `encode_error` wrote, as the same subclass."""
+    try:
+        wire = json.loads(body)
+        kind = getattr(errors, str(wire["class"]), ApplianceError)
+        if not (isinstance(kind, type) and issubclass(kind, ApplianceError)):
+            kind = ApplianceError
+        fields = {k: v for k, v in wire["fields"].items() if k not in {"code", "hint", "message"}}
+        return kind(wire["message"], code=wire["code"], hint=wire["hint"], **fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ApplianceError(f"the supervisor answered nonsense: {body[:200]!r}")
+
+
+def http_status(error: ApplianceError) -> int:
+    """Return the HTTP status that goes with an error."""
+    if isinstance(error, TransientError):
+        return 503
+    if isinstance(error, errors.ModelNotFound):
+        return 404
+    return 400 if isinstance(error, TerminalError) else 500
+
+
+def _dump(adapter: TypeAdapter[Any], value: object) -> bytes:
+    return adapter.dump_json((value,))[1:-1]
+
+
+def _load(adapter: TypeAdapter[Any], body: bytes) -> Any:
+    return adapter.validate_json(b"[" + body + b"]")[0]
+
+
+@cache
+def _result_adapter(operation: str) -> TypeAdapter[Any]:
+    returned = get_type_hints(getattr(Control, operation))["return"]
+    return _adapter(returned)
+
+
+@cache
+def _message_adapter() -> TypeAdapter[Any]:
+    return _adapter(StreamMessage)
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    # A dataclass takes no configuration of its own; a tuple around it does, and NaN survives.
+    return TypeAdapter(tuple[kind], config=_PLAIN)
+
+
+@cache
+def _arguments_model(operation: str) -> type[BaseModel]:
+    method = getattr(Control, operation)
+    hints = get_type_hints(method)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(method).parameters.items()
+        if name != "self"
+    }
+    model: type[BaseModel] = create_model(
+        operation, __config__=ConfigDict(extra="forbid"), **fields
+    )
+    return model
