@@ -1,0 +1,440 @@
+#!/usr/bin/env bash
+# Installs the appliance from this checkout, or upgrades it in place; state is kept.
+set -Eeuo pipefail
+
+readonly UV_VERSION="0.13.9"
+readonly OLDEST_UV="0.6.0"
+readonly FRESH_MEGABYTES=3000
+readonly UPGRADE_MEGABYTES=1000
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
+readonly ROOT
+readonly COMMAND="$ROOT/.venv/bin/appliance"
+export APPLIANCE_HOME="${APPLIANCE_HOME:-$HOME/.local/share/appliance}"
+
+start=yes demo=no systemd=no uninstall=no assume_yes=no open=ask
+current_step="starting" log="" python="" uv=""
+
+usage() {
+    cat <<'END'
+Usage: ./install.sh [options]
+
+Installs the appliance from this checkout and starts it. Run it again to upgrade: state is kept.
+
+  --no-start    install only; `appliance up` starts it later
+  --demo        use the built-in market simulator, whether or not Upbit answers
+  --systemd     install and enable a systemd unit (system unit as root, user unit otherwise)
+  --open        open the dashboard at the end (on a terminal it is asked for otherwise)
+  --uninstall   stop the appliance, remove command and unit; asks before it deletes state
+  --yes         with --uninstall: delete state without asking
+  --help        show this text
+
+State lives in $APPLIANCE_HOME (default ~/.local/share/appliance).
+Exit codes: 0 done, 1 failed, 2 usage.
+END
+}
+
+# --- words -------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*" >&2; }
+step() {
+    current_step="$1"
+    printf '==> %s\n' "$1" >&2
+}
+warn() { printf 'warning: %s\n' "$*" >&2; }
+
+fail() { # MESSAGE NEXT_STEP
+    trap - ERR
+    printf 'error: %s\nnext:  %s\n' "$1" "$2" >&2
+    exit 1
+}
+
+on_error() {
+    local code=$? line=$1
+    trap - ERR
+    printf '\nerror: failed while %s (install.sh line %s, exit code %s)\n' \
+        "$current_step" "$line" "$code" >&2
+    if [[ -n $log && -s $log ]]; then
+        printf 'the last lines of %s:\n' "$log" >&2
+        tail -n 15 "$log" | sed 's/^/  /' >&2
+    fi
+    printf 'next:  correct the cause and run ./install.sh again; it continues where it can\n' >&2
+    exit 1
+}
+trap 'on_error $LINENO' ERR
+trap 'trap - ERR; printf "\ninterrupted while %s; run ./install.sh again to continue\n" "$current_step" >&2; exit 130' INT TERM
+
+# --- arguments ---------------------------------------------------------------------------------
+
+parse_arguments() {
+    while (($# > 0)); do
+        case "$1" in
+        --no-start) start=no ;;
+        --demo) demo=yes ;;
+        --systemd) systemd=yes ;;
+        --open) open=yes ;;
+        --uninstall) uninstall=yes ;;
+        --yes | -y) assume_yes=yes ;;
+        --help | -h)
+            usage
+            exit 0
+            ;;
+        *)
+            printf 'error: unknown option %s\n\n' "$1" >&2
+            usage >&2
+            exit 2
+            ;;
+        esac
+        shift
+    done
+    case "$APPLIANCE_HOME" in
+    /*) ;;
+    *) APPLIANCE_HOME="$PWD/$APPLIANCE_HOME" ;;
+    esac
+}
+
+# --- what the machine has ----------------------------------------------------------------------
+
+is_suitable_python() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+        >/dev/null 2>&1
+}
+
+find_python() {
+    step "looking for Python 3.11 to 3.13"
+    local candidate
+    for candidate in "$ROOT/.venv/bin/python" python3 python3.12 python3.11 python3.13 python; do
+        if command -v "$candidate" >/dev/null && is_suitable_python "$candidate"; then
+            python="$("$candidate" -c 'import sys; print(sys._base_executable or sys.executable)')"
+            say "    $("$python" --version) at $python"
+            return
+        fi
+    done
+    fail "no Python from 3.11 to 3.13 is installed" \
+        "sudo apt-get install python3.11 python3.11-venv   (Debian 12, Ubuntu 22.04: python3.11; Ubuntu 24.04: python3 python3-venv)"
+}
+
+free_megabytes() { # DIRECTORY, or its nearest parent that exists
+    local directory="$1"
+    while [[ ! -d $directory ]]; do directory="$(dirname "$directory")"; done
+    df -Pm "$directory" | awk 'NR == 2 { print $4 }'
+}
+
+check_disk() {
+    step "checking free disk space"
+    local needed=$FRESH_MEGABYTES directory free
+    [[ -x $COMMAND ]] && needed=$UPGRADE_MEGABYTES
+    for directory in "$ROOT" "$APPLIANCE_HOME"; do
+        free="$(free_megabytes "$directory")"
+        if ((free < needed)); then
+            fail "$directory has ${free} MB free, ${needed} MB are needed" \
+                "free some space there, or set APPLIANCE_HOME to a larger disk, then run ./install.sh again"
+        fi
+    done
+    say "    ${free} MB free at $APPLIANCE_HOME"
+}
+
+check_systemd() {
+    [[ $systemd == yes ]] || return 0
+    if [[ ! -d /run/systemd/system ]]; then
+        fail "--systemd was asked for, but systemd does not run this machine (init is $(cat /proc/1/comm))" \
+            "run ./install.sh without --systemd; 'appliance up' starts the appliance by hand"
+    fi
+    if ((EUID != 0)) && ! systemctl --user show-environment >/dev/null 2>&1; then
+        fail "the user instance of systemd does not answer (no login session?)" \
+            "log in properly (ssh or console, not su), or run ./install.sh without --systemd"
+    fi
+}
+
+# --- uv ----------------------------------------------------------------------------------------
+
+is_recent_uv() {
+    local version
+    version="$("$1" --version 2>/dev/null | awk '{ print $2 }')"
+    [[ -n $version ]] && printf '%s\n%s\n' "$OLDEST_UV" "$version" | sort -V -C
+}
+
+find_uv() {
+    step "looking for uv"
+    local bootstrap="$APPLIANCE_HOME/bootstrap"
+    for uv in uv "$HOME/.local/bin/uv" "$bootstrap/bin/uv"; do
+        if command -v "$uv" >/dev/null && is_recent_uv "$uv"; then
+            uv="$(command -v "$uv")"
+            say "    $("$uv" --version) at $uv"
+            return
+        fi
+    done
+    say "    none; installing uv $UV_VERSION into $bootstrap"
+    if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        fail "this Python cannot make virtual environments" \
+            "sudo apt-get install $("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')   (or python3-venv), then run ./install.sh again"
+    fi
+    rm -rf "$bootstrap"
+    "$python" -m venv "$bootstrap" >>"$log" 2>&1
+    "$bootstrap/bin/python" -m pip install --quiet "uv==$UV_VERSION" >>"$log" 2>&1 ||
+        fail "uv could not be downloaded: $(tail -n 1 "$log")" \
+            "check the network (and PIP_INDEX_URL or HTTPS_PROXY where you need them), or install uv yourself, then run ./install.sh again"
+    uv="$bootstrap/bin/uv"
+}
+
+sync_environment() {
+    step "installing the packages of uv.lock into $ROOT/.venv (a minute or two)"
+    local began=$SECONDS arguments=(sync --frozen --no-dev --inexact --compile-bytecode)
+    arguments+=(--project "$ROOT" --python "$python" --no-python-downloads)
+    unset VIRTUAL_ENV CONDA_PREFIX UV_PROJECT_ENVIRONMENT PYTHONHOME PYTHONPATH
+    if [[ -t 2 ]]; then
+        "$uv" "${arguments[@]}" || sync_failed
+    else
+        "$uv" "${arguments[@]}" >>"$log" 2>&1 || sync_failed
+    fi
+    say "    done in $((SECONDS - began)) s"
+}
+
+sync_failed() {
+    [[ -t 2 ]] || tail -n 15 "$log" | sed 's/^/  /' >&2
+    fail "the packages could not be installed" \
+        "check network and disk, then run ./install.sh again; what was downloaded is kept"
+}
+
+# --- the command -------------------------------------------------------------------------------
+
+link_directory() {
+    if ((EUID == 0)) && [[ -w /usr/local/bin ]]; then
+        printf '/usr/local/bin\n'
+    else
+        printf '%s/.local/bin\n' "$HOME"
+    fi
+}
+
+link_command() {
+    local directory link
+    directory="$(link_directory)"
+    link="$directory/appliance"
+    step "linking $link"
+    mkdir -p "$directory"
+    if [[ -e $link && ! -L $link ]]; then
+        fail "$link exists and is not a link of this installer" "move it away, then run ./install.sh again"
+    fi
+    if [[ -L $link && $(readlink "$link") != "$COMMAND" ]]; then
+        warn "$link pointed to $(readlink "$link"); it points to this checkout now"
+    fi
+    ln -sfn "$COMMAND" "$link"
+    case ":$PATH:" in
+    *":$directory:"*) ;;
+    *) warn "$directory is not on your PATH; add it: echo 'export PATH=\"$directory:\$PATH\"' >> ~/.profile" ;;
+    esac
+}
+
+# --- the running appliance ---------------------------------------------------------------------
+
+run_directory() {
+    PYTHONPATH="$ROOT" "$python" -B -c \
+        'from appliance.config.paths import Paths; print(Paths.from_environment().run)'
+}
+
+is_running() {
+    local lock
+    lock="$(run_directory)/supervisor.lock"
+    [[ -e $lock ]] && ! flock --nonblock --shared "$lock" true
+}
+
+unit_file() {
+    if ((EUID == 0)); then
+        printf '/etc/systemd/system/appliance.service\n'
+    else
+        printf '%s/systemd/user/appliance.service\n' "${XDG_CONFIG_HOME:-$HOME/.config}"
+    fi
+}
+
+control_systemd() {
+    if ((EUID == 0)); then systemctl "$@"; else systemctl --user "$@"; fi
+}
+
+has_unit() { [[ -d /run/systemd/system && -e $(unit_file) ]]; }
+
+stop_running() {
+    step "stopping the running appliance"
+    if has_unit && control_systemd is-active --quiet appliance; then
+        control_systemd stop appliance
+    elif ! { [[ -x $COMMAND ]] && "$COMMAND" down; }; then
+        # The environment may be too broken for the command: the supervisor stops in order by signal.
+        kill -TERM "$(cat "$(run_directory)/supervisor.lock")"
+    fi
+    local deadline=$((SECONDS + 120))
+    while is_running; do
+        if ((SECONDS >= deadline)); then
+            fail "the appliance does not stop" "look at $APPLIANCE_HOME/logs/supervisor.log"
+        fi
+        sleep 0.5
+    done
+}
+
+install_unit() {
+    [[ $systemd == yes ]] || return 0
+    local unit target="multi-user.target"
+    unit="$(unit_file)"
+    ((EUID == 0)) || target="default.target"
+    step "installing the systemd unit $unit"
+    mkdir -p "$(dirname "$unit")"
+    cat >"$unit" <<END
+[Unit]
+Description=Machine-learning appliance
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Environment="APPLIANCE_HOME=${APPLIANCE_HOME//%/%%}"
+ExecStart="${COMMAND//%/%%}" up --foreground
+Restart=on-failure
+RestartSec=5
+KillMode=mixed
+TimeoutStopSec=120
+
+[Install]
+WantedBy=$target
+END
+    control_systemd daemon-reload
+    control_systemd enable appliance >>"$log" 2>&1
+    if ((EUID != 0)) && ! loginctl enable-linger >>"$log" 2>&1; then
+        warn "it will run only while you are logged in; for more: sudo loginctl enable-linger $(id -un)"
+    fi
+}
+
+start_appliance() {
+    if [[ $start == no ]]; then
+        return
+    fi
+    step "starting the appliance (the first start creates the databases, about half a minute)"
+    if has_unit; then
+        control_systemd start appliance
+        wait_for_supervisor
+    fi
+    "$COMMAND" up || fail "the appliance is not ready yet" \
+        "appliance status shows what is missing, appliance logs SERVICE why; appliance doctor checks the machine"
+}
+
+wait_for_supervisor() {
+    local deadline=$((SECONDS + 30))
+    until is_running; do
+        if ((SECONDS >= deadline)); then
+            fail "the unit does not start" "look at: journalctl -u appliance (with --user unless you are root)"
+        fi
+        sleep 0.2
+    done
+}
+
+# --- install, uninstall ------------------------------------------------------------------------
+
+prepare_home() {
+    mkdir -p "$APPLIANCE_HOME/logs"
+    chmod 700 "$APPLIANCE_HOME" "$APPLIANCE_HOME/logs"
+    log="$APPLIANCE_HOME/logs/install.log"
+    (umask 077 && printf '%s install\n' "$(date -u +%FT%TZ)" >>"$log")
+}
+
+initialise() {
+    step "creating $APPLIANCE_HOME and its secrets"
+    local arguments=(init)
+    [[ $demo == yes ]] && arguments+=(--demo)
+    "$COMMAND" "${arguments[@]}"
+}
+
+finish() {
+    say ""
+    if [[ $start == no ]]; then
+        say "installed, not started."
+        say "next:  appliance up        start everything"
+        return
+    fi
+    say "the appliance runs."
+    say "next:  appliance           open the dashboard"
+    say "       appliance status    the same in words"
+    say "       appliance --help    everything else"
+    if [[ $APPLIANCE_HOME != "$HOME/.local/share/appliance" ]]; then
+        say "       export APPLIANCE_HOME='$APPLIANCE_HOME'   in each shell: this home is not the default one"
+    fi
+    offer_dashboard
+}
+
+offer_dashboard() {
+    [[ -t 0 && -t 1 ]] || return 0
+    if [[ $open == ask ]]; then
+        local answer=""
+        read -r -p "Open the dashboard now? [y/N] " answer || true
+        [[ $answer == [yY]* ]] || return 0
+    fi
+    exec "$COMMAND"
+}
+
+install_all() {
+    find_python
+    check_disk
+    check_systemd
+    prepare_home
+    find_uv
+    if is_running; then
+        stop_running
+    fi
+    sync_environment
+    link_command
+    initialise
+    install_unit
+    start_appliance
+    finish
+}
+
+uninstall_all() {
+    find_python
+    if is_running; then
+        stop_running
+    fi
+    if has_unit; then
+        step "removing the systemd unit"
+        control_systemd disable appliance >/dev/null 2>&1 || true
+        rm -f "$(unit_file)"
+        control_systemd daemon-reload
+    fi
+    local link
+    for link in "$HOME/.local/bin/appliance" /usr/local/bin/appliance; do
+        if [[ -L $link && $(readlink "$link") == "$COMMAND" ]]; then
+            step "removing $link"
+            rm -f "$link"
+        fi
+    done
+    delete_state
+    say "uninstalled. The checkout $ROOT and its .venv are left; delete them when you like."
+}
+
+delete_state() {
+    [[ -d $APPLIANCE_HOME ]] || return 0
+    if [[ ! -d $APPLIANCE_HOME/secrets && ! -d $APPLIANCE_HOME/logs ]]; then
+        warn "$APPLIANCE_HOME does not look like an appliance's home; it is left alone"
+        return
+    fi
+    if [[ $assume_yes == no ]]; then
+        local answer="" size
+        size="$(du -sh "$APPLIANCE_HOME" | cut -f1)"
+        if [[ ! -t 0 ]]; then
+            say "state is kept in $APPLIANCE_HOME ($size); ./install.sh --uninstall --yes deletes it"
+            return
+        fi
+        read -r -p "Delete all candles, models and secrets in $APPLIANCE_HOME ($size)? Type 'yes': " answer || true
+        if [[ $answer != yes ]]; then
+            say "state is kept in $APPLIANCE_HOME"
+            return
+        fi
+    fi
+    step "deleting $APPLIANCE_HOME"
+    rm -rf -- "$APPLIANCE_HOME"
+}
+
+main() {
+    parse_arguments "$@"
+    if [[ $uninstall == yes ]]; then
+        uninstall_all
+    else
+        install_all
+    fi
+}
+
+main "$@"
