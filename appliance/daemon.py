@@ -1,0 +1,108 @@
+"""The appliance's daemon: supervisor, control API and alerts, wired together.
+
+Runs as `python -m appliance.daemon`: detached by `appliance up`, in the foreground under systemd.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from appliance import clock
+from appliance.cli.exit_code import ExitCode, exit_code_of
+from appliance.cli.output import narrate_error
+from appliance.config.paths import Paths
+from appliance.config.secret import generate_missing
+from appliance.config.settings import Settings, load_settings
+from appliance.control.api import SourceStatus
+from appliance.control.backend import ApplianceControl, open_control
+from appliance.control.server import ControlServer, build_app
+from appliance.control.services import SupervisedServices
+from appliance.domain.event import Event, EventKind, Severity
+from appliance.errors import ApplianceError
+from appliance.supervisor.runtime import run
+from appliance.supervisor.supervisor import Supervisor
+from appliance.upbit.source import Source, resolve_source, source_kind
+
+
+class Daemon:
+    """One home's supervisor with its control API.
+
+    Events that the supervisor reports before the control backend stands wait for it.
+    """
+
+    def __init__(self, paths: Paths, settings: Settings) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._control: ApplianceControl | None = None
+        self._waiting: list[Event] = []
+
+    async def run(self) -> None:
+        """Supervise until asked to stop."""
+        kind = await asyncio.to_thread(source_kind, self._settings, self._paths)
+        await run(
+            self._paths,
+            self._settings,
+            self._serve,
+            has_simulator=kind == "simulator",
+            on_event=self._record,
+        )
+
+    def _record(self, event: Event) -> None:
+        if self._control is None:
+            self._waiting.append(event)
+        else:
+            self._control.record(event)
+
+    async def _serve(self, supervisor: Supervisor) -> None:
+        source = resolve_source(self._settings, self._paths)
+        services = SupervisedServices(supervisor, asyncio.get_running_loop(), self._paths)
+        control = open_control(self._paths, self._settings, services, _status_of(source))
+        server = ControlServer(build_app(control, control.hub), self._paths.control_socket)
+        self._control = control
+        for event in (*self._waiting, _source_event(source)):
+            control.record(event)
+        control.start()
+        await server.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await server.stop()
+            await asyncio.to_thread(control.close)
+
+
+def _status_of(source: Source) -> SourceStatus:
+    return SourceStatus(source.kind, source.label, source.is_simulated)
+
+
+def _source_event(source: Source) -> Event:
+    return Event(
+        kind=EventKind.SOURCE_CHOSEN,
+        summary=f"the appliance starts; market source: {source.label}",
+        actor="supervisor",
+        at=clock.now(),
+        severity=Severity.WARNING if source.is_simulated else Severity.INFO,
+        details={"source": source.source_id, "url": source.rest_url},
+    )
+
+
+def main() -> int:
+    """Supervise the home of `$APPLIANCE_HOME`; return an exit code."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    paths = Paths.from_environment()
+    try:
+        paths.create()
+        generate_missing(paths)
+        asyncio.run(Daemon(paths, load_settings(paths)).run())
+    except ApplianceError as error:
+        narrate_error(error)
+        return exit_code_of(error)
+    return ExitCode.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
