@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import pkgutil
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from importlib import import_module
+from types import ModuleType
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from appliance.config.settings import Market, Timeframe
+import appliance.pipelines
+from appliance.config.settings import Market, ProjectSettings, Settings, Timeframe
 from appliance.errors import ConfigError
 
 
@@ -29,6 +33,40 @@ class ProjectSpec(SpecSection):
     """How many candles ahead a forecast reaches."""
     train_schedule: str = ""
     """Cron expression (UTC) for training besides the triggered runs; empty is none."""
+
+
+def project_names() -> list[str]:
+    """Return the projects that are there, whether enabled or not."""
+    folder = appliance.pipelines.__path__
+    return sorted(module.name for module in pkgutil.iter_modules(folder) if module.ispkg)
+
+
+def project_module(project: str, name: str) -> ModuleType:
+    """Return the module `name` (such as `core.stages`) of a project.
+
+    Raises:
+        ConfigError: no such project; the hint names the nearest.
+    """
+    known = project_names()
+    if project not in known:
+        raise ConfigError(
+            f"there is no project {project!r} in appliance/pipelines",
+            code="config.unknown_project",
+            hint=_nearest(project, known),
+            project=project,
+        )
+    return import_module(f"appliance.pipelines.{project}.{name}")
+
+
+def describe_project(settings: Settings, project: str) -> ProjectSpec:
+    """Return a project's config as the settings choose and override it; imports nothing heavy.
+
+    Raises:
+        ConfigError: unknown project, config or override key, or a value that is not allowed.
+    """
+    chosen = settings.projects.get(project, ProjectSettings())
+    load = project_module(project, "utils.load_spec_from_config").load_spec_from_config
+    return cast("ProjectSpec", load(chosen.config, chosen.overrides))
 
 
 def choose_config(

@@ -129,8 +129,8 @@ class ForecastSpec(ProjectSpec):
     """Newest prepared rows that a training looks at."""
     min_rows: Annotated[int, Field(ge=500)] = 3_000
     """Prepared rows below which training is refused."""
-    first_forecasts: Rows = 200
-    """Candles that a new champion forecasts backwards, as far as it was not trained on them."""
+    catch_up_rows: Rows = 1_440
+    """Newest rows that the production model forecasts when it has not yet, unless trained on them."""
     features: FeatureSpec = FeatureSpec()
     learner: LearnerSpec = LearnerSpec()
     evaluation: EvaluationSpec = EvaluationSpec()

@@ -27,8 +27,8 @@ class Scores:
 
     `pinball*` are mean losses of log returns; `skill_*` is 1 - pinball / benchmark's pinball;
     `coverage` the fraction of outcomes inside [lower, upper]; `below_*` the fraction at or
-    below each quantile; `mae` and `rmse` of the median; `direction` the fraction of non-zero returns whose sign the
-    median has.
+    below each quantile; `mae` and `rmse` of the median; `direction` the fraction of
+    non-zero returns whose sign the median has.
     """
 
     rows: int

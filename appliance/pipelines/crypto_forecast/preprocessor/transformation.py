@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def compute_rows(
     gaps: Sequence[Gap],
     unit: int,
     spec: FeatureSpec,
-    end_at: pd.Timestamp | None = None,
+    end_at: datetime | None = None,
 ) -> pd.DataFrame:
     """Return prepared rows of candles: the one code path of training and inference.
 

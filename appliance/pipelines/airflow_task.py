@@ -1,0 +1,179 @@
+"""Stages as Airflow tasks; beside the DAG files the only module that imports Airflow.
+
+Everything heavy is imported inside the tasks, so that a DAG file parses in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Asset, CronTriggerTimetable, task
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
+
+from appliance.config.paths import Paths
+from appliance.config.settings import load_settings
+from appliance.domain.workflow import WorkflowKind, dag_id
+from appliance.errors import ApplianceError, TransientError
+from appliance.pipelines.context import Json, Resources, StageContext, StageSkipped
+from appliance.pipelines.spec import ProjectSpec, describe_project
+from appliance.pipelines.workflow import (
+    execute_stage,
+    find_stage,
+    find_workflow,
+    record_failure,
+)
+
+log = logging.getLogger(__name__)
+
+RETRIES = 2
+RETRY_DELAY = timedelta(seconds=5)
+_OWN_KEYS = frozenset({"actor"})
+
+
+def features_asset(project: str) -> Asset:
+    """Return the asset that says: new prepared rows."""
+    return Asset(f"{project}_features")
+
+
+def performance_asset(project: str) -> Asset:
+    """Return the asset that says: enough new outcomes."""
+    return Asset(f"{project}_performance")
+
+
+def every_candle(project: str) -> CronTriggerTimetable:
+    """Return a schedule at each candle's close; it waits for the next one, never catches up."""
+    unit = describe_project(load_settings(Paths.from_environment()), project).unit
+    hours = "*" if unit <= 60 else f"*/{unit // 60}"
+    minutes = {1: "*"}.get(unit, f"*/{unit}" if unit < 60 else "0")
+    return CronTriggerTimetable(f"{minutes} {hours} * * *", timezone="UTC")
+
+
+def train_schedule(project: str) -> CronTriggerTimetable | None:
+    """Return the config's own training schedule, None when it names none."""
+    cron = describe_project(load_settings(Paths.from_environment()), project).train_schedule
+    return CronTriggerTimetable(cron, timezone="UTC") if cron else None
+
+
+def dag_arguments(project: str, kind: WorkflowKind) -> dict[str, Any]:
+    """Return what all DAGs share: one run at a time, no catching up, failures recorded."""
+    return {
+        "catchup": False,
+        "max_active_runs": 1,
+        "tags": [project, kind.value],
+        "on_failure_callback": record_dag_failure,
+        "default_args": {"retries": RETRIES, "retry_delay": RETRY_DELAY},
+    }
+
+
+def stage_task(project: str, stage: str, *, outlets: Sequence[Asset] = (), gates: str = "") -> Any:
+    """Return a task that runs one stage.
+
+    Args:
+        project: the project's name.
+        stage: name of the stage's function, also the task's id.
+        outlets: assets that a success updates; a skipped task updates none.
+        gates: id of a downstream task that runs only when the stage's result holds a `request`.
+    """
+
+    @task(task_id=stage, outlets=list(outlets))
+    def run(**context: Any) -> dict[str, Json]:
+        result = _run_stage(project, stage, context)
+        if gates and not result.get("request"):
+            context["ti"].xcom_push(key="return_value", value=result)
+            raise DownstreamTasksSkipped(tasks=[gates])  # type: ignore[no-untyped-call]
+        return result
+
+    return run()
+
+
+def train_trigger(project: str, task_id: str, requested_by: str) -> TriggerDagRunOperator:
+    """Return a task that starts the train workflow as the stage `requested_by` asked for.
+
+    The run's id is the request's: asking twice for the same starts one run.
+    """
+    request = f"ti.xcom_pull(task_ids='{requested_by}')['request']"
+    kind, _ = find_stage(project, requested_by)
+    return TriggerDagRunOperator(
+        task_id=task_id,
+        trigger_dag_id=dag_id(project, WorkflowKind.TRAIN),
+        trigger_run_id=f"{{{{ {request}['id'] }}}}",
+        conf={"reason": f"{{{{ {request}['reason'] }}}}", "actor": f"{kind.value}_wf"},
+        skip_when_already_exists=True,
+        openlineage_inject_parent_info=False,
+    )
+
+
+def record_dag_failure(context: Mapping[str, Any]) -> None:
+    """Append the event that a DAG run failed; Airflow calls this, also after a killed task."""
+    project, _, kind = context["dag"].dag_id.removesuffix("_wf").rpartition("_")
+    instance = context.get("ti")
+    paths = Paths.from_environment()
+    resources = Resources.of_home(paths, load_settings(paths))
+    try:
+        record_failure(
+            resources,
+            project,
+            WorkflowKind(kind),
+            stage=str(getattr(instance, "task_id", "")),
+            run_id=str(context.get("run_id", "")),
+            reason=str(context.get("reason") or "task_failure"),
+            actor=f"{kind}_wf",
+        )
+    finally:
+        resources.close()
+
+
+def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str, Json]:
+    kind, stage = find_stage(project, name)
+    paths = Paths.from_environment()
+    settings = load_settings(paths)
+    resources = Resources.of_home(paths, settings)
+    conf = {str(key): str(value) for key, value in (airflow["dag_run"].conf or {}).items()}
+    try:
+        context: StageContext[ProjectSpec] = StageContext(
+            project=project,
+            kind=kind,
+            spec=describe_project(settings, project),
+            settings=settings,
+            paths=paths,
+            params={key: value for key, value in conf.items() if key not in _OWN_KEYS},
+            actor=conf.get("actor", f"{kind.value}_wf"),
+            run_id=str(airflow["run_id"]),
+            upstream=_upstream(project, kind, name, airflow["ti"]),
+            resources=resources,
+        )
+        return execute_stage(stage, context)
+    except StageSkipped as skipped:
+        raise AirflowSkipException(str(skipped)) from skipped
+    except ApplianceError as error:
+        log.error("%s", describe(error))  # noqa: TRY400 - the runner logs the trace
+        if isinstance(error, TransientError):
+            raise
+        raise AirflowFailException(describe(error)) from error
+    finally:
+        resources.close()
+
+
+def describe(error: ApplianceError) -> str:
+    """Return an error in one line: code, message, and what to do next."""
+    hint = f" - {error.hint}" if error.hint else ""
+    return f"{error.code}: {error.message}{hint}"
+
+
+def _upstream(
+    project: str, kind: WorkflowKind, name: str, instance: Any
+) -> dict[str, dict[str, Json]]:
+    results: dict[str, dict[str, Json]] = {}
+    for stage in find_workflow(project, kind).stages:
+        if stage.name == name:
+            break
+        results[stage.name] = instance.xcom_pull(task_ids=stage.name) or {}
+    return results

@@ -1,0 +1,196 @@
+"""What a stage gets to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from appliance import clock
+from appliance.config.paths import Paths
+from appliance.config.settings import ProjectSettings, Settings
+from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.workflow import WorkflowKind
+from appliance.errors import ConfigError
+from appliance.pipelines.spec import ProjectSpec
+
+if TYPE_CHECKING:
+    from appliance.domain.model_version import ModelVersion
+    from appliance.registry.client import Registry
+    from appliance.upbit.client import UpbitClient
+    from store.session import Session
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+SpecT_co = TypeVar("SpecT_co", bound=ProjectSpec, covariant=True)
+
+
+class StageSkipped(Exception):
+    """Raised by a stage that has nothing to do; says why. Later stages of the run are skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSource:
+    """The exchange's REST client, and the identity that the store is bound to."""
+
+    client: UpbitClient
+    source_id: str
+
+
+@dataclass(slots=True)
+class Resources:
+    """Store, registry and market source of a run, each opened when first used.
+
+    Nothing is imported before it is needed: a stage that only reads the store never loads MLflow.
+    """
+
+    open_session: Callable[[], Session]
+    open_registry: Callable[[], Registry]
+    open_source: Callable[[], MarketSource]
+    _session: Session | None = field(default=None, init=False)
+    _registry: Registry | None = field(default=None, init=False)
+    _source: MarketSource | None = field(default=None, init=False)
+
+    @classmethod
+    def of_home(cls, paths: Paths, settings: Settings) -> Resources:
+        """Return the resources that a home's configuration names."""
+        return cls(
+            open_session=lambda: _home_session(paths),
+            open_registry=lambda: _home_registry(paths, settings),
+            open_source=lambda: _home_source(paths, settings),
+        )
+
+    @property
+    def session(self) -> Session:
+        """The store."""
+        if self._session is None:
+            self._session = self.open_session()
+        return self._session
+
+    @property
+    def registry(self) -> Registry:
+        """The model registry."""
+        if self._registry is None:
+            self._registry = self.open_registry()
+        return self._registry
+
+    @property
+    def source(self) -> MarketSource:
+        """The market source."""
+        if self._source is None:
+            self._source = self.open_source()
+        return self._source
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._source is not None:
+            self._source.client.close()
+        if self._session is not None:
+            self._session.close()
+        self._source = self._session = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext(Generic[SpecT_co]):
+    """One run of one workflow, as its stages see it.
+
+    `params` are the run's parameters; `upstream` the results of the stages before, by name; `actor`
+    who or what started the run, as it stands in events.
+    """
+
+    project: str
+    kind: WorkflowKind
+    spec: SpecT_co
+    settings: Settings
+    paths: Paths
+    params: Mapping[str, str]
+    actor: str
+    run_id: str
+    upstream: Mapping[str, Mapping[str, Json]]
+    resources: Resources
+
+    @property
+    def session(self) -> Session:
+        """The store."""
+        return self.resources.session
+
+    @property
+    def registry(self) -> Registry:
+        """The model registry."""
+        return self.resources.registry
+
+    @property
+    def promotion(self) -> str:
+        """What a verdict of `better` leads to: `manual`, `suggest` or `auto`."""
+        return self.settings.projects.get(self.project, ProjectSettings()).promotion
+
+    def champion(self) -> ModelVersion | None:
+        """Return the version in production, None when there is none."""
+        from appliance.errors import ModelNotFound
+
+        try:
+            return self.registry.champion(self.project)
+        except ModelNotFound:
+            return None
+
+    def result_of(self, stage: str, key: str) -> Json:
+        """Return a value that an earlier stage of this run returned, None when it did not run."""
+        return self.upstream.get(stage, {}).get(key)
+
+    def integer_param(self, name: str) -> int | None:
+        """Return a parameter as an integer, None when it was not given.
+
+        Raises:
+            ConfigError: it is not one.
+        """
+        text = self.params.get(name, "")
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError as error:
+            raise ConfigError(
+                f"parameter {name} must be a whole number, not {text!r}",
+                hint=f"--param {name}=3",
+            ) from error
+
+    def record(
+        self,
+        kind: EventKind,
+        summary: str,
+        details: Mapping[str, object],
+        severity: Severity = Severity.INFO,
+    ) -> None:
+        """Append an event of this project."""
+        from store.events import append_event
+
+        event = Event(
+            kind=kind,
+            summary=summary,
+            actor=self.actor,
+            at=clock.now(),
+            severity=severity,
+            project=self.project,
+            details={**details, "run_id": self.run_id},
+        )
+        append_event(self.session, event)
+
+
+def _home_session(paths: Paths) -> Session:
+    from store.open import open_store
+
+    return open_store(paths)
+
+
+def _home_registry(paths: Paths, settings: Settings) -> Registry:
+    from appliance.registry.client import open_registry
+
+    return open_registry(paths, settings)
+
+
+def _home_source(paths: Paths, settings: Settings) -> MarketSource:
+    from appliance.upbit.client import open_client
+    from appliance.upbit.source import resolve_source
+
+    source = resolve_source(settings, paths)
+    client = open_client(source.rest_url, settings.source.requests_per_second)
+    return MarketSource(client, source.source_id)

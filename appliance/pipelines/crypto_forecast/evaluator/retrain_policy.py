@@ -1,0 +1,112 @@
+"""Whether to retrain: a pure decision with its reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from appliance.domain.drift import DriftVerdict
+from appliance.domain.forecast import Performance
+from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
+    MonitoringSpec,
+    RetrainSpec,
+)
+
+NOMINAL_COVERAGE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainFacts:
+    """What the decision rests on.
+
+    `new_rows` are prepared rows since the newest model's training data ended; `trained_at` the instants of
+    trainings in the last 24 hours; `trained_skill` the production model's skill over EWMA at
+    training; `quality` the newest data verdict.
+    """
+
+    new_rows: int
+    quality: str
+    trained_at: Sequence[datetime]
+    drift: DriftVerdict
+    drifted_features: Sequence[str]
+    performance: Performance | None
+    trained_skill: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainDecision:
+    """`decision` is `retrain` or `skip`; `code` the check that settled it; `reasons` in words."""
+
+    decision: str
+    code: str
+    reasons: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """The decision in one sentence."""
+        return f"{self.decision}: {'; '.join(self.reasons)}"
+
+
+def decide(
+    facts: RetrainFacts, monitoring: MonitoringSpec, spec: RetrainSpec, now_at: datetime
+) -> RetrainDecision:
+    """Check new rows, data quality, budget, cooldown and trigger, in this order.
+
+    The first check that fails settles on `skip`; what would have triggered is told with it.
+    """
+    triggers = find_triggers(facts, monitoring)
+    refusal = _refusal(facts, spec, now_at)
+    if refusal is not None:
+        code, words = refusal
+        waiting = tuple(f"although {trigger}" for trigger in triggers)
+        return RetrainDecision("skip", code, (words, *waiting))
+    if not triggers:
+        return RetrainDecision("skip", "no_trigger", (_calm(facts),))
+    return RetrainDecision("retrain", "trigger", tuple(triggers))
+
+
+def find_triggers(facts: RetrainFacts, monitoring: MonitoringSpec) -> list[str]:
+    """Return what asks for a retrain, in words: drift, lost skill, wrong coverage."""
+    triggers = []
+    if facts.drift is DriftVerdict.DRIFTED:
+        named = ", ".join(facts.drifted_features[:4])
+        triggers.append(f"{len(facts.drifted_features)} features have drifted ({named})")
+    performance = facts.performance
+    if performance is None or performance.rows < monitoring.min_rows:
+        return triggers
+    if facts.trained_skill is not None:
+        drop = facts.trained_skill - performance.skill_ewma
+        if drop > monitoring.max_skill_drop:
+            triggers.append(
+                f"realised skill over EWMA is {100 * performance.skill_ewma:+.1f} %,"
+                f" {100 * facts.trained_skill:+.1f} % at training"
+            )
+    if abs(performance.coverage - NOMINAL_COVERAGE) > monitoring.max_coverage_error:
+        triggers.append(f"the 80 % interval covers {100 * performance.coverage:.0f} % of outcomes")
+    return triggers
+
+
+def _refusal(facts: RetrainFacts, spec: RetrainSpec, now_at: datetime) -> tuple[str, str] | None:
+    if facts.new_rows < spec.min_new_rows:
+        words = f"{facts.new_rows} new rows since the newest model, {spec.min_new_rows} are needed"
+        return "new_rows", words
+    if facts.quality == "unusable":
+        return "quality", "the newest data is unusable"
+    today = [at for at in facts.trained_at if now_at - at < timedelta(hours=24)]
+    if len(today) >= spec.per_day:
+        return "budget", f"{len(today)} trainings in 24 hours, {spec.per_day} are allowed"
+    if today:
+        age = now_at - max(today)
+        cooldown = timedelta(minutes=spec.cooldown_minutes)
+        if age < cooldown:
+            return "cooldown", f"trained {age.total_seconds() / 60:.0f} minutes ago, waiting" + (
+                f" {spec.cooldown_minutes}"
+            )
+    return None
+
+
+def _calm(facts: RetrainFacts) -> str:
+    if facts.drift is DriftVerdict.INSUFFICIENT:
+        return "too few rows to judge drift, and performance gives no cause"
+    return f"drift is {facts.drift.value} and performance gives no cause"

@@ -1,0 +1,80 @@
+"""Whether prepared rows can be trusted; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from appliance.pipelines.crypto_forecast.configs.forecast_spec import QualitySpec
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME
+
+
+class Quality(StrEnum):
+    """What prepared rows are good for."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """Verdict and the findings behind it, by code, in words; `rows` is how many were looked at."""
+
+    verdict: Quality
+    rows: int
+    findings: dict[str, str]
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one sentence."""
+        words = "; ".join(self.findings.values()) or "no finding"
+        return f"data quality {self.verdict.value} over {self.rows} rows: {words}"
+
+
+def judge_quality(
+    rows: pd.DataFrame, unit: int, now_at: datetime, spec: QualitySpec
+) -> QualityReport:
+    """Judge the newest prepared rows (at least one, ascending), at the exchange's time `now_at`."""
+    times = pd.DatetimeIndex(rows[TIME])
+    unusable = _corruption(rows, times)
+    width = pd.Timedelta(minutes=unit)
+    expected = int((times[-1] - times[0]) / width) + 1
+    missing = expected - times.nunique()
+    if missing > spec.max_gap_fraction * expected:
+        unusable["gaps"] = f"{missing} of {expected} rows missing"
+    warnings: dict[str, str] = {}
+    if missing > 0 and "gaps" not in unusable:
+        warnings["gaps"] = f"{missing} of {expected} rows missing"
+    age = now_at - (times[-1].to_pydatetime() + timedelta(minutes=unit))
+    if age > timedelta(minutes=unit * spec.max_age_candles):
+        warnings["stale"] = f"newest row is {age.total_seconds() / 60:.0f} minutes old"
+    jump = _largest_jump(rows)
+    if jump > spec.max_price_jump:
+        warnings["price_jump"] = f"price jumps by {100 * np.expm1(jump):.1f} % between rows"
+    verdict = Quality.UNUSABLE if unusable else Quality.WARNING if warnings else Quality.GOOD
+    return QualityReport(verdict, len(rows), {**unusable, **warnings})
+
+
+def _corruption(rows: pd.DataFrame, times: pd.DatetimeIndex) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if times.has_duplicates or not times.is_monotonic_increasing:
+        found["order"] = "rows are repeated or out of order"
+    values = rows.drop(columns=[TIME]).to_numpy(dtype=np.float64)
+    broken = int((~np.isfinite(values)).any(axis=1).sum())
+    if broken:
+        found["non_finite"] = f"{broken} rows hold values that are not finite"
+    if (rows["close"] <= 0.0).any():
+        found["price"] = "a price is not positive"
+    return found
+
+
+def _largest_jump(rows: pd.DataFrame) -> float:
+    close = rows["close"].to_numpy(dtype=np.float64)
+    if close.size < 2 or (close <= 0.0).any():
+        return 0.0
+    return float(np.abs(np.diff(np.log(close))).max())

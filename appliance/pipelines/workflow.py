@@ -1,0 +1,240 @@
+"""Workflows as data, and the runner that executes them in this process.
+
+A project is a package under `appliance.pipelines` whose `core.stages` lists the stages of its four
+workflows and whose `utils.load_spec_from_config` knows its configs. A stage is a function that
+takes a `StageContext` and returns a JSON-compatible dict, which later stages of the run see.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+from appliance import clock
+from appliance.config.paths import Paths
+from appliance.config.settings import Settings
+from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.workflow import RunState, WorkflowKind, dag_id
+from appliance.errors import ApplianceError, ConfigError
+from appliance.pipelines.context import Json, Resources, StageContext, StageSkipped
+from appliance.pipelines.spec import ProjectSpec, describe_project, project_module
+
+log = logging.getLogger(__name__)
+
+StageFunction = Callable[[StageContext[ProjectSpec]], dict[str, Json]]
+Report = Callable[[str, RunState, float | None], None]
+"""Called with a stage's name, its state, and once it is final the seconds it has taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step: the function `name` in the project's module `core.<module>`."""
+
+    name: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """The stages of one kind, in order."""
+
+    kind: WorkflowKind
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowResult:
+    """What a run in this process did; `states` and `outputs` by stage name.
+
+    `request` is the reason for which the run asks for a training, "" when it does not.
+    """
+
+    project: str
+    kind: WorkflowKind
+    states: dict[str, RunState] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Json]] = field(default_factory=dict)
+    request: str = ""
+
+
+def find_workflow(project: str, kind: WorkflowKind) -> Workflow:
+    """Return a project's workflow of one kind.
+
+    Raises:
+        ConfigError: no such project; the hint names the nearest.
+    """
+    workflows = cast("tuple[Workflow, ...]", project_module(project, "core.stages").WORKFLOWS)
+    return next(workflow for workflow in workflows if workflow.kind is kind)
+
+
+def find_stage(project: str, name: str) -> tuple[WorkflowKind, Stage]:
+    """Return the stage called `name` and the kind of workflow it belongs to.
+
+    Raises:
+        ConfigError: the project has no such stage.
+    """
+    for kind in WorkflowKind:
+        for stage in find_workflow(project, kind).stages:
+            if stage.name == name:
+                return kind, stage
+    raise ConfigError(
+        f"project {project} has no stage {name!r}", hint=f"see {project}/core/stages.py"
+    )
+
+
+def execute_stage(stage: Stage, context: StageContext[ProjectSpec]) -> dict[str, Json]:
+    """Run one stage; the same call under Airflow and in process.
+
+    Raises:
+        StageSkipped: there is nothing to do; later stages of the run are skipped too.
+        ApplianceError: it failed.
+    """
+    module = project_module(context.project, f"core.{stage.module}")
+    return cast("StageFunction", getattr(module, stage.name))(context)
+
+
+def run_in_process(
+    paths: Paths,
+    settings: Settings,
+    project: str,
+    kind: WorkflowKind,
+    params: Mapping[str, str] | None = None,
+    report: Report | None = None,
+    *,
+    until_stage: str = "",
+    actor: str = "operator",
+    resources: Resources | None = None,
+) -> WorkflowResult:
+    """Run a workflow's stages one after the other in this process.
+
+    Args:
+        paths: the home.
+        settings: its configuration.
+        project: a project's name.
+        kind: which workflow.
+        params: the run's parameters, as `dag_run.conf` under Airflow.
+        report: told each stage's state as it changes.
+        until_stage: leave out the stages after this one.
+        actor: who asked, for the events.
+        resources: store, registry and source to use; by default the home's own, closed at the end.
+
+    Raises:
+        ApplianceError: a stage failed; an event says so, later stages did not run. The error is
+            the one that fails the task under Airflow, where transient ones are retried first.
+    """
+    spec = describe_project(settings, project)
+    stages = _until(find_workflow(project, kind).stages, until_stage)
+    result = WorkflowResult(project, kind)
+    started_at = clock.now()
+    own = Resources.of_home(paths, settings) if resources is None else resources
+    context = StageContext(
+        project=project,
+        kind=kind,
+        spec=spec,
+        settings=settings,
+        paths=paths,
+        params=dict(params or {}),
+        actor=actor,
+        run_id=f"in-process__{started_at.isoformat(timespec='seconds')}",
+        upstream=result.outputs,
+        resources=own,
+    )
+    try:
+        _run_stages(stages, context, result, report or _no_report)
+    finally:
+        if resources is None:
+            own.close()
+    return WorkflowResult(project, kind, result.states, result.outputs, _request(result))
+
+
+def record_failure(
+    resources: Resources,
+    project: str,
+    kind: WorkflowKind,
+    *,
+    stage: str,
+    run_id: str,
+    reason: str,
+    actor: str,
+) -> None:
+    """Append the event that a workflow failed; alerts are made from it."""
+    from store.events import append_event
+
+    event = Event(
+        kind=EventKind.WORKFLOW_FAILED,
+        summary=f"{dag_id(project, kind)} failed in {stage or 'a task'}: {reason}",
+        actor=actor,
+        at=clock.now(),
+        severity=Severity.ERROR,
+        project=project,
+        details={"workflow": kind.value, "task": stage, "run_id": run_id, "reason": reason},
+    )
+    append_event(resources.session, event)
+
+
+def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:
+    names = [stage.name for stage in stages]
+    return stages[: names.index(last) + 1] if last in names else stages
+
+
+def _run_stages(
+    stages: tuple[Stage, ...],
+    context: StageContext[ProjectSpec],
+    result: WorkflowResult,
+    report: Report,
+) -> None:
+    is_skipping = False
+    for stage in stages:
+        began = clock.monotonic()
+        state = RunState.SKIPPED
+        if not is_skipping:
+            report(stage.name, RunState.RUNNING, None)
+            try:
+                with _failure_recorded(stage, context, report, began):
+                    result.outputs[stage.name] = execute_stage(stage, context)
+                state = RunState.SUCCESS
+            except StageSkipped as skipped:
+                log.info("stage=%s skipped: %s", stage.name, skipped)
+                is_skipping = True
+        result.states[stage.name] = state
+        report(stage.name, state, clock.monotonic() - began)
+
+
+@contextmanager
+def _failure_recorded(
+    stage: Stage, context: StageContext[ProjectSpec], report: Report, began: float
+) -> Iterator[None]:
+    try:
+        yield
+    except StageSkipped:
+        raise
+    except BaseException as error:
+        report(stage.name, RunState.FAILED, clock.monotonic() - began)
+        _try_to_record(stage, context, str(error) or type(error).__name__)
+        raise
+
+
+def _try_to_record(stage: Stage, context: StageContext[ProjectSpec], reason: str) -> None:
+    try:
+        record_failure(
+            context.resources,
+            context.project,
+            context.kind,
+            stage=stage.name,
+            run_id=context.run_id,
+            reason=reason,
+            actor=context.actor,
+        )
+    except ApplianceError as error:
+        log.warning("the failure of %s could not be recorded: %s", stage.name, error)
+
+
+def _request(result: WorkflowResult) -> str:
+    requests = [output.get("request") for output in result.outputs.values()]
+    return next((str(r["reason"]) for r in requests if isinstance(r, dict)), "")
+
+
+def _no_report(stage: str, state: RunState, seconds: float | None) -> None:
+    log.info("stage=%s state=%s seconds=%s", stage, state, seconds)

@@ -1,0 +1,33 @@
+"""Stores new candles, prepares their features and checks them, at every candle's close.
+
+Without a production model it asks for the first training as soon as there are enough rows.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from appliance.domain.workflow import WorkflowKind
+from appliance.pipelines.airflow_task import (
+    dag_arguments,
+    every_candle,
+    features_asset,
+    stage_task,
+    train_trigger,
+)
+
+PROJECT = "crypto_forecast"
+
+with DAG(
+    "crypto_forecast_data_wf",
+    schedule=every_candle(PROJECT),
+    **dag_arguments(PROJECT, WorkflowKind.DATA),
+) as dag:
+    load = stage_task(PROJECT, "load_candles")
+    prepare = stage_task(PROJECT, "prepare_features")
+    check = stage_task(
+        PROJECT, "check_quality", outlets=[features_asset(PROJECT)], gates="request_training"
+    )
+    train = train_trigger(PROJECT, "request_training", requested_by="check_quality")
+
+    load >> prepare >> check >> train
