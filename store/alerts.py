@@ -35,6 +35,12 @@ def due(session: Session, now_at: datetime, limit: int = 20) -> list[Alert]:
     return [_alert(row) for row in session.read(_DUE, [now_at, limit]).to_pylist()]
 
 
+def recent(session: Session, limit: int) -> list[Alert]:
+    """Return the newest `limit` messages, sent or not, newest first."""
+    sql = "SELECT * FROM alert_outbox ORDER BY id DESC LIMIT ?"
+    return [_alert(row) for row in session.read(sql, [limit]).to_pylist()]
+
+
 def mark_sent(session: Session, id: int, at: datetime) -> None:  # noqa: A002 - the row's name
     """Record that a message was delivered."""
     sql = "UPDATE alert_outbox SET sent_at = ?, last_error = '' WHERE id = ?"

