@@ -1,0 +1,1 @@
+"""Servers that speak a neighbour's real HTTP, for tests without the neighbour."""

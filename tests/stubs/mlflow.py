@@ -1,0 +1,83 @@
+"""MLflow 3.17's registry REST API as far as we use it, with bodies as the real server sends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.stubs.http_server import HttpStub, Reply, Request
+
+_MISSING = "RESOURCE_DOES_NOT_EXIST"
+
+
+class MlflowStub(HttpStub):
+    """One registered model per project, versions and aliases in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.versions: dict[str, list[dict[str, Any]]] = {}
+        self.moved: dict[str, dict[str, str]] = {}
+        self.metrics: dict[str, dict[str, float]] = {}
+
+    def add_version(self, project: str, **metrics: float) -> int:
+        listed = self.versions.setdefault(project, [])
+        number = len(listed) + 1
+        run_id = f"{project}-{number}"
+        listed.append(
+            {
+                "name": project,
+                "version": str(number),
+                "creation_timestamp": 1_795_448_067_125 + number,
+                "run_id": run_id,
+                "tags": [{"key": "rows", "value": "100"}],
+            }
+        )
+        self.metrics[run_id] = metrics
+        self.moved.setdefault(project, {})
+        return number
+
+    def answer(self, request: Request) -> Reply:
+        path = request.path.removeprefix("/api/2.0/mlflow")
+        if path == "/registered-models/get":
+            return self._model(request.query["name"])
+        if path == "/model-versions/get":
+            return self._version(request.query["name"], request.query["version"])
+        if path == "/model-versions/search":
+            project = request.query["filter"].split("'")[1]
+            found = list(reversed(self.versions.get(project, [])))
+            return Reply(body={"model_versions": found} if found else {})
+        if path == "/registered-models/alias":
+            return self._move(request.method, request.body)
+        if path == "/experiments/get-by-name":
+            return Reply(body={"experiment": {"experiment_id": "1"}})
+        if path == "/runs/search":
+            return Reply(body={"runs": [self._run(run_id) for run_id in self.metrics]})
+        return Reply(404, "<html>not found</html>")
+
+    def _model(self, project: str) -> Reply:
+        if project not in self.versions:
+            return _missing(f"Registered Model with name={project} not found")
+        aliases = [{"alias": a, "version": v} for a, v in self.moved[project].items()]
+        latest = self.versions[project][-1:]
+        model = {"name": project, "latest_versions": latest, "aliases": aliases}
+        return Reply(body={"registered_model": model})
+
+    def _version(self, project: str, number: str) -> Reply:
+        for version in self.versions.get(project, []):
+            if version["version"] == number:
+                return Reply(body={"model_version": version})
+        return _missing(f"Model Version (name={project}, version={number}) not found")
+
+    def _move(self, method: str, body: dict[str, str]) -> Reply:
+        if method == "DELETE":
+            self.moved[body["name"]].pop(body["alias"], None)
+        else:
+            self.moved[body["name"]][body["alias"]] = body["version"]
+        return Reply()
+
+    def _run(self, run_id: str) -> dict[str, Any]:
+        listed = [{"key": key, "value": value} for key, value in self.metrics[run_id].items()]
+        return {"info": {"run_id": run_id}, "data": {"metrics": listed}}
+
+
+def _missing(message: str) -> Reply:
+    return Reply(404, {"error_code": _MISSING, "message": message})
