@@ -97,6 +97,14 @@ def aggregate(candles: Columns, unit: int) -> Columns:
     )
 
 
+def running_sum(amounts: Floats) -> Floats:
+    """Return sums along the last axis, added in order of time.
+
+    A forming candle must end bit for bit as the closed one, so that both add in the same order.
+    """
+    return np.cumsum(amounts, axis=-1)
+
+
 def _rounded(amounts: NDArray[Any]) -> Floats:
     """Return amounts to the 8 decimals that the exchange shows."""
     return np.asarray(np.round(amounts, 8), dtype=np.float64)
@@ -129,7 +137,7 @@ class Ticks:
             high=price.max(keepdims=True),
             low=price.min(keepdims=True),
             close=price[-1:],
-            volume=np.round(volume.sum(keepdims=True), 8),
-            value=np.round((price * volume).sum(keepdims=True), 8),
+            volume=_rounded(running_sum(volume)[-1:]),
+            value=_rounded(running_sum(price * volume)[-1:]),
             stamp=self.at[-1:],
         )

@@ -160,13 +160,13 @@ class RestApi:
         return json.dumps(rows, separators=(",", ":")).encode()
 
     def _ticker(self, request: Request) -> bytes:
-        codes = request.query_params.get("markets")
+        codes = _parameter(request, "markets")
         if not codes:
             raise Refusal(400, _MISSING)
         return self._ticker_rows([code.strip().upper() for code in codes.split(",")])
 
     def _ticker_all(self, request: Request) -> bytes:
-        quotes = request.query_params.get("quote_currencies")
+        quotes = _parameter(request, "quote_currencies")
         if not quotes:
             raise Refusal(400, _MISSING)
         wanted = {quote.strip().upper() for quote in quotes.split(",")}
@@ -183,7 +183,7 @@ class RestApi:
         return ("[" + ",".join(rows) + "]").encode()
 
     def _book(self, request: Request) -> Book:
-        market = request.query_params.get("market")
+        market = _parameter(request, "market")
         if not market:
             raise Refusal(400, _MISSING)
         return self._known(market.upper())
@@ -193,6 +193,11 @@ class RestApi:
         if book is None:
             raise Refusal(404, "Code not found")
         return book
+
+
+def _parameter(request: Request, name: str) -> str:
+    """Return a parameter; given several times its values count as one comma list."""
+    return ",".join(request.query_params.getlist(name))
 
 
 def _count(request: Request) -> int:

@@ -28,6 +28,7 @@ from appliance.simulator.columns import (
     Integers,
     Ticks,
     empty,
+    running_sum,
 )
 from appliance.simulator.listing import MarketProfile, tick_table
 from appliance.simulator.lru import LruCache
@@ -262,8 +263,8 @@ class SyntheticMarket:
             high=np.where(is_real, paths.price, -np.inf).max(axis=1),
             low=np.where(is_real, paths.price, np.inf).min(axis=1),
             close=paths.price[minutes, last],
-            volume=np.round(volume.sum(axis=1), 8),
-            value=np.round((paths.price * volume).sum(axis=1), 8),
+            volume=np.round(running_sum(volume)[:, -1], 8),
+            value=np.round(running_sum(paths.price * volume)[:, -1], 8),
             stamp=paths.at[minutes, last],
         )
         return columns.rows(has_trade)
