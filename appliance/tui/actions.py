@@ -1,0 +1,259 @@
+"""The one registry of actions: key bindings, footer, palette and help all read it.
+
+An action that cannot run now stays visible and says why: `blocked` returns the reason, empty when
+it can run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance.domain.workflow import WorkflowKind
+from appliance.tui.state import Board
+
+Blocked = Callable[[Board], str]
+
+NO_ANSWER = "the supervisor does not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the operator can do.
+
+    `id` names the operation, `key` Textual's key, `shown_key` how it is written, `label` the
+    footer's word (empty: not in the footer; `is_extra`: only in a wide one), `title` and `help`
+    the palette's and help's words.
+    """
+
+    id: str
+    key: str
+    title: str
+    help: str
+    label: str = ""
+    is_extra: bool = False
+    group: str = "Act"
+    shown: str = ""
+    blocked: Blocked = lambda _board: ""
+
+    @property
+    def shown_key(self) -> str:
+        """The key as the operator reads it; empty when only the palette has it."""
+        return self.shown or self.key
+
+
+def can_ask(board: Board) -> str:
+    """Block what needs an answering supervisor."""
+    return "" if board.is_connected else NO_ANSWER
+
+
+def can_change(board: Board) -> str:
+    """Block what changes something: no answer, read-only, no project."""
+    status = board.status.value
+    if not board.is_connected or status is None:
+        return NO_ANSWER
+    return "this appliance is read-only" if status.read_only else ""
+
+
+def can_run(board: Board) -> str:
+    """Block workflow runs."""
+    if reason := can_change(board):
+        return reason
+    if board.project is None:
+        return "there is no project"
+    stale = board.stale_reason("workflows")
+    return f"Airflow does not answer: {stale}" if stale else ""
+
+
+def can_retrain(board: Board) -> str:
+    """Block a train run; a broken DAG file is named."""
+    if reason := can_run(board):
+        return reason
+    workflows = board.project.workflows if board.project else ()
+    train = [w for w in workflows if w.kind is WorkflowKind.TRAIN]
+    if not train:
+        return "Airflow does not know the train workflow yet"
+    return "the train workflow's DAG file is broken" if train[0].import_error else ""
+
+
+def can_read_models(board: Board) -> str:
+    """Block what needs a project and the registry."""
+    if reason := can_ask(board):
+        return reason
+    return "" if board.project else "there is no project"
+
+
+def can_promote(board: Board) -> str:
+    """Block a promotion while there is nothing else to promote."""
+    if reason := can_change(board):
+        return reason
+    project = board.project
+    if project is None:
+        return "there is no project"
+    if stale := board.stale_reason("models"):
+        return f"the registry does not answer: {stale}"
+    if project.newest_version is None:
+        return "no model has been trained yet; r trains one"
+    if project.champion and project.newest_version == project.champion.version == 1:
+        return "v1 is in production and the only version; r trains another"
+    return ""
+
+
+def can_roll_back(board: Board) -> str:
+    """Block a rollback without a previous champion."""
+    if reason := can_change(board):
+        return reason
+    project = board.project
+    if project is None or project.champion is None:
+        return "no model is in production"
+    return "" if project.previous_champion else "no earlier champion to go back to"
+
+
+def can_restart(board: Board) -> str:
+    """Block restarts."""
+    return can_change(board)
+
+
+def can_switch(board: Board) -> str:
+    """Block switching without a second project."""
+    status = board.status.value
+    if status is None:
+        return NO_ANSWER
+    return "" if len(status.projects) > 1 else "there is only one project"
+
+
+def has_problems(board: Board) -> str:
+    """Block the list of problems when there is none."""
+    status = board.status.value
+    return "" if status and (status.problems or status.stale) else "there are no problems"
+
+
+ACTIONS = (
+    Action(
+        "retrain",
+        "r",
+        "Retrain",
+        "start the train workflow at once",
+        "Retrain",
+        blocked=can_retrain,
+    ),
+    Action(
+        "run",
+        "w",
+        "Run a workflow …",
+        "choose one of the four, with parameters",
+        "Run",
+        blocked=can_run,
+    ),
+    Action(
+        "promote",
+        "p",
+        "Promote a model …",
+        "put another version into production; asks for its number",
+        "Promote",
+        blocked=can_promote,
+    ),
+    Action(
+        "roll_back",
+        "b",
+        "Roll back the model …",
+        "return to the previous champion; asks for its number",
+        "Rollback",
+        blocked=can_roll_back,
+    ),
+    Action(
+        "restart",
+        "s",
+        "Restart a service …",
+        "stop and start one service; asks",
+        "Restart",
+        blocked=can_restart,
+    ),
+    Action("logs", "l", "Logs …", "read the services' logs", "Logs", group="Look", blocked=can_ask),
+    Action(
+        "models",
+        "m",
+        "Models",
+        "every version with its metrics; p promotes the chosen one",
+        "Models",
+        group="Look",
+        blocked=can_read_models,
+    ),
+    Action(
+        "runs",
+        "t",
+        "Runs and tasks",
+        "the runs of a workflow, their tasks, the tasks' logs",
+        "Runs",
+        is_extra=True,
+        group="Look",
+        blocked=can_read_models,
+    ),
+    Action(
+        "problems",
+        "exclamation_mark",
+        "Problems",
+        "everything that needs you, with what to do",
+        "Problems",
+        is_extra=True,
+        group="Look",
+        shown="!",
+        blocked=has_problems,
+    ),
+    Action(
+        "zoom",
+        "z",
+        "Zoom",
+        "give the panel in focus the whole screen; esc returns",
+        "Zoom",
+        is_extra=True,
+        group="Look",
+    ),
+    Action(
+        "project", "n", "Next project", "show the next project", group="Look", blocked=can_switch
+    ),
+    Action(
+        "test_alert", "", "Send a test alert", "hand a test message to Slack", blocked=can_change
+    ),
+    Action(
+        "shut_down",
+        "",
+        "Stop the whole appliance …",
+        "stop every service; asks",
+        blocked=can_change,
+    ),
+    Action(
+        "help", "question_mark", "Help", "keys, marks and words", "Help", group="Move", shown="?"
+    ),
+    Action(
+        "palette",
+        "colon",
+        "Command palette",
+        "every action by name; also ctrl+p",
+        "Palette",
+        is_extra=True,
+        group="Move",
+        shown=":",
+    ),
+    Action(
+        "leave", "q", "Quit", "leave the dashboard; everything keeps running", "Quit", group="Move"
+    ),
+)
+"""In the order of footer and help."""
+
+MOVES = (
+    ("tab / shift+tab, ← →", "next and previous panel"),
+    ("j k, ↑ ↓, g G", "move in a panel"),
+    ("enter", "open: service → its log, workflow → its runs, run → task → log"),
+    ("/", "filter a list or a log; esc clears"),
+    ("f", "follow a log's end"),
+    ("esc", "back"),
+    ("ctrl+p", "command palette"),
+    ("ctrl+q", "quit from anywhere"),
+)
+"""Keys that are no actions."""
+
+
+def action(action_id: str) -> Action:
+    """Return the action with this id; raises KeyError when there is none."""
+    return {known.id: known for known in ACTIONS}[action_id]

@@ -1,0 +1,278 @@
+"""What each action of the registry does, by its id; each asks the control protocol at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from appliance.domain.model_version import ModelVersion
+from appliance.domain.workflow import DagRun, WorkflowKind
+from appliance.errors import ConfigError
+from appliance.tui.background import ask
+from appliance.tui.messages import ActionFailed, ActionSucceeded
+from appliance.tui.presentation import banner, keys, models, services
+from appliance.tui.presentation.formats import line
+from appliance.tui.presentation.view import wrapped
+from appliance.tui.screens.logs import LogsPage, ServiceLog
+from appliance.tui.screens.modals import (
+    ChallengeModal,
+    ConfirmModal,
+    PickModal,
+    ReadModal,
+    RunModal,
+)
+from appliance.tui.screens.models import ModelsPage
+from appliance.tui.screens.runs import RunsPage
+from appliance.tui.screens.versions import VersionModal
+from appliance.tui.state import Failure
+from appliance.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from appliance.tui.app import ApplianceApp
+
+ACTOR = "operator"
+_DIALOG_WIDTH = 62
+
+
+def perform(
+    app: ApplianceApp, name: str, call: Callable[[], object], describe: Callable[[object], str]
+) -> None:
+    """Run one command off the event loop; its end is a message and so a toast."""
+
+    def answer(result: object) -> ActionSucceeded | ActionFailed:
+        if isinstance(result, Failure):
+            return ActionFailed(name, result)
+        return ActionSucceeded(name, describe(result))
+
+    ask(app, call, answer)
+
+
+def retrain(app: ApplianceApp) -> None:
+    """Start the train workflow at once."""
+    start_workflow(app, WorkflowKind.TRAIN, {})
+
+
+def start_workflow(app: ApplianceApp, kind: WorkflowKind, params: Mapping[str, str]) -> None:
+    """Create a DAG run and say its id."""
+    project = app.board.project
+    if project is None:
+        return
+    control, name = app.control, project.name
+
+    def describe(run: object) -> str:
+        return f"{kind.value} run {run.run_id}" if isinstance(run, DagRun) else kind.value
+
+    perform(
+        app,
+        f"{kind.value} workflow started",
+        lambda: control.run_workflow(name, kind, params, ACTOR),
+        describe,
+    )
+
+
+def parse_params(text: str) -> dict[str, str]:
+    """Return `name=value` words as a mapping; raises `ConfigError` for a word without `=`."""
+    params = {}
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"“{word}” is not name=value", hint="write it as rows=5000")
+        params[name] = value
+    return params
+
+
+def run(app: ApplianceApp) -> None:
+    """Ask which workflow, with which parameters, and start it."""
+
+    def chosen(answer: tuple[WorkflowKind, str] | None) -> None:
+        if answer is None:
+            return
+        try:
+            start_workflow(app, answer[0], parse_params(answer[1]))
+        except ConfigError as error:
+            app.notify(f"{error.message}\n→ {error.hint}", severity="error", markup=False)
+
+    app.push_screen(RunModal(), chosen)
+
+
+def promote(app: ApplianceApp) -> None:
+    """Ask which version, then for its number, then move the champion alias."""
+    project = app.board.project
+    if project is None:
+        return
+    page = app.screen
+    if isinstance(page, ModelsPage) and page.chosen is not None and not page.chosen.is_champion:
+        _challenge_promotion(app, page.chosen)
+        return
+    control, name = app.control, project.name
+    proposed = project.challenger or project.newest_version
+    modal = VersionModal(name, proposed, lambda: control.models(name))
+    app.push_screen(modal, partial(_challenge_promotion, app))
+
+
+def _challenge_promotion(app: ApplianceApp, model: ModelVersion | None) -> None:
+    project = app.board.project
+    if model is None or project is None:
+        return
+    control, name, version = app.control, project.name, model.version
+    champion = project.champion
+    change = (
+        f"v{version} takes over from v{champion.version}" if champion else f"v{version} takes over"
+    )
+    words = f"{change} for every forecast from the next candle on. b rolls back."
+    lines = [*_lines(words), line(), *models.comparison(model, champion, _DIALOG_WIDTH)]
+
+    def confirmed(yes: bool | None) -> None:
+        if yes:
+            perform(app, "Promoted", lambda: control.promote(name, version, ACTOR), _in_production)
+
+    app.push_screen(ChallengeModal(f"Promote v{version}", lines, str(version)), confirmed)
+
+
+def roll_back(app: ApplianceApp) -> None:
+    """Ask for the previous champion's number and move the alias back."""
+    project = app.board.project
+    if project is None or project.champion is None or project.previous_champion is None:
+        return
+    control, name, previous = app.control, project.name, project.previous_champion
+    words = (
+        f"v{previous} goes back into production and v{project.champion.version} becomes "
+        "the version to roll back to."
+    )
+
+    def confirmed(yes: bool | None) -> None:
+        if yes:
+            perform(app, "Rolled back", lambda: control.roll_back(name, ACTOR), _in_production)
+
+    app.push_screen(
+        ChallengeModal(f"Roll back to v{previous}", _lines(words), str(previous)), confirmed
+    )
+
+
+def _in_production(model: object) -> str:
+    return f"v{model.version} is in production" if isinstance(model, ModelVersion) else ""
+
+
+def restart(app: ApplianceApp) -> None:
+    """Ask which service, ask again, restart it."""
+    status = app.board.status.value
+    names = [service.name for service in (status.services if status else ())]
+    focused = app.screen.focused
+    key = focused.selected_key if isinstance(focused, Panel) else ""
+    cursor = names.index(key) if key in names else 0
+
+    def chosen(name: str | None) -> None:
+        if name:
+            _confirm_restart(app, name)
+
+    view = partial(services.present, app.board)
+    app.push_screen(PickModal("Restart which service?", view, cursor), chosen)
+
+
+def _confirm_restart(app: ApplianceApp, name: str) -> None:
+    control = app.control
+
+    def confirmed(yes: bool | None) -> None:
+        if yes:
+            call = partial(control.restart_service, name, ACTOR)
+            perform(app, "Restarting", call, lambda _: f"{name}: its state shows when it is ready")
+
+    words = f"Stop {name} and start it again? What depends on it waits or retries meanwhile."
+    app.push_screen(ConfirmModal(f"Restart {name}", _lines(words)), confirmed)
+
+
+def test_alert(app: ApplianceApp) -> None:
+    """Send a test message."""
+    perform(app, "Test alert sent", lambda: app.control.test_alert(ACTOR), str)
+
+
+def shut_down(app: ApplianceApp) -> None:
+    """Ask, then stop everything."""
+
+    def confirmed(yes: bool | None) -> None:
+        if yes:
+            call = partial(app.control.shut_down, ACTOR)
+            perform(app, "Stopping", call, lambda _: "every service stops; q leaves the dashboard")
+
+    words = "Stop every service? No candles come in and no workflow runs until `appliance up`."
+    app.push_screen(ConfirmModal("Stop the whole appliance", _lines(words)), confirmed)
+
+
+def show_logs(app: ApplianceApp) -> None:
+    """Open the log of the service under the cursor, otherwise of the first one."""
+    status = app.board.status.value
+    names = [service.name for service in (status.services if status else ())]
+    focused = app.screen.focused
+    key = focused.selected_key if isinstance(focused, Panel) else ""
+    name = key if key in names else (names or ["supervisor"])[0]
+    app.push_screen(LogsPage(ServiceLog(name)))
+
+
+def show_models(app: ApplianceApp) -> None:
+    """Open the table of versions."""
+    if not isinstance(app.screen, ModelsPage):
+        app.push_screen(ModelsPage())
+
+
+def show_runs(app: ApplianceApp) -> None:
+    """Open the runs of the workflow under the cursor, otherwise of the data workflow."""
+    focused = app.screen.focused
+    key = focused.selected_key if isinstance(focused, Panel) else ""
+    kinds = {kind.value: kind for kind in WorkflowKind}
+    if not isinstance(app.screen, RunsPage):
+        app.push_screen(RunsPage(kinds.get(key, WorkflowKind.DATA)))
+
+
+def show_problems(app: ApplianceApp) -> None:
+    """Show every problem with its next step."""
+    app.push_screen(ReadModal("Problems", partial(banner.problem_page, app.board)))
+
+
+def show_help(app: ApplianceApp) -> None:
+    """Show keys, marks and words."""
+    app.push_screen(ReadModal("Help", partial(keys.help_page, app.board)))
+
+
+def zoom(app: ApplianceApp) -> None:
+    """Give the focused panel the whole screen, or take it back."""
+    screen = app.screen
+    if screen.maximized is not None:
+        screen.minimize()
+    elif isinstance(screen.focused, Panel):
+        screen.maximize(screen.focused, container=False)
+
+
+def next_project(app: ApplianceApp) -> None:
+    """Show the next project."""
+    status, project = app.board.status.value, app.board.project
+    names = [known.name for known in (status.projects if status else ())]
+    if project is not None:
+        app.choose_project(names[(names.index(project.name) + 1) % len(names)])
+
+
+def _lines(words: str) -> list[Text]:
+    return [line((piece, "plain")) for piece in wrapped(words, _DIALOG_WIDTH)]
+
+
+OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
+    "retrain": retrain,
+    "run": run,
+    "promote": promote,
+    "roll_back": roll_back,
+    "restart": restart,
+    "logs": show_logs,
+    "models": show_models,
+    "runs": show_runs,
+    "problems": show_problems,
+    "zoom": zoom,
+    "project": next_project,
+    "test_alert": test_alert,
+    "shut_down": shut_down,
+    "help": show_help,
+    "palette": lambda app: app.action_command_palette(),
+    "leave": lambda app: app.leave(),
+}
+"""Action id to operation."""

@@ -1,0 +1,1 @@
+"""Pure functions from the board to Rich text; nothing here knows Textual or reads a clock."""

@@ -1,0 +1,119 @@
+"""The top line (what this is, how it is, where prices come from) and the notices under it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from appliance.control.api import Problem, SourceStatus
+from appliance.tui.presentation.formats import (
+    age,
+    clip,
+    clock_time,
+    count,
+    line,
+    short_span,
+    spread,
+)
+from appliance.tui.presentation.view import Frame, wrapped
+from appliance.tui.state import Board
+
+SIMULATED = "SIMULATOR - synthetic prices"
+
+
+def top_line(board: Board, frame: Frame) -> Text:
+    """Return the one line above the panels."""
+    left = line((" APPLIANCE ", "brand"), " ", _health(board))
+    chip = source_chip(board.status.value.source) if board.status.value else line()
+    clock = line((f"  {clock_time(frame.now)} KST ", "muted"))
+    return spread(left, line().append_text(chip).append_text(clock), frame.width)
+
+
+def _health(board: Board) -> tuple[str, str]:
+    status = board.status.value
+    if status is None:
+        word = "no answer" if board.status.failure else "connecting …"
+        return (f"✖ {word}", "bad") if board.status.failure else (f"◌ {word}", "muted")
+    if not board.is_connected:
+        return ("✖ connection lost", "bad")
+    if status.is_healthy:
+        return ("● healthy", "good")
+    if status.problems:
+        return (f"▲ {count(len(status.problems), 'problem')}", "warning")
+    waiting = sum(not service.is_ready for service in status.services)
+    return (f"◐ {waiting} of {len(status.services)} not ready", "warning")
+
+
+def source_chip(source: SourceStatus) -> Text:
+    """Return the source's banner; a simulated source is loud."""
+    if source.is_simulated:
+        label = source.label if "simulator" in source.label.lower() else SIMULATED
+        return line((f" ▲ {label} ", "simulator"))
+    return line((f" ● {source.label} ", "source"))
+
+
+def notices(board: Board, frame: Frame) -> tuple[Text, ...]:
+    """Return the lines about a lost connection and about problems, at most `frame.height`."""
+    lines = _connection(board, frame) + _problems(board, frame)
+    if len(lines) <= frame.height:
+        return tuple(lines)
+    problems = board.status.value.problems if board.status.value else ()
+    rest = line(
+        (clip(f"  … {count(len(problems), 'problem')}: ! shows all", frame.width), "warning")
+    )
+    return (*lines[: max(frame.height - 1, 1)], rest)
+
+
+def _connection(board: Board, frame: Frame) -> list[Text]:
+    failure = board.status.failure
+    if failure is None:
+        return []
+    texts = [f" ✖ {lost_words(board, frame.now)} "]
+    if failure.message and failure.code != "appliance.not_running":
+        texts.append(f"   {failure.message}")
+    return [
+        line((piece.ljust(frame.width) if index == 0 else piece, "alarm" if index == 0 else "bad"))
+        for index, piece in enumerate(clip(text, frame.width) for text in texts)
+    ]
+
+
+def lost_words(board: Board, now: datetime) -> str:
+    """Return what a lost connection means and what ends it."""
+    retry = board.retry_at
+    seconds = max((retry - now).total_seconds(), 0) if retry else 0
+    again = f"reconnecting in {seconds:.0f} s" if seconds >= 1 else "reconnecting …"
+    at = board.status.at
+    old = f" · values are {short_span((now - at).total_seconds())} old" if at else ""
+    return f"supervisor does not answer{old} · {again} · `appliance up` starts it"
+
+
+def _problems(board: Board, frame: Frame) -> list[Text]:
+    status = board.status.value
+    return [text for p in (status.problems if status else ()) for text in _problem(p, frame)]
+
+
+def _problem(problem: Problem, frame: Frame) -> list[Text]:
+    first, *rest = wrapped(f"{problem.message}", frame.width - 3) or [problem.code]
+    lines = [line((" ▲ ", "caution"), (f" {first}", "warning"))]
+    lines += [line((f"    {piece}", "warning")) for piece in rest]
+    lines += [
+        line((f"    → {piece}" if i == 0 else f"      {piece}", "plain"))
+        for i, piece in enumerate(wrapped(problem.hint, frame.width - 6))
+    ]
+    return lines
+
+
+def problem_page(board: Board, frame: Frame) -> list[Text]:
+    """Return every problem in full, with since when."""
+    status = board.status.value
+    lines: list[Text] = []
+    for problem in status.problems if status else ():
+        lines += [*_problem(problem, frame)]
+        lines += [
+            line((f"    {problem.code}, since {age(problem.since_at, frame.now)}", "muted")),
+            line(),
+        ]
+    for part, reason in ((status.stale or {}) if status else {}).items():
+        lines += [line((clip(f" ◌ {part} cannot be read: {reason}", frame.width), "muted"))]
+    return lines or [line(("● nothing needs you", "good"))]

@@ -1,0 +1,140 @@
+"""The table of all versions and the detail of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from appliance.domain.model_version import ModelVersion
+from appliance.tui.presentation.formats import UNKNOWN, age, clip, count, fit, line, moment, percent
+from appliance.tui.presentation.model import coverage_style
+from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
+from appliance.tui.state import Failure
+
+NAME = "Models"
+_ROOMY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsState:
+    """Versions as last read, newest first; None while the first answer is awaited."""
+
+    project: str
+    models: tuple[ModelVersion, ...] | None = None
+    failure: Failure | None = None
+    needle: str = ""
+
+
+def present(state: ModelsState, frame: Frame) -> PanelView:
+    """Return one row a version, newest first, with skill against both benchmarks."""
+    if state.models is None:
+        return (
+            failed(NAME, frame, state.failure)
+            if state.failure
+            else loading(NAME, frame, "versions")
+        )
+    if not state.models:
+        return empty(NAME, frame, "no version yet", "r trains the first one")
+    shown = [model for model in state.models if matches(model, state.needle)]
+    if not shown:
+        return empty(NAME, frame, f"no version matches “{state.needle}”", "esc clears the filter")
+    rows = tuple(Row(str(model.version), _row(model, frame)) for model in shown)
+    details = [(state.project, "muted"), (count(len(shown), "version"), "muted")]
+    if state.failure:
+        details.append(("old: the registry does not answer", "warning"))
+    text = title(NAME, frame, *details)
+    return PanelView(text, rows, _heading(frame), is_stale=state.failure is not None)
+
+
+def matches(model: ModelVersion, needle: str) -> bool:
+    """Return whether the version, an alias or a tag contains `needle`."""
+    words = [f"v{model.version}", *model.aliases, *model.tags.values()]
+    return any(needle.lower() in word.lower() for word in words)
+
+
+def _heading(frame: Frame) -> Text:
+    more = f"{'direction':>11}{'RMSE':>11}{'MAE':>11}" if frame.width >= _ROOMY else ""
+    return line(
+        (f"  {'version':<8}{'alias':<12}{'trained':<12}{'vs EWMA':>9}{'vs static':>11}", "heading"),
+        (f"{'coverage':>10}{'pinball':>11}{more}", "heading"),
+    )
+
+
+def _row(model: ModelVersion, frame: Frame) -> Text:
+    metrics = model.metrics
+    ewma = metrics.get("skill_ewma")
+    coverage = metrics.get("coverage")
+    glyph = ("★ ", "model") if model.is_champion else ("  ", "plain")
+    texts = [
+        glyph,
+        (f"{'v' + str(model.version):<8}", "model" if model.is_champion else "plain"),
+        (fit(", ".join(model.aliases) or UNKNOWN, 11) + " ", "plain" if model.aliases else "faint"),
+        (f"{age(model.created_at, frame.now):<12}", "muted"),
+        (f"{percent(ewma, signed=True):>9}", skill_style(ewma)),
+        (
+            f"{percent(metrics.get('skill_static'), signed=True):>11}",
+            skill_style(metrics.get("skill_static")),
+        ),
+        (f"{percent(coverage):>10}", coverage_style(coverage)),
+        (f"{loss(metrics.get('pinball')):>11}", "muted"),
+    ]
+    if frame.width >= _ROOMY:
+        texts.append((f"{percent(metrics.get('direction')):>11}", "muted"))
+        texts += [(f"{loss(metrics.get(name)):>11}", "muted") for name in ("rmse", "mae")]
+    return line(*texts)
+
+
+def skill_style(skill: float | None) -> str:
+    """Return the style of a skill: above zero beats the benchmark."""
+    return "muted" if skill is None else "good" if skill > 0 else "bad"
+
+
+def loss(value: float | None) -> str:
+    """Return a loss of log returns in basis points, so that digits are worth reading."""
+    return UNKNOWN if value is None else f"{value * 1e4:.2f} bp"
+
+
+def detail(model: ModelVersion | None, frame: Frame) -> PanelView:
+    """Return everything recorded about one version."""
+    if model is None:
+        return empty("Version", frame, "no version chosen", "j and k choose one")
+    aliases = ", ".join(model.aliases) or "no alias"
+    facts = [
+        (
+            "trained",
+            f"{moment(model.created_at, frame.now)} KST, {age(model.created_at, frame.now)}",
+        ),
+        ("MLflow run", model.run_id),
+        *sorted(model.tags.items()),
+        *((name, f"{value:.6g}") for name, value in sorted(model.metrics.items())),
+    ]
+    width = max(len(name) for name, _ in facts) + 2
+    rows = tuple(
+        Row(
+            "",
+            line((f"{name:<{width}}", "muted"), (clip(str(value), frame.width - width), "plain")),
+        )
+        for name, value in facts
+    )
+    return PanelView(title(f"v{model.version}", frame, (aliases, "model")), rows)
+
+
+def comparison(model: ModelVersion, champion: ModelVersion | None, width: int) -> list[Text]:
+    """Return a version's training metrics beside the champion's, for the dialogs."""
+    other = champion if champion and champion.version != model.version else None
+    names = (
+        ("skill vs EWMA", "skill_ewma"),
+        ("skill vs static", "skill_static"),
+        ("coverage (80 %)", "coverage"),
+    )
+    current = f"{'v' + str(other.version) + ' now':>12}" if other else ""
+    lines = [line((f"{'':<18}{'v' + str(model.version):>10}{current}"[:width], "heading"))]
+    for name, key in names:
+        value, old = model.metrics.get(key), other.metrics.get(key) if other else None
+        is_signed = key.startswith("skill")
+        text = line((f"{name:<18}", "plain"), (f"{percent(value, signed=is_signed):>10}", "strong"))
+        lines.append(
+            text.append(f"{percent(old, signed=is_signed):>12}", "muted") if other else text
+        )
+    return lines

@@ -1,0 +1,115 @@
+"""What a panel shows: title, optional column heading, rows; and the words of its empty states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from appliance.tui.presentation.formats import age, clip, line
+from appliance.tui.state import Failure, Reading
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line; `key` names what it stands for, empty when it cannot be chosen."""
+
+    key: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """A panel's content for one size and instant; `is_stale` dims it."""
+
+    title: Text
+    rows: tuple[Row, ...]
+    heading: Text | None = None
+    footnote: Text = field(default_factory=Text)
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The room and the instant a view is made for; widths and heights in cells."""
+
+    width: int
+    height: int
+    now: datetime
+
+
+def title(name: str, frame: Frame, *details: tuple[str, str]) -> Text:
+    """Return a panel's title with those of the (text, style) details that fit, in their order."""
+    text, gap = line((name, "title")), "  " if frame.width >= 44 else " "
+    for detail, style in details:
+        if detail and text.cell_len + len(gap) + cell_len(detail) <= frame.width:
+            text.append(gap).append(detail, style)
+    return text
+
+
+def words(name: str, frame: Frame, *paragraphs: tuple[str, str]) -> PanelView:
+    """Return a view that only says something, wrapped to the panel's width."""
+    rows = [
+        Row("", line((piece, style)))
+        for text, style in paragraphs
+        for piece in wrapped(text, frame.width)
+    ]
+    return PanelView(title(name, frame), tuple(rows))
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return `text` broken between words into lines of at most `width` cells."""
+    lines, current = [], ""
+    for word in text.split():
+        piece = word
+        while piece:
+            joined = f"{current} {piece}".strip()
+            if len(joined) <= width:
+                current, piece = joined, ""
+            elif current:
+                lines.append(current)
+                current = ""
+            else:
+                lines.append(piece[: max(width, 1)])
+                piece = piece[max(width, 1) :]
+    return [*lines, current] if current else lines
+
+
+def loading(name: str, frame: Frame, what: str) -> PanelView:
+    """Return the view of a panel whose first answer is awaited."""
+    return words(name, frame, (f"◌ loading {what} …", "muted"))
+
+
+def empty(name: str, frame: Frame, what: str, next_step: str) -> PanelView:
+    """Return the view of a panel with nothing to show yet."""
+    return words(name, frame, (f"○ {what}", "plain"), (next_step, "muted"))
+
+
+def failed(name: str, frame: Frame, failure: Failure) -> PanelView:
+    """Return the view of a panel that never had a value and cannot get one."""
+    hint = (f"→ {failure.hint}",) if failure.hint else ()
+    return words(name, frame, (f"✖ {failure.message}", "bad"), *((text, "muted") for text in hint))
+
+
+def absent(name: str, frame: Frame, reading: Reading[T], what: str) -> PanelView:
+    """Return the loading or the failed view of a reading without a value."""
+    if reading.failure is not None:
+        return failed(name, frame, reading.failure)
+    return loading(name, frame, what)
+
+
+def old_note(reading: Reading[T], now: datetime) -> str:
+    """Return the words for a value that a failure keeps old; empty when it is fresh."""
+    if reading.failure is None or reading.at is None:
+        return ""
+    return f"old: {age(reading.at, now)}"
+
+
+def note(text: str, width: int) -> Text:
+    """Return a muted footnote of at most `width` cells."""
+    return line((clip(text, width), "muted"))

@@ -1,0 +1,1 @@
+"""Screens: full pages and the dialogs over them."""

@@ -1,0 +1,194 @@
+"""Dialogs: read, confirm, type a challenge, pick a row, compose a workflow run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from appliance import clock
+from appliance.domain.workflow import WorkflowKind
+from appliance.tui.presentation.formats import line
+from appliance.tui.presentation.view import Frame, PanelView, Row
+from appliance.tui.presentation.workflows import PURPOSE
+from appliance.tui.widgets.panel import Panel, Present, plain_rows
+
+T = TypeVar("T")
+
+Page = Callable[[Frame], Sequence[Text]]
+
+
+class Dialog(ModalScreen[T]):
+    """A box over the page, with a title and a line that says which keys it takes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
+    TITLE_TEXT = ""
+    KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "cancel"),)
+
+    def compose(self) -> ComposeResult:
+        """Place the body in the box."""
+        with Vertical(id="box") as box:
+            box.border_title = line((self.TITLE_TEXT, "title"))
+            yield from self.compose_body()
+            yield Static(self._keys(), id="dialog-keys")
+
+    def compose_body(self) -> ComposeResult:
+        """Place the dialog's own parts."""
+        raise NotImplementedError
+
+    def _keys(self) -> Text:
+        text = line()
+        for key, label in self.KEYS:
+            text.append(f" {key} ", "key").append(f"{label}  ", "muted")
+        return text
+
+    def action_cancel(self) -> None:
+        """Leave without doing anything."""
+        self.dismiss(None)
+
+
+class ReadModal(Dialog[None]):
+    """A page to read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "cancel", "Close", show=False)]
+    KEYS = (("esc", "close"), ("j k", "scroll"))
+
+    def __init__(self, title: str, page: Page) -> None:
+        super().__init__(classes="-large")
+        self.TITLE_TEXT = title
+        self._page = page
+
+    def compose_body(self) -> ComposeResult:
+        """Place the page."""
+        yield Panel(id="page")
+
+    def on_mount(self) -> None:
+        """Show the page."""
+        page = self._page
+        view: Present = lambda frame: PanelView(line(), plain_rows(list(page(frame))))  # noqa: E731
+        self.query_one("#page", Panel).show(view, clock.now())
+
+
+class ConfirmModal(Dialog[bool]):
+    """A question whose answer is yes or no; no is the default."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "yes", "Yes", show=False),
+        Binding("n,enter", "cancel", "No", show=False),
+    ]
+    KEYS = (("y", "yes"), ("n", "no"))
+
+    def __init__(self, title: str, lines: Sequence[Text]) -> None:
+        super().__init__()
+        self.TITLE_TEXT = title
+        self._lines = tuple(lines)
+
+    def compose_body(self) -> ComposeResult:
+        """Place the question."""
+        yield Static(Text("\n").join(self._lines), classes="words")
+
+    def action_yes(self) -> None:
+        """Do it."""
+        self.dismiss(True)
+
+
+class ChallengeModal(Dialog[bool]):
+    """Asks to type `expected` before the production model changes."""
+
+    AUTO_FOCUS = "#challenge"
+    KEYS = (("enter", "confirm"), ("esc", "cancel"))
+
+    def __init__(self, title: str, lines: Sequence[Text], expected: str) -> None:
+        super().__init__()
+        self.TITLE_TEXT = title
+        self._lines = tuple(lines)
+        self.expected = expected
+
+    def compose_body(self) -> ComposeResult:
+        """Place the words and the field."""
+        ask = line("Type ", (self.expected, "strong"), " and press enter:")
+        yield Static(Text("\n").join([*self._lines, line(), ask]), classes="words")
+        yield Input(id="challenge", compact=True)
+        yield Static("", id="wrong")
+
+    @on(Input.Submitted)
+    def _compare(self, event: Input.Submitted) -> None:
+        typed = event.value.strip().removeprefix("v")
+        if typed == self.expected:
+            self.dismiss(True)
+            return
+        wrong = (
+            f"✖ that is not {self.expected}; nothing has changed" if typed else "✖ type the number"
+        )
+        self.query_one("#wrong", Static).update(line((wrong, "bad")))
+
+
+class PickModal(Dialog[str]):
+    """A list to choose one row from; `view` may change while it is open."""
+
+    KEYS = (("enter", "choose"), ("j k", "move"), ("esc", "cancel"))
+
+    def __init__(self, title: str, view: Present, cursor: int = 0) -> None:
+        super().__init__()
+        self.TITLE_TEXT = title
+        self._view = view
+        self._cursor = cursor
+
+    def compose_body(self) -> ComposeResult:
+        """Place the list."""
+        yield Panel(id="choices")
+
+    def on_mount(self) -> None:
+        """Show the list with the cursor where the page's was."""
+        panel = self.query_one("#choices", Panel)
+        panel.cursor = self._cursor
+        self.show_view(self._view)
+
+    def show_view(self, view: Present) -> None:
+        """Show other choices."""
+        self.query_one("#choices", Panel).show(view, clock.now())
+
+    @on(Panel.Chosen)
+    def _choose(self, chosen: Panel.Chosen) -> None:
+        if chosen.key:
+            self.dismiss(chosen.key)
+
+
+class RunModal(Dialog[tuple[WorkflowKind, str]]):
+    """Chooses a workflow and its parameters, written `name=value`, separated by spaces."""
+
+    AUTO_FOCUS = "#choices"
+    KEYS = (("enter", "run"), ("tab", "parameters"), ("esc", "cancel"))
+    TITLE_TEXT = "Run a workflow"
+
+    def compose_body(self) -> ComposeResult:
+        """Place the four workflows and the parameters' field."""
+        yield Panel(id="choices")
+        yield Input(id="params", placeholder="parameters: name=value …", compact=True)
+
+    def on_mount(self) -> None:
+        """Show the four workflows."""
+        self.query_one("#choices", Panel).show(partial(_kinds), clock.now())
+
+    @on(Panel.Chosen)
+    @on(Input.Submitted)
+    def _run(self) -> None:
+        kind = WorkflowKind(self.query_one("#choices", Panel).selected_key)
+        self.dismiss((kind, self.query_one("#params", Input).value))
+
+
+def _kinds(frame: Frame) -> PanelView:
+    del frame
+    rows = tuple(
+        Row(kind.value, line((f" {kind.value:<12}", "strong"), (PURPOSE[kind], "muted")))
+        for kind in WorkflowKind
+    )
+    return PanelView(line(), rows)

@@ -1,0 +1,122 @@
+"""What the screens know: last good values with their age and the failure that keeps them old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
+from appliance.domain.candle import Candle, LiveCandle
+from appliance.domain.event import Event
+from appliance.domain.forecast import Forecast
+from appliance.errors import ApplianceError
+
+T = TypeVar("T")
+
+EVENTS_KEPT = 300
+"""Newest events the feed keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a value could not be read, what to do next, and since when."""
+
+    message: str
+    hint: str
+    code: str
+    since_at: datetime
+
+    @classmethod
+    def of(cls, error: ApplianceError, at: datetime) -> Failure:
+        """Return the failure that `error`, seen at `at`, means to the operator."""
+        return cls(error.message, error.hint, error.code, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """The last good value, when it was read, and the failure since then, if any.
+
+    No value and no failure means that the first answer is still awaited.
+    """
+
+    value: T | None = None
+    at: datetime | None = None
+    failure: Failure | None = None
+
+    def good(self, value: T, at: datetime) -> Reading[T]:
+        """Return a reading of a fresh value."""
+        return Reading(value, at)
+
+    def failed(self, failure: Failure) -> Reading[T]:
+        """Return this reading with its value kept; the first failure of a row keeps its instant."""
+        since_at = self.failure.since_at if self.failure else failure.since_at
+        return replace(self, failure=replace(failure, since_at=since_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything a panel may show; frozen, so that presentation is a function of it.
+
+    `candles` and `forecasts` belong to `project`; both are ascending.
+    """
+
+    status: Reading[ApplianceStatus] = field(default_factory=Reading)
+    candles: Reading[tuple[Candle, ...]] = field(default_factory=Reading)
+    forecasts: Reading[tuple[Forecast, ...]] = field(default_factory=Reading)
+    events: Reading[tuple[Event, ...]] = field(default_factory=Reading)
+    live: tuple[LiveCandle, ...] = ()
+    project_name: str = ""
+    retry_at: datetime | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the supervisor answered last."""
+        return self.status.value is not None and self.status.failure is None
+
+    @property
+    def project(self) -> ProjectStatus | None:
+        """The project on the screen: the chosen one, otherwise the first."""
+        projects = self.status.value.projects if self.status.value else ()
+        chosen = [project for project in projects if project.name == self.project_name]
+        return next(iter(chosen or projects), None)
+
+    @property
+    def market(self) -> MarketStatus | None:
+        """Live state of the project's market."""
+        project, status = self.project, self.status.value
+        if project is None or status is None:
+            return None
+        wanted = (project.market, project.unit)
+        return next((m for m in status.markets if (m.market, m.unit) == wanted), None)
+
+    @property
+    def live_candle(self) -> LiveCandle | None:
+        """The forming candle of the project's market, as last streamed or reported."""
+        project, market = self.project, self.market
+        if project is None:
+            return None
+        known = [live for live in self.live if live.candle.market == project.market]
+        known = [live for live in known if live.candle.unit == project.unit]
+        if market is not None and market.live is not None:
+            known.append(market.live)
+        return max(known, key=lambda live: live.received_at, default=None)
+
+    def stale_reason(self, *parts: str) -> str:
+        """Return why one of the snapshot's `parts` is old; empty when all are fresh."""
+        stale = (self.status.value.stale if self.status.value else None) or {}
+        return next((stale[part] for part in parts if part in stale), "")
+
+
+def with_live(board: Board, lives: tuple[LiveCandle, ...]) -> Board:
+    """Return `board` knowing the newest forming candle of every market in `lives`."""
+    newest = {(live.candle.market, live.candle.unit): live for live in (*board.live, *lives)}
+    return replace(board, live=tuple(newest.values()))
+
+
+def with_events(board: Board, events: tuple[Event, ...], at: datetime) -> Board:
+    """Return `board` with `events` appended, each id once, oldest first."""
+    known = {event.id: event for event in (board.events.value or ())}
+    known |= {event.id: event for event in events}
+    merged = tuple(known[key] for key in sorted(known))[-EVENTS_KEPT:]
+    return replace(board, events=board.events.good(merged, at))

@@ -1,0 +1,1 @@
+"""Widgets: they place what presentation made, and nothing else."""

@@ -1,0 +1,172 @@
+"""A running appliance in memory: answers like the control client, records every command."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from appliance import clock
+from appliance.control.api import ApplianceStatus, StreamMessage
+from appliance.domain.candle import Candle
+from appliance.domain.event import Event
+from appliance.domain.forecast import Forecast
+from appliance.domain.model_version import ModelVersion
+from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
+from appliance.errors import ApplianceError, ApplianceNotRunning, ModelNotFound
+from tests import builders
+
+NOT_RUNNING = ApplianceNotRunning(
+    "no supervisor answers on control.sock", hint="start it: `appliance up`"
+)
+TASKS = ("load_candles", "prepare_rows", "train_model", "evaluate_model", "register_model")
+
+
+class FakeControl:
+    """Implements `Control`; `down` makes every call fail, `failures` single ones by name."""
+
+    def __init__(self, status: ApplianceStatus | None = None) -> None:
+        self.snapshot = builders.status() if status is None else status
+        self.closed = builders.candles()
+        self.known_events = builders.events()
+        self.known_models = builders.models()
+        self.commands: list[tuple[object, ...]] = []
+        self.failures: dict[str, ApplianceError] = {}
+        self.down = False
+        self.released = threading.Event()
+        self.released.set()
+        self.connections = 0
+        self._queue: queue.Queue[StreamMessage | None] = queue.Queue()
+
+    def push(self, message: StreamMessage) -> None:
+        """Send a message to whoever reads the stream."""
+        if message.status is not None:
+            self.snapshot = message.status
+        self._queue.put(message)
+
+    def lose(self) -> None:
+        """Break the stream and refuse everything from now on."""
+        self.down = True
+        self._queue.put(None)
+
+    def restore(self) -> None:
+        """Answer again."""
+        self.down = False
+
+    def _check(self, name: str) -> None:
+        self.released.wait(10)
+        if self.down:
+            raise NOT_RUNNING
+        if name in self.failures:
+            raise self.failures[name]
+
+    def status(self) -> ApplianceStatus:
+        self._check("status")
+        return self.snapshot
+
+    def stream(self) -> Iterator[StreamMessage]:
+        self._check("stream")
+        self.connections += 1
+        yield StreamMessage(status=self.snapshot)
+        while (message := self._queue.get()) is not None:
+            yield message
+        raise NOT_RUNNING
+
+    def candles(self, market: str, unit: int, count: int) -> list[Candle]:
+        self._check("candles")
+        return self.closed[-count:]
+
+    def forecasts(self, project: str, count: int) -> list[Forecast]:
+        self._check("forecasts")
+        return [builders.forecast(self.closed)] if self.closed else []
+
+    def events(self, after_id: int = 0, limit: int = 100) -> list[Event]:
+        self._check("events")
+        return [event for event in self.known_events if event.id > after_id][-limit:]
+
+    def models(self, project: str) -> list[ModelVersion]:
+        self._check("models")
+        return self.known_models
+
+    def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
+        self._check("dag_runs")
+        started = [builders.ago(minutes=minutes) for minutes in (0.5, 1.5, 2.5, 3.5)]
+        states = (RunState.SUCCESS, RunState.FAILED, RunState.SUCCESS, RunState.SUCCESS)
+        runs = [
+            builders.dag_run(kind, state, at) for state, at in zip(states, started, strict=True)
+        ]
+        return runs[:limit]
+
+    def run_workflow(
+        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+    ) -> DagRun:
+        self._check("run_workflow")
+        self.commands.append(("run_workflow", project, kind, dict(params), actor))
+        run_id = f"manual__{clock.now():%Y-%m-%dT%H:%M:%S}"
+        return builders.dag_run(kind, RunState.QUEUED, builders.NOW, None, run_id)
+
+    def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:
+        self._check("dag_run")
+        run = next(run for run in self.dag_runs(project, kind) if run.run_id == run_id)
+        failed = run.state is RunState.FAILED
+        states = [RunState.SUCCESS] * len(TASKS)
+        if failed:
+            states[3:] = [RunState.FAILED, RunState.UPSTREAM_FAILED]
+        tasks = tuple(
+            TaskInstance(name, state, 1 + (state is RunState.FAILED), duration=0.4 + index)
+            for index, (name, state) in enumerate(zip(TASKS, states, strict=True))
+        )
+        return replace(run, tasks=tasks)
+
+    def task_log(
+        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, lines: int = 200
+    ) -> list[str]:
+        self._check("task_log")
+        return [f"{task_id}: line {number}" for number in range(1, 6)]
+
+    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
+        self._check("promote")
+        self.commands.append(("promote", project, version, actor))
+        found = [model for model in self.known_models if model.version == version]
+        if not found:
+            raise ModelNotFound(f"{project} has no version {version}", hint="`appliance models`")
+        return found[0]
+
+    def roll_back(self, project: str, actor: str) -> ModelVersion:
+        self._check("roll_back")
+        self.commands.append(("roll_back", project, actor))
+        return self.known_models[2]
+
+    def restart_service(self, name: str, actor: str) -> None:
+        self._check("restart_service")
+        self.commands.append(("restart_service", name, actor))
+
+    def service_log(self, name: str, lines: int = 200) -> list[str]:
+        self._check("service_log")
+        return service_log(name)[-lines:]
+
+    def test_alert(self, actor: str) -> str:
+        self._check("test_alert")
+        self.commands.append(("test_alert", actor))
+        return "sent to #appliance"
+
+    def shut_down(self, actor: str) -> None:
+        self._check("shut_down")
+        self.commands.append(("shut_down", actor))
+
+
+def service_log(name: str) -> list[str]:
+    """Return sixty lines, some of them warnings and errors."""
+    lines = []
+    for number in range(60):
+        at = builders.NOW - timedelta(seconds=60 - number)
+        level = "ERROR" if number == 41 else "WARNING" if number % 17 == 9 else "INFO"
+        words = (
+            "candle stored market=KRW-BTC unit=1 inserted=1 corrected=0"
+            if level == "INFO"
+            else "REST 429, next attempt in 2.0 s group=candles remaining=0"
+        )
+        lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ} {level:<7} {name}: {words} n={number}")
+    return lines
