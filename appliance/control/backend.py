@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event as Signal
 
 import appliance
@@ -17,7 +17,14 @@ from appliance.config.ports import service_url
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.control.api import ApplianceStatus, SourceStatus, StreamMessage
-from appliance.control.collector import MODELS, STORE, WORKFLOWS, Collector, Sources
+from appliance.control.collector import (
+    MODELS,
+    STORE,
+    WORKFLOWS,
+    Collector,
+    Intervals,
+    Sources,
+)
 from appliance.control.hub import Hub
 from appliance.control.log_tail import tail
 from appliance.control.model_reader import ModelReader
@@ -47,6 +54,7 @@ class Parts:
     registry: RegistryRest
     store: StoreLink
     send_test_alert: Callable[[], str]
+    intervals: Intervals = field(default_factory=Intervals)
 
 
 def open_control(
@@ -108,6 +116,7 @@ class ApplianceControl:
             workflows=WorkflowWatch(parts.airflow),
             models=ModelReader(parts.registry, sorted(self._projects)),
             deliver_alerts=self._deliver_alerts,
+            intervals=parts.intervals,
         )
         self._collector = Collector(identity, sources, self.hub)
 
@@ -136,11 +145,11 @@ class ApplianceControl:
         return self._collector.current()
 
     def stream(self) -> Iterator[StreamMessage]:
-        """See `Control.stream`; ends only with its consumer."""
+        """See `Control.stream`; ends with its consumer or the server."""
         changed = Signal()
         subscription = self.hub.subscribe(changed.set)
         try:
-            while True:
+            while not self.hub.is_closed:
                 changed.clear()
                 yield from subscription.drain()
                 changed.wait(_STREAM_WAIT_SECONDS)

@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from appliance import clock
@@ -28,7 +28,16 @@ _log = logging.getLogger(__name__)
 STORE, WORKFLOWS, MODELS, ALERTS = "store", "workflows", "models", "alerts"
 """Names of the sources in `ApplianceStatus.stale`."""
 
-_PUBLISH_SECONDS = 0.5
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Seconds between two reads of a source, and between two looks for something to publish."""
+
+    store: float = 1.0
+    workflows: float = 2.0
+    models: float = 5.0
+    alerts: float = 1.0
+    publish: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Sources:
     workflows: WorkflowWatch
     models: ModelReader
     deliver_alerts: Callable[[], int]
+    intervals: Intervals = field(default_factory=Intervals)
 
 
 class Collector:
@@ -56,13 +66,15 @@ class Collector:
         self._services = sources.services
         self._store_reader = sources.store
         self._hub = hub
+        every = sources.intervals
+        self._publish_seconds = every.publish
         names = [project.name for project in identity.projects]
-        self._store = Poller[StoreFacts](STORE, 1.0, sources.store.read)
+        self._store = Poller[StoreFacts](STORE, every.store, sources.store.read)
         self._workflows = Poller[list[WorkflowStatus]](
-            WORKFLOWS, 2.0, lambda: sources.workflows.statuses(names)
+            WORKFLOWS, every.workflows, lambda: sources.workflows.statuses(names)
         )
-        self._models = Poller[dict[str, ModelFacts]](MODELS, 5.0, sources.models.read)
-        self._alerts = Poller[int](ALERTS, 1.0, sources.deliver_alerts)
+        self._models = Poller[dict[str, ModelFacts]](MODELS, every.models, sources.models.read)
+        self._alerts = Poller[int](ALERTS, every.alerts, sources.deliver_alerts)
         self._pollers = (self._store, self._workflows, self._models, self._alerts)
         self._problems = ProblemLog()
         self._problems_lock = threading.Lock()
@@ -125,7 +137,7 @@ class Collector:
         )
 
     def _publish(self) -> None:
-        while not self._stopping.wait(_PUBLISH_SECONDS):
+        while not self._stopping.wait(self._publish_seconds):
             try:
                 status = self.current()
             except Exception:

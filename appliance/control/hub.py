@@ -27,7 +27,7 @@ class Subscription:
         self._status: ApplianceStatus | None = status
         self._live: dict[tuple[str, int], LiveCandle] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
-        self._wake = wake
+        self.wake = wake
         self._leave = leave
 
     def drain(self) -> list[StreamMessage]:
@@ -55,7 +55,7 @@ class Subscription:
                 self._live[candle.market, candle.unit] = message.live
             if message.event is not None:
                 self._events.append(message.event)
-        self._wake()
+        self.wake()
 
 
 class Hub:
@@ -65,6 +65,12 @@ class Hub:
         self._lock = threading.Lock()
         self._status = status
         self._subscriptions: list[Subscription] = []
+        self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing will be published any more."""
+        return self._is_closed
 
     @property
     def status(self) -> ApplianceStatus:
@@ -91,6 +97,13 @@ class Hub:
             )
             self._subscriptions.append(subscription)
             return subscription
+
+    def close(self) -> None:
+        """Wake every subscriber for the last time."""
+        with self._lock:
+            self._is_closed = True
+            for subscription in self._subscriptions:
+                subscription.wake()
 
     def _unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:

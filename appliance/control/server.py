@@ -40,7 +40,9 @@ def build_app(control: Control, hub: Hub) -> Starlette:
 
     routes.append(Route(f"{wire.API_PREFIX}{wire.STREAM}", stream, methods=["GET"]))
     handlers = {ApplianceError: _refuse, 404: _no_such_operation, 500: _internal}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.state.hub = hub
+    return app
 
 
 def _operation_route(control: Control, name: str, method: str) -> Route:
@@ -60,7 +62,7 @@ async def _messages(hub: Hub) -> AsyncIterator[bytes]:
     changed = asyncio.Event()
     subscription = hub.subscribe(lambda: _wake(loop, changed))
     try:
-        while True:
+        while not hub.is_closed:
             changed.clear()
             for message in subscription.drain():
                 yield b"data: " + wire.encode_message(message) + b"\n\n"
@@ -123,6 +125,7 @@ class ControlServer:
 
     def __init__(self, app: Starlette, socket_path: Path) -> None:
         self._path = socket_path
+        self._hub: Hub = app.state.hub
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -151,6 +154,7 @@ class ControlServer:
     async def stop(self) -> None:
         """Answer what is under way, end the streams, and remove the socket."""
         if self._task is not None:
+            self._hub.close()
             self._server.should_exit = True
             await self._task
             self._task = None

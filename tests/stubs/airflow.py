@@ -45,7 +45,7 @@ class AirflowStub(HttpStub):
     def add_run(self, dag_id: str, run_id: str, state: str, minute: int = 0) -> dict[str, Any]:
         at = f"2026-03-01T12:{minute:02d}:00.100000Z"
         is_done = state in ("success", "failed")
-        run = {
+        run: dict[str, Any] = {
             "dag_run_id": run_id,
             "dag_id": dag_id,
             "logical_date": None,

@@ -1,0 +1,188 @@
+"""The control backend over its real socket, with a real store and HTTP stubs behind it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from appliance import clock
+from appliance.config.paths import Paths
+from appliance.config.secret import Secret, write_secret
+from appliance.control.api import ApplianceStatus
+from appliance.domain.candle import IngestionStatus
+from appliance.domain.event import EventKind
+from appliance.domain.workflow import RunState, WorkflowKind
+from appliance.errors import ConfigError, ModelNotFound, RegistryUnavailable, ServiceError
+from store.candles import store_candles
+from store.events import append_event, read_events
+from store.forecasts import insert_forecasts
+from store.live import write_ingestion, write_live
+from store.session import Session
+from tests import builders
+from tests.control_bench import PROJECT, Bench, running_bench
+from tests.store_process import START, raw_candle
+from tests.stubs.http_server import Reply
+from tests.stubs.slack import SlackStub
+from tests.waiting import wait_until
+
+MARKET = builders.MARKET
+
+
+def fill_store(session: Session) -> None:
+    store_candles(session, [raw_candle(minute) for minute in range(5)], "test", START)
+    closed = builders.candles(end=clock.now())
+    insert_forecasts(session, [builders.forecast(closed)])
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    paths = Paths(tmp_path_factory.mktemp("control") / "home")
+    paths.create()
+    with running_bench(paths, prepare=fill_store) as running:
+        for kind in WorkflowKind:
+            running.airflow.add_dag(f"{PROJECT}_{kind}_wf")
+        running.airflow.import_errors = [
+            {"filename": f"/d/{PROJECT}_monitoring_wf.py", "stack_trace": "SyntaxError: bad"}
+        ]
+        yield running
+
+
+def wait_for_status(bench: Bench, what: str, condition: object) -> ApplianceStatus:
+    def matching() -> ApplianceStatus | None:
+        status = bench.client.status()
+        return status if condition(status) else None  # type: ignore[operator]
+
+    found = wait_until(matching, 15, what)
+    assert found is not None
+    return found
+
+
+def kinds(bench: Bench) -> list[EventKind]:
+    return [event.kind for event in read_events(bench.store)]
+
+
+def test_the_status_assembles_every_source(bench: Bench) -> None:
+    closed = builders.candles(end=clock.now())
+    write_live(bench.store, builders.live(closed, clock.now()))
+    now = clock.now()
+    write_ingestion(bench.store, IngestionStatus(MARKET, 1, "streaming", now, now, now, ""))
+    status = wait_for_status(
+        bench,
+        "every source",
+        lambda s: s.markets[0].live and s.markets[0].ingestion and not s.stale,
+    )
+    (market,) = status.markets
+    assert market.stored_candles == 5
+    assert status.projects[0].forecast_count == 1
+    assert status.projects[0].forecast is not None
+    assert market.live is not None
+    assert market.ingestion is not None and market.ingestion.state == "streaming"
+    assert market.lag_seconds is not None and market.lag_seconds < 30
+    assert (status.projects[0].market, status.projects[0].unit) == (MARKET, 1)
+    assert [w.kind for w in status.projects[0].workflows] == list(WorkflowKind)
+    assert status.services == bench.services.current
+    assert status.source.is_simulated
+    assert status.stale is None
+
+
+def test_promotion_and_rollback_move_the_champion_and_say_who_did_it(bench: Bench) -> None:
+    first = bench.mlflow.add_version(PROJECT, pinball=0.2)
+    second = bench.mlflow.add_version(PROJECT, pinball=0.1)
+    assert bench.client.promote(PROJECT, first, "operator").is_champion
+    promoted = bench.client.promote(PROJECT, second, "operator")
+    assert promoted.metrics == {"pinball": 0.1}
+    assert bench.mlflow.moved[PROJECT] == {"champion": "2", "previous": "1"}
+    status = wait_for_status(
+        bench, "the new champion", lambda s: s.projects[0].previous_champion == first
+    )
+    assert status.projects[0].champion == promoted
+    assert bench.client.roll_back(PROJECT, "operator").version == first
+    assert [model.version for model in bench.client.models(PROJECT)] == [2, 1]
+    wait_until(lambda: EventKind.ROLLED_BACK in kinds(bench), 5)
+    event = read_events(bench.store, kinds=[EventKind.ROLLED_BACK])[-1]
+    assert (event.actor, event.project) == ("operator", PROJECT)
+    assert event.details == {"version": first, "previous": second}
+
+
+def test_promoting_what_does_not_exist_changes_nothing(bench: Bench) -> None:
+    before = dict(bench.mlflow.moved.get(PROJECT, {}))
+    with pytest.raises(ModelNotFound) as raised:
+        bench.client.promote(PROJECT, 99, "operator")
+    assert raised.value.hint
+    assert bench.mlflow.moved.get(PROJECT, {}) == before
+
+
+def test_a_workflow_is_run_with_its_parameters_and_recorded(bench: Bench) -> None:
+    run = bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {"rows": "10"}, "tui")
+    assert run.state is RunState.QUEUED
+    conf = bench.airflow.runs[-1]["conf"]
+    assert conf == {"params": {"rows": "10"}, "actor": "tui"}
+    assert bench.client.dag_run(PROJECT, WorkflowKind.TRAIN, run.run_id).run_id == run.run_id
+    assert bench.client.dag_runs(PROJECT, WorkflowKind.TRAIN, 1)[0].run_id == run.run_id
+    wait_until(lambda: EventKind.WORKFLOW_REQUESTED in kinds(bench), 5)
+    wait_for_status(bench, "the run", lambda s: s.projects[0].workflows[1].last_run is not None)
+
+
+def test_a_project_that_is_not_configured_is_refused_with_those_that_are(bench: Bench) -> None:
+    with pytest.raises(ConfigError) as raised:
+        bench.client.run_workflow("nope", WorkflowKind.TRAIN, {}, "tui")
+    assert PROJECT in raised.value.hint
+
+
+def test_services_are_restarted_and_their_logs_read(bench: Bench) -> None:
+    bench.paths.logs.joinpath("mlflow.log").write_text("\n".join(map(str, range(50_000))) + "\n")
+    assert bench.client.service_log("mlflow", 2) == ["49998", "49999"]
+    assert bench.client.service_log("postgres") == []
+    bench.client.restart_service("mlflow", "tui")
+    assert ("restart", "mlflow", "tui") in bench.services.asked
+    with pytest.raises(ServiceError):
+        bench.client.restart_service("nope", "tui")
+    bench.client.shut_down("tui")
+    assert ("shut_down", "tui") in bench.services.asked
+
+
+def test_events_reach_the_stream_and_the_list(bench: Bench) -> None:
+    stream = bench.client.stream()
+    assert next(stream).status is not None
+    event = builders.events()[0]
+    number = append_event(bench.store, event)
+    messages = itertools.islice(stream, 200)
+    received = next(m.event for m in messages if m.event and m.event.id == number)
+    assert received.summary == event.summary
+    assert bench.client.events(after_id=number - 1)[0].id == number
+
+
+def test_an_unreachable_source_keeps_its_last_value_and_says_why(bench: Bench) -> None:
+    bench.mlflow.add_version(PROJECT)
+    bench.client.promote(PROJECT, 1, "operator")
+    wait_for_status(bench, "a champion", lambda s: s.projects[0].champion is not None)
+    bench.mlflow.failures = [Reply(503, "starting")] * 20
+    status = wait_for_status(bench, "a stale part", lambda s: "models" in (s.stale or {}))
+    assert status.projects[0].champion is not None
+    with pytest.raises(RegistryUnavailable):
+        bench.client.models(PROJECT)
+    bench.mlflow.failures = []
+    wait_for_status(bench, "recovery", lambda s: not s.stale)
+
+
+def test_a_broken_dag_file_and_silence_of_the_ingestor_are_problems(bench: Bench) -> None:
+    long_ago = clock.now() - timedelta(minutes=5)
+    write_ingestion(bench.store, IngestionStatus(MARKET, 1, "streaming", long_ago))
+    wanted = {"ingest.silent", "dag.import_error"}
+    status = wait_for_status(
+        bench, "two problems", lambda s: wanted <= {problem.code for problem in s.problems}
+    )
+    assert not status.is_healthy
+    assert all(problem.hint for problem in status.problems)
+
+
+def test_alerts_are_sent_from_events(bench: Bench) -> None:
+    with SlackStub() as slack:
+        write_secret(bench.paths, Secret.SLACK_WEBHOOK_URL, slack.webhook_url)
+        assert "webhook" in bench.client.test_alert("tui")
+        bench.client.promote(PROJECT, 2, "operator")
+        wait_until(lambda: any("version 2 promoted" in text for text in slack.messages), 10)
+        write_secret(bench.paths, Secret.SLACK_WEBHOOK_URL, "")

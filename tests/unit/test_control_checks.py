@@ -1,0 +1,171 @@
+"""Each check finds its condition, is silent without it, and says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from appliance.control.api import ApplianceStatus
+from appliance.control.checks import ALL_CHECKS
+from appliance.control.health import Finding, ProblemLog, Surroundings, run_checks
+from appliance.domain.service import ServiceState
+from appliance.domain.workflow import RunState, WorkflowKind
+from tests import builders
+
+ROOM = Surroundings(free_bytes=10_000_000_000)
+LONG = timedelta(hours=1)
+
+
+def healthy() -> ApplianceStatus:
+    """Return a status without anything to find."""
+    status = builders.status()
+    market = status.markets[0]
+    assert market.ingestion is not None
+    ingestion = replace(
+        market.ingestion,
+        state="streaming",
+        message="",
+        heartbeat_at=status.at,
+        watermark_at=status.at,
+    )
+    (project, *_) = status.projects
+    newest = builders.candles(end=status.at)
+    workflows = tuple(replace(w, import_error="") for w in builders.workflows())
+    return replace(
+        status,
+        services=builders.services(),
+        markets=(replace(market, ingestion=ingestion, gaps=0, lag_seconds=3.0),),
+        projects=(
+            replace(
+                project,
+                workflows=workflows,
+                champion=builders.model_version(12, "champion"),
+                forecast=builders.forecast(newest, now=status.at),
+            ),
+        ),
+        stale=None,
+        started_at=status.at - LONG,
+    )
+
+
+def with_market(**changes: object) -> ApplianceStatus:
+    status = healthy()
+    return replace(status, markets=(replace(status.markets[0], **changes),))  # type: ignore[arg-type]
+
+
+def with_ingestion(**changes: object) -> ApplianceStatus:
+    ingestion = healthy().markets[0].ingestion
+    assert ingestion is not None
+    return with_market(ingestion=replace(ingestion, **changes))  # type: ignore[arg-type]
+
+
+def with_project(**changes: object) -> ApplianceStatus:
+    status = healthy()
+    return replace(status, projects=(replace(status.projects[0], **changes),))  # type: ignore[arg-type]
+
+
+def with_service(state: ServiceState) -> ApplianceStatus:
+    return replace(healthy(), services=(builders.service("mlflow", state, "port 5000 is taken"),))
+
+
+def with_train(**changes: object) -> ApplianceStatus:
+    workflows = tuple(
+        replace(w, **changes) if w.kind is WorkflowKind.TRAIN else w  # type: ignore[arg-type]
+        for w in healthy().projects[0].workflows
+    )
+    return with_project(workflows=workflows)
+
+
+def codes(status: ApplianceStatus, surroundings: Surroundings = ROOM) -> list[str]:
+    return [finding.code for finding in run_checks(ALL_CHECKS, status, surroundings)]
+
+
+def test_a_healthy_appliance_has_no_problem() -> None:
+    assert codes(healthy()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "words"),
+    [
+        (lambda: with_service(ServiceState.GIVEN_UP), "service.given_up", "port 5000"),
+        (lambda: with_service(ServiceState.UNHEALTHY), "service.unhealthy", "port 5000"),
+        (lambda: with_ingestion(message="HTTP 418"), "source.unreachable", "HTTP 418"),
+        (
+            lambda: with_ingestion(heartbeat_at=healthy().at - LONG),
+            "ingest.silent",
+            "3600 s",
+        ),
+        (lambda: with_market(lag_seconds=500.0), "ingest.late", "500 s"),
+        (lambda: with_market(gaps=2), "data.gaps", "2 unrepaired gaps"),
+        (lambda: with_train(import_error="x\nKeyError: 'y'"), "dag.import_error", "KeyError"),
+        (
+            lambda: with_train(last_run=builders.dag_run(WorkflowKind.TRAIN, RunState.FAILED)),
+            "workflow.failed",
+            "train",
+        ),
+        (
+            lambda: with_project(champion=None, newest_version=None),
+            "model.no_champion",
+            "training",
+        ),
+        (
+            lambda: with_project(champion=None, newest_version=4),
+            "model.no_champion",
+            "version 4 waits",
+        ),
+        (lambda: with_project(forecast=None), "forecast.stale", "no forecast"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_condition_is_found_with_its_reason_and_next_step(
+    make: Callable[[], ApplianceStatus], code: str, words: str
+) -> None:
+    (finding,) = run_checks(ALL_CHECKS, make(), ROOM)
+    assert finding.code == code
+    assert words in finding.message
+    assert finding.hint
+
+
+def test_little_room_and_a_broken_project_and_slack_are_found() -> None:
+    assert codes(healthy(), Surroundings(free_bytes=1000)) == ["disk.low"]
+    assert codes(healthy(), replace(ROOM, project_errors=(("p", "bad", "fix"),))) == [
+        "config.project"
+    ]
+    assert codes(healthy(), replace(ROOM, slack_error=("no channel", "set it"))) == ["slack.config"]
+
+
+def test_a_first_start_is_not_a_missing_champion_until_training_fails() -> None:
+    status = with_project(champion=None, newest_version=None)
+    young = replace(status, started_at=status.at)
+    assert codes(young) == []
+    failed = builders.dag_run(WorkflowKind.TRAIN, RunState.FAILED)
+    broken = with_train(last_run=failed).projects[0]
+    project = replace(broken, champion=None, newest_version=None)
+    assert "model.no_champion" in codes(replace(young, projects=(project,)))
+
+
+def test_an_unread_registry_is_not_a_missing_champion() -> None:
+    status = with_project(champion=None)
+    assert codes(replace(status, stale={"models": "not read yet"})) == []
+
+
+def test_a_problem_keeps_the_instant_at_which_it_began() -> None:
+    log, start = ProblemLog(), builders.NOW
+    finding = Finding("c", "s", "m", "h")
+    log.update([finding], start)
+    (later,) = log.update([finding], start + LONG)
+    assert later.since_at == start
+    assert log.update([], start + LONG) == ()
+    (again,) = log.update([finding], start + 2 * LONG)
+    assert again.since_at == start + 2 * LONG
+
+
+def test_a_condition_with_grace_is_shown_only_when_it_lasts() -> None:
+    log, start = ProblemLog(), builders.NOW
+    finding = Finding("c", "s", "m", "h", grace=timedelta(seconds=30))
+    assert log.update([finding], start) == ()
+    (problem,) = log.update([finding], start + timedelta(seconds=30))
+    assert problem.since_at == start
