@@ -86,6 +86,12 @@ def watermark(session: Session, market: str, unit: int) -> datetime | None:
     return utc_or_none(scalar(session.read(sql, [market, unit])))
 
 
+def proven_from(session: Session, market: str, unit: int) -> datetime | None:
+    """Return the start of the oldest proven span; None when nothing is proven."""
+    sql = "SELECT min(start_at) FROM coverage WHERE market = ? AND unit = ?"
+    return utc_or_none(scalar(session.read(sql, [market, unit])))
+
+
 def gaps(
     session: Session,
     market: str,

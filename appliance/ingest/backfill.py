@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from appliance import clock
 from appliance.domain.candle import RawCandle
@@ -14,9 +14,7 @@ from appliance.ingest.feed import Feed, opens_at
 from appliance.upbit.client import MAX_COUNT, UpbitClient
 from store import Session
 from store.candles import count_candles
-from store.coverage import gaps, watermark
-
-_BEFORE_ALL = datetime(2009, 1, 3, tzinfo=UTC)
+from store.coverage import proven_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def fill_history(
     feed: Feed, until_count: int, progress: Callable[[BackfillProgress], None]
 ) -> BackfillResult:
     """Run `backfill` for a feed and record it as an event when it fetched anything."""
-    reached_at = _oldest_known(feed)
+    reached_at = proven_from(feed.session, feed.market, feed.unit)
     stored = count_candles(feed.session, feed.market, feed.unit)
     if reached_at is None or stored >= until_count:
         return BackfillResult(0, 0, is_complete=True)
@@ -109,7 +107,7 @@ class _Run:
         self.fetched = 0
         self.requests = 0
         self.stored = stored
-        self.reached_at = _BEFORE_ALL
+        self.reached_at = clock.now()
 
     @property
     def elapsed(self) -> float:
@@ -149,11 +147,3 @@ class _Run:
     def _position(self) -> BackfillProgress:
         rate = self.requests / max(self.elapsed, 0.5)
         return BackfillProgress(self.stored, self._until_count, rate)
-
-
-def _oldest_known(feed: Feed) -> datetime | None:
-    """Return where the stored history begins, None when nothing is stored."""
-    if watermark(feed.session, feed.market, feed.unit) is None:
-        return None
-    unknown = gaps(feed.session, feed.market, feed.unit, start_at=_BEFORE_ALL)
-    return unknown[0].end_at if unknown else _BEFORE_ALL
