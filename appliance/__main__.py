@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def _open_dashboard(control: Control) -> int:
-    from appliance.tui.app import run_tui
+    from appliance.tui import run_tui
 
     return run_tui(control)
 
