@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,6 +103,13 @@ def rotate(path: Path, kept_files: int = KEPT_FILES, above_bytes: int = ROTATE_B
         if older.exists():
             older.replace(_numbered(path, number + 1))
     path.replace(_numbered(path, 1))
+
+
+def copy_truncate(path: Path, above_bytes: int = ROTATE_BYTES) -> None:
+    """Rotate a log that a process keeps open for appending: copy it to `path.1` and empty it."""
+    if path.exists() and path.stat().st_size > above_bytes:
+        shutil.copyfile(path, _numbered(path, 1))
+        os.truncate(path, 0)
 
 
 def read_tail(path: Path, lines: int) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from appliance.config.paths import Paths
 from appliance.errors import ServiceError
 from appliance.supervisor.instance_lock import InstanceLock, is_supervised
-from appliance.supervisor.log_file import read_tail, rotate
+from appliance.supervisor.log_file import copy_truncate, read_tail, rotate
 from appliance.supervisor.sessions import read_records, stop_sessions
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 SPAWN_SECONDS = 20.0
 LEFTOVER_GRACE_SECONDS = 10.0
-PRUNE_SECONDS = 24 * 3600.0
+TIDY_SECONDS = 24 * 3600.0
+_OWN_LOG = "supervisor.log"
 _SOCKETS = ("control_socket", "store_socket")
 
 Serve = Callable[["Supervisor"], Awaitable[None]]
@@ -79,27 +80,29 @@ async def supervise(paths: Paths, supervisor: Supervisor, serve: Serve) -> None:
         loop.add_signal_handler(number, supervisor.ask_to_stop, signal.Signals(number).name)
     serving = asyncio.ensure_future(serve(supervisor))
     serving.add_done_callback(lambda _: supervisor.ask_to_stop("the control API ended"))
-    pruning = asyncio.create_task(_prune_daily(paths))
+    tidying = asyncio.create_task(_tidy_daily(paths))
     try:
         await supervisor.start()
         await supervisor.wait_for_stop_request()
     finally:
         await supervisor.stop()
-        for task in (serving, pruning):
+        for task in (serving, tidying):
             task.cancel()
-        ended, _ = await asyncio.gather(serving, pruning, return_exceptions=True)
+        ended, _ = await asyncio.gather(serving, tidying, return_exceptions=True)
         _remove_sockets(paths)
     if isinstance(ended, Exception):
         raise ended
 
 
-async def _prune_daily(paths: Paths) -> None:
+async def _tidy_daily(paths: Paths) -> None:
     from appliance.supervisor.disk import prune_airflow_logs
 
     while True:
         removed = await asyncio.to_thread(prune_airflow_logs, paths)
-        _log.info("pruned %d old files of Airflow's logs", removed)
-        await asyncio.sleep(PRUNE_SECONDS)
+        if removed:
+            _log.info("pruned %d old files of Airflow's logs", removed)
+        copy_truncate(paths.logs / _OWN_LOG)
+        await asyncio.sleep(TIDY_SECONDS)
 
 
 def _remove_sockets(paths: Paths) -> None:
@@ -118,7 +121,7 @@ def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN
     Raises:
         ServiceError: it ended, or did not answer in time; says what it wrote last.
     """
-    log = paths.logs / "supervisor.log"
+    log = paths.logs / _OWN_LOG
     rotate(log)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -163,6 +166,8 @@ def stop_leftovers(paths: Paths) -> list[str]:
     Raises:
         ServiceError: a supervisor is alive, or something survives SIGKILL.
     """
+    if not paths.sessions_file.exists():
+        return []
     with InstanceLock(paths):
         alive = [record for record in read_records(str(paths.sessions_file)) if record.members()]
         surviving = stop_sessions(alive, LEFTOVER_GRACE_SECONDS)

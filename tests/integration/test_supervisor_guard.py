@@ -157,6 +157,10 @@ def test_leftovers_can_be_stopped_without_a_start(daemon: Daemon) -> None:
     assert list(daemon.home.run.glob("*.sock")) == []
 
 
+def test_a_home_that_never_ran_has_no_leftovers(tmp_path: Path) -> None:
+    assert stop_leftovers(Paths(tmp_path / "nowhere")) == []
+
+
 def test_sigterm_stops_everything_and_removes_the_sockets(daemon: Daemon) -> None:
     guard = daemon.guard().pid
     os.kill(daemon.pid, signal.SIGTERM)

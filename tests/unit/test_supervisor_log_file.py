@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.supervisor.log_file import LogFile, read_tail
+from appliance.supervisor.log_file import LogFile, copy_truncate, read_tail
 
 
 def test_rotation_keeps_every_line_of_the_kept_files_in_order(tmp_path: Path) -> None:
@@ -63,3 +63,13 @@ def test_the_tail_of_a_large_file_is_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     path.write_text("".join(f"{number:080}\n" for number in range(5000)))
     assert read_tail(path, 2000) == [f"{number:080}" for number in range(3000, 5000)]
+
+
+def test_a_log_that_is_kept_open_is_emptied_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    with path.open("ab", buffering=0) as writer:
+        writer.write(b"old\n" * 100)
+        copy_truncate(path, above_bytes=100)
+        writer.write(b"new\n")
+    assert path.read_text() == "new\n"
+    assert (tmp_path / "x.log.1").read_text() == "old\n" * 100
