@@ -95,12 +95,10 @@ class Bench:
 
 
 @contextmanager
-def running_bench(
-    paths: Paths, prepare: Callable[[Session], None] = lambda _: None
-) -> Iterator[Bench]:
+def running_bench(paths: Paths, prepare: Callable[[Session, AirflowStub], None]) -> Iterator[Bench]:
     """Run a control backend and its server; on leaving nothing of it is left.
 
-    `prepare` fills the store before the backend first reads it.
+    `prepare` fills the store and Airflow before the backend first reads them.
     """
     config = settings()
     services = FakeServices(paths.logs)
@@ -108,7 +106,7 @@ def running_bench(
         airflow = stack.enter_context(AirflowStub())
         mlflow = stack.enter_context(MlflowStub())
         _, store = stack.enter_context(running_service(paths))
-        prepare(store)
+        prepare(store, airflow)
         parts = Parts(
             services=services,
             airflow=AirflowApi(airflow.url, SECRET),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import warnings
 from pathlib import Path
 
 import mlflow.sklearn
@@ -50,16 +51,19 @@ def save(model: object, folder: Path, signature_example: pd.DataFrame, run_id: s
     """
     example = signature_example.head(_EXAMPLE_ROWS)
     predictions = np.asarray(model.predict(example))  # type: ignore[attr-defined]
-    mlflow.sklearn.save_model(
-        model,
-        folder,
-        mlflow_model=Model(artifact_path=MODEL_FOLDER, run_id=run_id),
-        serialization_format="skops",
-        skops_trusted_types=_checked(skops.io.get_untrusted_types(data=skops.io.dumps(model))),
-        signature=infer_signature(example, predictions),
-        input_example=example,
-        pip_requirements=_requirements(),
-    )
+    trusted = _checked(skops.io.get_untrusted_types(data=skops.io.dumps(model)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own use of pandas
+        mlflow.sklearn.save_model(
+            model,
+            folder,
+            mlflow_model=Model(artifact_path=MODEL_FOLDER, run_id=run_id),
+            serialization_format="skops",
+            skops_trusted_types=trusted,
+            signature=infer_signature(example, predictions),
+            input_example=example,
+            pip_requirements=_requirements(),
+        )
 
 
 def load(folder: Path) -> object:

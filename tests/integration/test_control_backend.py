@@ -24,6 +24,7 @@ from store.session import Session
 from tests import builders
 from tests.control_bench import PROJECT, Bench, running_bench
 from tests.store_process import START, raw_candle
+from tests.stubs.airflow import AirflowStub
 from tests.stubs.http_server import Reply
 from tests.stubs.slack import SlackStub
 from tests.waiting import wait_until
@@ -31,22 +32,21 @@ from tests.waiting import wait_until
 MARKET = builders.MARKET
 
 
-def fill_store(session: Session) -> None:
+def prepare(session: Session, airflow: AirflowStub) -> None:
     store_candles(session, [raw_candle(minute) for minute in range(5)], "test", START)
     closed = builders.candles(end=clock.now())
     insert_forecasts(session, [builders.forecast(closed)])
+    for kind in WorkflowKind:
+        airflow.add_dag(f"{PROJECT}_{kind}_wf")
+    broken = f"/d/{PROJECT}_monitoring_wf.py"
+    airflow.import_errors = [{"filename": broken, "stack_trace": "SyntaxError: bad"}]
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     paths = Paths(tmp_path_factory.mktemp("control") / "home")
     paths.create()
-    with running_bench(paths, prepare=fill_store) as running:
-        for kind in WorkflowKind:
-            running.airflow.add_dag(f"{PROJECT}_{kind}_wf")
-        running.airflow.import_errors = [
-            {"filename": f"/d/{PROJECT}_monitoring_wf.py", "stack_trace": "SyntaxError: bad"}
-        ]
+    with running_bench(paths, prepare) as running:
         yield running
 
 

@@ -1,0 +1,264 @@
+"""The registry through MLflow's server and in its file: same functions, same results."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appliance.config.paths import Paths
+from appliance.config.settings import Settings
+from appliance.errors import ModelNotFound, RegistryError
+from appliance.registry.rest import RegistryRest
+from tests.mlflow_process import appliance_up, running_mlflow
+
+if TYPE_CHECKING:
+    from appliance.registry.client import Registry
+
+pytestmark = pytest.mark.long
+
+_numbers = itertools.count()
+WINDOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Paths, str]]:
+    paths = Paths(tmp_path_factory.mktemp("server") / "home")
+    paths.create()
+    with running_mlflow(paths) as url:
+        yield paths, url
+
+
+@pytest.fixture(params=["file", "server"])
+def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    from appliance.registry.client import open_registry
+
+    if request.param == "file":
+        yield open_registry(request.getfixturevalue("file_home"), Settings())
+        return
+    paths, url = request.getfixturevalue("server_home")
+    with appliance_up(paths):
+        opened = open_registry(paths, Settings())
+    assert opened._location.tracking_uri == url
+    yield opened
+
+
+@pytest.fixture(scope="module")
+def file_home(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    paths = Paths(tmp_path_factory.mktemp("file") / "home")
+    paths.create()
+    return paths
+
+
+@pytest.fixture
+def project() -> str:
+    return f"project_{next(_numbers)}"
+
+
+def frame(rows: int = 200) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    return pd.DataFrame(np.random.default_rng(1).normal(size=(rows, 3)), columns=["a", "b", "c"])
+
+
+def fitted() -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    features = frame()
+    model = HistGradientBoostingRegressor(loss="quantile", quantile=0.5, max_iter=5)
+    return model.fit(features, features["a"])
+
+
+def train(registry: Registry, project: str, model: Any = None) -> str:
+    from matplotlib.figure import Figure
+
+    from appliance.registry.client import DatasetWindow
+
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    return registry.log_training(
+        project,
+        run_name="first",
+        params={"horizon": 6},
+        metrics={"pinball": 0.25},
+        tags={"config": "x"},
+        model=model or fitted(),
+        signature_example=frame(),
+        figures={"calibration": figure},
+        documents={"windows": {"rows": [1, 2]}},
+        dataset=DatasetWindow("KRW-BTC", 1, *WINDOW, rows=200),
+    )
+
+
+def registered(registry: Registry, project: str, count: int = 1) -> list[int]:
+    return [registry.register(project, train(registry, project)).version for _ in range(count)]
+
+
+def test_a_training_becomes_a_version_that_predicts_the_same(
+    registry: Registry, project: str
+) -> None:
+    import numpy as np
+
+    model = fitted()
+    run_id = train(registry, project, model)
+    version = registry.register(project, run_id, {"rows": "200"})
+    assert (version.version, version.run_id) == (1, run_id)
+    assert version.metrics == {"pinball": 0.25}
+    assert version.tags == {"rows": "200"}
+    loaded: Any = registry.load_model(project, 1)
+    assert np.array_equal(loaded.predict(frame()), model.predict(frame()))
+    assert registry.version(project, 1) == version
+
+
+def test_a_run_keeps_window_figures_documents_and_signature(
+    registry: Registry, project: str
+) -> None:
+    run_id = train(registry, project)
+    registry.log_metrics(run_id, {"skill_ewma": 0.02})
+    registry.log_documents(run_id, {"gate": {"verdict": "better"}})
+    client = registry._client
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"pinball": 0.25, "skill_ewma": 0.02}
+    assert run.data.params == {"horizon": "6"}
+    assert run.inputs is not None
+    assert run.inputs.dataset_inputs[0].dataset.name == "KRW-BTC-1m"
+    names = {item.path for folder in ("figures", "documents", "model")
+             for item in client.list_artifacts(run_id, folder)}  # fmt: skip
+    assert {"figures/calibration.png", "documents/windows.json", "documents/gate.json"} <= names
+    assert {"model/MLmodel", "model/model.skops", "model/input_example.json"} <= names
+    assert not any(name.endswith(".pkl") for name in names)
+
+
+def test_the_same_run_registers_one_version(registry: Registry, project: str) -> None:
+    run_id = train(registry, project)
+    assert registry.register(project, run_id).version == registry.register(project, run_id).version
+    assert len(registry.versions(project)) == 1
+
+
+def test_versions_come_newest_first_with_their_aliases(registry: Registry, project: str) -> None:
+    assert registry.versions(project) == []
+    one, two, three = registered(registry, project, 3)
+    registry.promote(project, one)
+    registry.set_challenger(project, three)
+    assert [(v.version, v.aliases) for v in registry.versions(project)] == [
+        (three, ("challenger",)),
+        (two, ()),
+        (one, ("champion",)),
+    ]
+    assert registry.challenger(project).version == three
+
+
+def test_promotion_and_rollback(registry: Registry, project: str) -> None:
+    one, two = registered(registry, project, 2)
+    registry.promote(project, one)
+    registry.set_challenger(project, two)
+    assert registry.promote(project, two).aliases == ("champion",)
+    assert registry.roll_back(project).version == one
+    assert registry.champion(project).version == one
+    assert registry.version(project, two).aliases == ("previous",)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda r, p: r.champion(p),
+        lambda r, p: r.challenger(p),
+        lambda r, p: r.version(p, 7),
+        lambda r, p: r.load_model(p, 7),
+        lambda r, p: r.promote(p, 7),
+        lambda r, p: r.set_challenger(p, 7),
+        lambda r, p: r.roll_back(p),
+    ],
+    ids=lambda call: call.__code__.co_names[0],
+)
+def test_what_is_not_there_is_not_found(
+    registry: Registry, project: str, call: Callable[[Registry, str], object]
+) -> None:
+    with pytest.raises(ModelNotFound):
+        call(registry, project)
+
+
+def test_a_model_of_foreign_types_is_refused_and_its_run_marked(
+    registry: Registry, project: str
+) -> None:
+    from tests.contract.foreign_estimator import ForeignEstimator
+
+    with pytest.raises(RegistryError, match="ForeignEstimator") as raised:
+        train(registry, project, ForeignEstimator())
+    assert "trainer" in raised.value.hint
+    experiment = registry._client.get_experiment_by_name(project)
+    assert experiment is not None
+    (run,) = registry._client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+
+
+def test_a_pickled_model_is_never_loaded(registry: Registry, project: str, tmp_path: Path) -> None:
+    registered(registry, project)
+    folder = Path(
+        registry._client.get_model_version_download_uri(project, "1").removeprefix("file://")
+    )
+    marker = tmp_path / "executed"
+    (folder / "model.skops").write_bytes(pickle.dumps(_Touch(marker)))
+    described = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(
+        described.replace("serialization_format: skops", "serialization_format: pickle")
+    )
+    with pytest.raises(RegistryError, match="skops"):
+        registry.load_model(project, 1)
+    assert not marker.exists()
+
+
+class _Touch:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.marker,)
+
+
+def test_what_the_file_holds_the_server_serves_and_the_other_way_round(
+    server_home: tuple[Paths, str], project: str
+) -> None:
+    from appliance.registry.client import open_registry
+
+    paths, _ = server_home
+    direct = open_registry(paths, Settings())
+    with appliance_up(paths):
+        served = open_registry(paths, Settings())
+    registered(direct, project)
+    registered(served, project)
+    for reader in (direct, served):
+        assert [version.version for version in reader.versions(project)] == [2, 1]
+        for number in (1, 2):
+            reader.load_model(project, number)
+
+
+def test_the_rest_client_sees_and_moves_the_same(
+    server_home: tuple[Paths, str], project: str
+) -> None:
+    from appliance.registry.client import open_registry
+
+    paths, url = server_home
+    direct = open_registry(paths, Settings())
+    rest = RegistryRest(url)
+    assert rest.versions(project) == []
+    one, two = registered(direct, project, 2)
+    assert rest.promote(project, one) == direct.champion(project)
+    rest.set_alias(project, "challenger", two)
+    rest.promote(project, two)
+    assert rest.versions(project) == direct.versions(project)
+    assert rest.roll_back(project) == direct.champion(project)
+    assert rest.summary(project).newest_version == two
+    assert rest.aliases(project) == {"champion": one, "previous": two}
+    with pytest.raises(ModelNotFound):
+        rest.version(project, 9)
+    with pytest.raises(ModelNotFound):
+        rest.champion("nothing")
+    rest.close()
