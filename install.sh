@@ -29,7 +29,8 @@ Installs the appliance from this checkout and starts it. Run it again to upgrade
   --yes         with --uninstall: delete state without asking
   --help        show this text
 
-State lives in $APPLIANCE_HOME (default ~/.local/share/appliance).
+State lives in $APPLIANCE_HOME (default ~/.local/share/appliance), the command in
+$APPLIANCE_BIN_DIR (default ~/.local/bin, as root /usr/local/bin).
 Exit codes: 0 done, 1 failed, 2 usage.
 END
 }
@@ -199,7 +200,9 @@ sync_failed() {
 # --- the command -------------------------------------------------------------------------------
 
 link_directory() {
-    if ((EUID == 0)) && [[ -w /usr/local/bin ]]; then
+    if [[ -n ${APPLIANCE_BIN_DIR:-} ]]; then
+        printf '%s\n' "$APPLIANCE_BIN_DIR"
+    elif ((EUID == 0)) && [[ -w /usr/local/bin ]]; then
         printf '/usr/local/bin\n'
     else
         printf '%s/.local/bin\n' "$HOME"
@@ -395,7 +398,8 @@ uninstall_all() {
         control_systemd daemon-reload
     fi
     local link
-    for link in "$HOME/.local/bin/appliance" /usr/local/bin/appliance; do
+    for link in "$(link_directory)" "$HOME/.local/bin" /usr/local/bin; do
+        link="$link/appliance"
         if [[ -L $link && $(readlink "$link") == "$COMMAND" ]]; then
             step "removing $link"
             rm -f "$link"

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 SPAWN_SECONDS = 20.0
 LEFTOVER_GRACE_SECONDS = 10.0
 TIDY_SECONDS = 24 * 3600.0
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _OWN_LOG = "supervisor.log"
 _SOCKETS = ("control_socket", "store_socket")
 
@@ -123,7 +124,7 @@ def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN
     """
     log = paths.logs / _OWN_LOG
     rotate(log)
-    with log.open("ab") as output:
+    with os.fdopen(os.open(log, _APPEND, 0o600), "ab") as output:
         process = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
