@@ -1,6 +1,6 @@
 """The control API's client: `Control` over HTTP on this home's unix socket.
 
-Standard library only at import, and pydantic within a call: `appliance status` has 300 ms.
+Standard library only: `appliance status` has 300 ms.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ControlClient:
         Raises:
             ApplianceNotRunning: nobody listens, or the stream fell silent.
         """
-        from appliance.control.wire import decode_message
+        from appliance.control.decode import decode_message
 
         connection = _Connection(self._paths, _SILENCE_SECONDS)
         try:
@@ -152,7 +152,7 @@ class ControlClient:
             answer = _read_all(self._paths, connection.ask(method, target, body))
         finally:
             connection.close()
-        from appliance.control.wire import decode_result
+        from appliance.control.decode import decode_result
 
         return decode_result(operation, answer)
 
@@ -195,7 +195,7 @@ class _Connection(http.client.HTTPConnection):
             raise _not_running(self._paths, str(error) or type(error).__name__) from error
         if response.status == http.client.OK:
             return response
-        from appliance.control.wire import decode_error
+        from appliance.control.decode import decode_error
 
         raise decode_error(_read_all(self._paths, response))
 

@@ -1,4 +1,4 @@
-"""The control API on the wire: JSON of every type, and errors that arrive as they were raised.
+"""The control API on the wire, the server's half: JSON of every result and error, arguments checked.
 
 Operations are the methods of the `Control` protocol. Their names, arguments and results are read from
 its type hints, so that server and client cannot disagree about them.
@@ -46,20 +46,9 @@ def encode_result(operation: str, result: object) -> bytes:
     return _dump(_result_adapter(operation), result)
 
 
-def decode_result(operation: str, body: bytes) -> Any:
-    """Return the result that `encode_result` wrote."""
-    return _load(_result_adapter(operation), body)
-
-
 def encode_message(message: StreamMessage) -> bytes:
     """Return a stream message as one line of JSON."""
     return _dump(_message_adapter(), message)
-
-
-def decode_message(body: bytes) -> StreamMessage:
-    """Return the message that `encode_message` wrote."""
-    message: StreamMessage = _load(_message_adapter(), body)
-    return message
 
 
 def decode_arguments(operation: str, raw: bytes | Mapping[str, str]) -> dict[str, Any]:
@@ -95,19 +84,6 @@ def encode_error(error: ApplianceError) -> bytes:
     return json.dumps(body, default=str).encode()
 
 
-def decode_error(body: bytes) -> ApplianceError:
-    """Return the error that `encode_error` wrote, as the same subclass."""
-    try:
-        wire = json.loads(body)
-        kind = getattr(errors, str(wire["class"]), ApplianceError)
-        if not (isinstance(kind, type) and issubclass(kind, ApplianceError)):
-            kind = ApplianceError
-        fields = {k: v for k, v in wire["fields"].items() if k not in {"code", "hint", "message"}}
-        return kind(wire["message"], code=wire["code"], hint=wire["hint"], **fields)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ApplianceError(f"the supervisor answered nonsense: {body[:200]!r}")
-
-
 def http_status(error: ApplianceError) -> int:
     """Return the HTTP status that goes with an error."""
     if isinstance(error, TransientError):
@@ -119,10 +95,6 @@ def http_status(error: ApplianceError) -> int:
 
 def _dump(adapter: TypeAdapter[Any], value: object) -> bytes:
     return adapter.dump_json((value,))[1:-1]
-
-
-def _load(adapter: TypeAdapter[Any], body: bytes) -> Any:
-    return adapter.validate_json(b"[" + body + b"]")[0]
 
 
 @cache

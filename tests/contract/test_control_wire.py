@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -198,3 +200,13 @@ def test_a_stream_ends_when_the_server_stops(fake: FakeControl, hub: Hub, home: 
         next(stream)
     with pytest.raises((StopIteration, ApplianceNotRunning)):
         next(stream)
+
+
+def test_the_client_needs_no_pydantic(client: ControlClient, home: Paths) -> None:
+    code = (
+        "import sys; from appliance.config.paths import Paths;"
+        "from appliance.control.client import ControlClient;"
+        "ControlClient(Paths.from_environment()).status(); print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
