@@ -5,6 +5,9 @@ Presentation names a meaning (`good`, `muted`, `candle.up`); only this module kn
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from rich.color import Color, blend_rgb
 from rich.style import Style
 from rich.theme import Theme as RichTheme
 from textual.theme import Theme
@@ -91,5 +94,15 @@ STYLES = {
 
 RICH_THEME = RichTheme(STYLES)
 CURSOR_STYLE = Style(bgcolor=CURSOR)
-STALE_STYLE = Style(color=FAINT, dim=False)
-"""Laid over every line of a panel whose values are old."""
+
+
+@lru_cache(maxsize=256)
+def faded(style: Style | None) -> Style:
+    """Return `style` for a value that is old: the same hue, close to the background."""
+    known = style or STYLES["plain"]
+    ground = Color.parse(BACKGROUND).get_truecolor()
+    colors = [
+        Color.from_triplet(blend_rgb(color.get_truecolor(), ground, 0.62)) if color else None
+        for color in (known.color or STYLES["plain"].color, known.bgcolor)
+    ]
+    return Style(color=colors[0], bgcolor=colors[1])

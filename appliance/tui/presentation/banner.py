@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from rich.text import Text
 
 from appliance.control.api import Problem, SourceStatus
@@ -69,7 +67,7 @@ def _connection(board: Board, frame: Frame) -> list[Text]:
     failure = board.status.failure
     if failure is None:
         return []
-    texts = [f" ✖ {lost_words(board, frame.now)} "]
+    texts = [f" ✖ {lost_words(board, frame)} "]
     if failure.message and failure.code != "appliance.not_running":
         texts.append(f"   {failure.message}")
     return [
@@ -78,14 +76,18 @@ def _connection(board: Board, frame: Frame) -> list[Text]:
     ]
 
 
-def lost_words(board: Board, now: datetime) -> str:
-    """Return what a lost connection means and what ends it."""
-    retry = board.retry_at
-    seconds = max((retry - now).total_seconds(), 0) if retry else 0
+def lost_words(board: Board, frame: Frame) -> str:
+    """Return what a lost connection means and what ends it, as long as the width allows."""
+    retry, at = board.retry_at, board.status.at
+    seconds = (retry - frame.now).total_seconds() if retry else 0.0
     again = f"reconnecting in {seconds:.0f} s" if seconds >= 1 else "reconnecting …"
-    at = board.status.at
-    old = f" · values are {short_span((now - at).total_seconds())} old" if at else ""
-    return f"supervisor does not answer{old} · {again} · `appliance up` starts it"
+    old = short_span((frame.now - at).total_seconds()) if at else ""
+    long_old = f" · values are {old} old" if old else ""
+    long = f"supervisor does not answer{long_old} · {again} · `appliance up` starts it"
+    if len(long) + 4 <= frame.width:
+        return long
+    short_old = f" · values {old} old" if old else ""
+    return f"supervisor does not answer, reconnecting{short_old} · `appliance up`"
 
 
 def _problems(board: Board, frame: Frame) -> list[Text]:
@@ -94,7 +96,7 @@ def _problems(board: Board, frame: Frame) -> list[Text]:
 
 
 def _problem(problem: Problem, frame: Frame) -> list[Text]:
-    first, *rest = wrapped(f"{problem.message}", frame.width - 3) or [problem.code]
+    first, *rest = wrapped(f"{problem.message}", frame.width - 5) or [problem.code]
     lines = [line((" ▲ ", "caution"), (f" {first}", "warning"))]
     lines += [line((f"    {piece}", "warning")) for piece in rest]
     lines += [

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
 from appliance.tui.presentation import marks
-from appliance.tui.presentation.formats import UNKNOWN, age, fit, line, moment
+from appliance.tui.presentation.formats import UNKNOWN, age, fit, line, moment, rough_span
 from appliance.tui.presentation.view import (
     Frame,
     PanelView,
@@ -56,8 +56,9 @@ def present(board: Board, frame: Frame) -> PanelView:
 
 
 def _window(report: DriftReport, now: datetime) -> str:
-    begin, end = (moment(at, now) for at in (report.window_start_at, report.window_end_at))
-    return f"{begin} – {end} KST against the profile of v{report.model_version}"
+    length = rough_span((report.window_end_at - report.window_start_at).total_seconds())
+    until = moment(report.window_end_at, now)
+    return f"{length} to {until} KST · profile of v{report.model_version}"
 
 
 def worst_first(report: DriftReport) -> list[DriftScore]:
@@ -73,7 +74,7 @@ def tally(report: DriftReport) -> list[tuple[str, str]]:
 
 
 def _name_width(frame: Frame) -> int:
-    used = 2 + 7 + 6 + (24 if frame.width >= _ROOMY else 0) + 9
+    used = 2 + 7 + 6 + (24 if frame.width >= _ROOMY else 0) + 8
     return max(frame.width - used, 8)
 
 
@@ -93,7 +94,7 @@ def _row(score: DriftScore, names: int, frame: Frame) -> Text:
     if frame.width >= _ROOMY:
         more = f"{_number(score.p_value, 4):>8}{_number(score.wasserstein, 2):>7}"
         texts.append((f"{more}{score.rows:>9,}", "muted"))
-    return line(*texts, (f"  {mark.word}", mark.style))
+    return line(*texts, (f" {mark.word}", mark.style))
 
 
 def _number(value: float | None, decimals: int) -> str:

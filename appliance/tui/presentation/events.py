@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 from rich.text import Text
@@ -33,14 +34,15 @@ def present(board: Board, frame: Frame, needle: str = "") -> PanelView:
     """
     reading = board.events
     if reading.value is None:
-        return absent(NAME, frame, reading, "events")
+        failure = reading.failure or board.status.failure
+        return absent(NAME, frame, replace(reading, failure=failure), "events")
     if not reading.value:
         return empty(NAME, frame, "nothing has happened yet", "decisions and changes appear here")
     shown = [event for event in reversed(reading.value) if matches(event, needle)]
     if not shown:
         return empty(NAME, frame, f"no event contains “{needle}”", "esc clears the filter")
     rows = tuple(Row(str(event.id), _row(event, frame)) for event in shown)
-    old = old_note(reading, frame.now)
+    old = old_note(reading, frame.now) or old_note(board.status, frame.now)
     filtered = f"/{needle}" if needle else ""
     details = [
         (filtered, "accent"),

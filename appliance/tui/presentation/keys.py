@@ -13,25 +13,34 @@ from appliance.tui.presentation.view import Frame, wrapped
 from appliance.tui.state import Board
 
 _WIDE = 110
+_ALWAYS = ("help", "leave")
 
 
 def key_line(board: Board, frame: Frame, extra: Sequence[tuple[str, str]] = ()) -> Text:
-    """Return as many keys as fit; what cannot run now is faint. `extra` are the screen's own."""
-    text = line()
-    for key, label in extra:
-        _append(text, key, label, "key", "plain", frame.width)
+    """Return as many keys as fit, help and quit always; what cannot run now is faint.
+
+    `extra` are the screen's own keys and come first.
+    """
+    own = [_key(key, label, is_blocked=False) for key, label in extra]
+    others: list[Text] = []
+    always: list[Text] = []
     for known in ACTIONS:
         if known.label and (frame.width >= _WIDE or not known.is_extra):
-            is_blocked = bool(known.blocked(board))
-            styles = ("faint", "faint") if is_blocked else ("key", "plain")
-            _append(text, known.shown_key, known.label, *styles, frame.width)
-    return text
+            text = _key(known.shown_key, known.label, is_blocked=bool(known.blocked(board)))
+            (always if known.id in _ALWAYS else others).append(text)
+    room = frame.width - sum(text.cell_len for text in (*own, *always))
+    shown = []
+    for text in others:
+        room -= text.cell_len
+        if room < 0:
+            break
+        shown.append(text)
+    return Text.assemble(*own, *shown, *always, no_wrap=True, end="")
 
 
-def _append(text: Text, key: str, label: str, key_style: str, style: str, width: int) -> None:
-    if text.cell_len + len(key) + len(label) + 2 <= width:
-        text.append(f" {key}", key_style)
-        text.append(f" {label}", style)
+def _key(key: str, label: str, *, is_blocked: bool) -> Text:
+    styles = ("faint", "faint") if is_blocked else ("key", "plain")
+    return line((f" {key}", styles[0]), (f" {label}", styles[1]))
 
 
 def help_page(board: Board, frame: Frame) -> list[Text]:

@@ -65,11 +65,19 @@ def _title(name: str, state: LogState, found: int, frame: Frame) -> Text:
 def _pieces(text: str, state: LogState, frame: Frame) -> list[Text]:
     clean = _CONTROL.sub("", text.expandtabs(4))
     style = next((style for pattern, style in _LEVELS if pattern.search(clean)), "plain")
-    width = max(frame.width, 10)
-    parts = [clean[:width]]
-    parts += ["  " + clean[i : i + width - 2] for i in range(width, len(clean), width - 2)]
-    pieces = [line((part, style)) for part in parts]
+    pieces = [line((part, style)) for part in folded(clean, max(frame.width, 10))]
     if state.needle:
         for piece in pieces:
             piece.highlight_words([state.needle], "match", case_sensitive=False)
     return pieces
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Return `text` in lines of at most `width`, broken after a word where one ends late enough."""
+    parts = []
+    while len(text) > width:
+        space = text.rfind(" ", width // 2, width + 1)
+        end = space if space > 0 else width
+        parts.append(text[:end])
+        text = "  " + text[end:].lstrip()
+    return [*parts, text]

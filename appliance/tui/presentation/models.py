@@ -56,8 +56,8 @@ def matches(model: ModelVersion, needle: str) -> bool:
 def _heading(frame: Frame) -> Text:
     more = f"{'direction':>11}{'RMSE':>11}{'MAE':>11}" if frame.width >= _ROOMY else ""
     return line(
-        (f"  {'version':<8}{'alias':<12}{'trained':<12}{'vs EWMA':>9}{'vs static':>11}", "heading"),
-        (f"{'coverage':>10}{'pinball':>11}{more}", "heading"),
+        (f"  {'version':<8}{'alias':<12}{'trained':<12}{'vs EWMA':>9}{'vs static':>10}", "heading"),
+        (f"{'coverage':>10}{'pinball':>10}{more}", "heading"),
     )
 
 
@@ -73,11 +73,11 @@ def _row(model: ModelVersion, frame: Frame) -> Text:
         (f"{age(model.created_at, frame.now):<12}", "muted"),
         (f"{percent(ewma, signed=True):>9}", skill_style(ewma)),
         (
-            f"{percent(metrics.get('skill_static'), signed=True):>11}",
+            f"{percent(metrics.get('skill_static'), signed=True):>10}",
             skill_style(metrics.get("skill_static")),
         ),
         (f"{percent(coverage):>10}", coverage_style(coverage)),
-        (f"{loss(metrics.get('pinball')):>11}", "muted"),
+        (f"{loss(metrics.get('pinball')):>10}", "muted"),
     ]
     if frame.width >= _ROOMY:
         texts.append((f"{percent(metrics.get('direction')):>11}", "muted"))

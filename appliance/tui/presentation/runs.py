@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.text import Text
 
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
 from appliance.tui.presentation import marks
-from appliance.tui.presentation.formats import UNKNOWN, fit, line, moment, span
+from appliance.tui.presentation.formats import fit, line, moment, short_span, span
 from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
 from appliance.tui.state import Failure
 
@@ -47,21 +48,19 @@ def runs(state: RunsState, frame: Frame) -> PanelView:
 def _run(run: DagRun, frame: Frame) -> Text:
     mark = marks.RUN[run.state]
     at = moment(run.started_at or run.queued_at, frame.now)
-    used = 2 + 9 + 12 + 9
-    return line(
-        (f"{mark.glyph} {mark.word:<9}", mark.style),
+    text = line(
+        (f"{mark.glyph} {mark.word:<8}", mark.style),
         (f"{at:<12}", "plain"),
-        (f"{_took(run.duration, run.started_at, run.state, frame):>7}  ", "muted"),
-        (fit(run.run_type, frame.width - used), "faint"),
+        (f"{_took(run, frame.now):>6} ", "muted"),
     )
+    return text.append(fit(run.run_type, frame.width - text.cell_len), "faint")
 
 
-def _took(duration: float | None, started_at: object, state: RunState, frame: Frame) -> str:
-    from datetime import datetime
-
-    if state is RunState.RUNNING and isinstance(started_at, datetime):
-        return span((frame.now - started_at).total_seconds())
-    return span(duration)
+def _took(run: DagRun, now: datetime) -> str:
+    if run.state is RunState.RUNNING and run.started_at is not None:
+        return short_span((now - run.started_at).total_seconds())
+    seconds = run.duration
+    return span(seconds) if seconds is None or seconds < 60 else short_span(seconds)
 
 
 def tasks(state: RunsState, frame: Frame) -> PanelView:
@@ -89,12 +88,13 @@ def tasks(state: RunsState, frame: Frame) -> PanelView:
 
 def _task(task: TaskInstance, frame: Frame) -> Text:
     mark = marks.RUN[task.state]
-    took = span(task.duration) if task.duration is not None else UNKNOWN
-    tries = f" try {task.try_number}" if task.try_number > 1 else ""
-    room = frame.width - 2 - 9 - 9 - len(tries)
+    took = span(task.duration) if (task.duration or 0) < 60 else short_span(task.duration or 0)
+    tries = f" ×{task.try_number}" if task.try_number > 1 else ""
+    end = f"{mark.word:<8}{took:>6}{tries}"
+    name = fit(task.task_id, max(frame.width - 3 - len(end), 6))
     return line(
         (f"{mark.glyph} ", mark.style),
-        (fit(task.task_id, room), "plain"),
-        (f" {mark.word:<8}", mark.style),
-        (f"{took:>9}{tries}", "muted"),
+        (f"{name} ", "plain"),
+        (f"{mark.word:<8}", mark.style),
+        (f"{took:>6}{tries}", "muted"),
     )

@@ -15,6 +15,7 @@ from appliance.tui.presentation.view import (
     empty,
     old_note,
     title,
+    wrapped,
 )
 from appliance.tui.state import Board
 
@@ -70,21 +71,23 @@ def _evidence(service: ServiceStatus) -> str:
     return " ".join(parts)
 
 
-def describe(service: ServiceStatus, frame: Frame) -> tuple[tuple[str, str], ...]:
-    """Return everything known about one service, as (text, style) paragraphs."""
+def about(board: Board, name: str, frame: Frame) -> list[Text]:
+    """Return everything known about one service in at most `frame.height` lines."""
+    known = board.status.value.services if board.status.value else ()
+    service = next((service for service in known if service.name == name), None)
+    if service is None:
+        return []
     mark = marks.SERVICE[service.observed]
-    wanted = "" if service.desired is ServiceState.READY else f", wanted {service.desired.value}"
-    facts = [f"{mark.word} since {age(service.since_at, frame.now)}{wanted}"]
-    if service.pid:
-        facts.append(f"pid {service.pid}")
-    if service.restarts:
-        facts.append(count(service.restarts, "restart"))
-    if service.endpoint:
-        facts.append(service.endpoint)
-    return (
-        (f"{mark.glyph} {service.name}: {' · '.join(facts)}", mark.style),
-        (service.reason or "no evidence yet", "muted"),
-    )
+    facts = [f"{mark.word} since {age(service.since_at, frame.now).removesuffix(' ago')}"]
+    if service.desired is not ServiceState.READY:
+        facts.append(f"wanted {service.desired.value}")
+    facts += [f"pid {service.pid}"] if service.pid else []
+    facts += [count(service.restarts, "restart")] if service.restarts else []
+    facts += [service.endpoint] if service.endpoint else []
+    facts += [service.reason] if service.reason else []
+    pieces = wrapped(f"{mark.glyph} {' · '.join(facts)}", frame.width)
+    style = "muted" if service.is_ready else mark.style
+    return [line((piece, style)) for piece in pieces[: frame.height]]
 
 
 def names(board: Board, chosen: str, frame: Frame) -> PanelView:
@@ -99,7 +102,7 @@ def names(board: Board, chosen: str, frame: Frame) -> PanelView:
                     f"{marks.SERVICE[service.observed].glyph} ",
                     marks.SERVICE[service.observed].style,
                 ),
-                (fit(service.name, frame.width - 3), "plain"),
+                (fit(display_name(service.name, frame.width + 36), frame.width - 3), "plain"),
             ),
         )
         for service in known

@@ -26,7 +26,7 @@ _ROOMY = 56
 
 PURPOSE = {
     WorkflowKind.DATA: "fetch candles, repair gaps, check quality",
-    WorkflowKind.TRAIN: "train, evaluate, compare with production, register",
+    WorkflowKind.TRAIN: "train, evaluate, compare, register",
     WorkflowKind.INFERENCE: "forecast new candles, join outcomes",
     WorkflowKind.MONITORING: "watch performance and drift, decide on a retrain",
 }

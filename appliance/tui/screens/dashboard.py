@@ -27,7 +27,6 @@ class Dashboard(Page):
 
     AUTO_FOCUS = "#services"
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
-    NOTICE_LINES = 4
 
     def compose_body(self) -> ComposeResult:
         """Place two columns of panels."""

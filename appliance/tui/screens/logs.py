@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
 from appliance.control.api import Control
 from appliance.domain.workflow import WorkflowKind
@@ -21,6 +21,7 @@ from appliance.tui.presentation import services
 from appliance.tui.presentation.logs import LogState, present
 from appliance.tui.screens.page import Page
 from appliance.tui.state import Board, Failure
+from appliance.tui.widgets.bars import Lines
 from appliance.tui.widgets.panel import Panel
 
 LINES_READ = 500
@@ -85,7 +86,9 @@ class LogsPage(Page):
         with Horizontal(id="body"):
             if isinstance(self.source, ServiceLog):
                 yield Panel(id="sources")
-            yield Panel(id="log")
+            with Vertical():
+                yield Lines(id="about", max_lines=3)
+                yield Panel(id="log")
 
     def on_mount(self) -> None:
         """Read now and then every second."""
@@ -98,6 +101,8 @@ class LogsPage(Page):
         super().show_board(board, now)
         if isinstance(self.source, ServiceLog):
             self.panel("sources").show(partial(services.names, board, self.source.name), now)
+            about = partial(services.about, board, self.source.name)
+            self.query_one("#about", Lines).show(about, now)
         self.state = replace(self.state, needle=self.needle)
         self.panel("log").show(partial(present, self.state), now)
         if self.state.is_following:

@@ -16,7 +16,7 @@ from textual.widgets import Input
 from appliance import clock
 from appliance.tui.presentation import banner, keys
 from appliance.tui.state import Board
-from appliance.tui.widgets.bars import KeyBar, Lines
+from appliance.tui.widgets.bars import TALL_FROM, KeyBar, Lines
 from appliance.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Page(Screen[None]):
     """Base of the full screens; subclasses compose a body and show the board in it."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL_FROM, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "focus_next", "Next panel", show=False),
         Binding("left", "focus_previous", "Previous panel", show=False),
@@ -35,7 +35,7 @@ class Page(Screen[None]):
         Binding("escape", "back", "Back", show=False),
     ]
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("/", "Filter"))
-    NOTICE_LINES = 4
+    NOTICE_LINES = 7
 
     def __init__(self) -> None:
         super().__init__()

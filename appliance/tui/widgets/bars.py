@@ -11,6 +11,9 @@ from textual.widgets import Static
 
 from appliance.tui.presentation.view import Frame
 
+TALL_FROM = 34
+"""Terminals below this height have no room for more than three notices."""
+
 
 class Lines(Static):
     """Some lines of text made by a pure function; repainted only when they change."""
@@ -35,10 +38,11 @@ class Lines(Static):
         self._rebuild()
 
     def _rebuild(self) -> None:
-        width = self.app.size.width
+        width = self.size.width or self.app.size.width
         if self._present is None or self._now is None or not width:
             return
-        lines = tuple(self._present(Frame(width, self.max_lines, self._now)))
+        room = self.max_lines if self.app.size.height >= TALL_FROM else min(self.max_lines, 3)
+        lines = tuple(self._present(Frame(width, room, self._now)))
         if lines == self.lines:
             return
         is_taller = len(lines) != len(self.lines)

@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from appliance.tui.presentation.view import Frame, PanelView, Row
-from appliance.tui.theme import CURSOR_STYLE, STALE_STYLE
+from appliance.tui.theme import CURSOR_STYLE, faded
 
 Present = Callable[[Frame], PanelView]
 
@@ -149,7 +149,7 @@ class Panel(ScrollView, can_focus=True):
     def _strip(self, text: Text, base: Style) -> Strip:
         segments = list(text.render(self.app.console, end=""))
         if self.view.is_stale:
-            segments = list(Segment.apply_style(segments, post_style=STALE_STYLE))
+            segments = [Segment(text, faded(style)) for text, style, _ in segments]
         width = self.size.width
         strip = Strip(segments).crop_extend(0, width, None)
         return strip.apply_style(base)
