@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.drift.psi import fixed_edges, fractions_of_sorted, psi
-from appliance.drift.stat_tests import effective_rows, ks_statistic, probabilities
+from appliance.drift.stat_tests import (
+    effective_rows,
+    ks_statistic,
+    probabilities,
+    wasserstein,
+)
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -26,9 +31,9 @@ WINDOWS = 64
 class FeatureProfile:
     """One feature's reference.
 
-    `edges` and `fractions` are the fixed bins; `quantiles` a grid over [0, 1]; `psi_p90` and `psi_max`
-    say how far windows of the reference itself wander from it, `effective_rows` how many independent
-    rows such a window is worth (markets are autocorrelated: a day differs from its month
+    `edges` and `fractions` are the fixed bins; `quantiles` a grid over [0, 1]; `psi_max` and
+    `wasserstein_max` say how far windows of the reference itself wander from it, `effective_rows` how
+    many independent rows such a window is worth (markets are autocorrelated: a day differs from its month
     without any drift).
     """
 
@@ -38,8 +43,8 @@ class FeatureProfile:
     edges: tuple[float, ...]
     fractions: tuple[float, ...]
     quantiles: tuple[float, ...]
-    psi_p90: float
     psi_max: float
+    wasserstein_max: float
     effective_rows: float
 
 
@@ -84,8 +89,8 @@ def _feature_from_json(entry: Mapping[str, Any]) -> FeatureProfile:
         edges=tuple(map(float, entry["edges"])),
         fractions=tuple(map(float, entry["fractions"])),
         quantiles=tuple(map(float, entry["quantiles"])),
-        psi_p90=float(entry["psi_p90"]),
         psi_max=float(entry["psi_max"]),
+        wasserstein_max=float(entry["wasserstein_max"]),
         effective_rows=float(entry["effective_rows"]),
     )
 
@@ -95,33 +100,47 @@ def _feature_profile(values: Vector, window_rows: int) -> FeatureProfile:
     edges = fixed_edges(ordered)
     fractions = fractions_of_sorted(ordered, edges)
     grid = np.quantile(ordered, probabilities(GRID_POINTS))
-    psis, distances = _wandering(values, edges, fractions, grid, window_rows)
+    std = float(np.std(values))
+    wandering = _Wandering.of(values, window_rows, edges, fractions, grid, std)
     return FeatureProfile(
         count=int(values.size),
         mean=float(np.mean(values)),
-        std=float(np.std(values)),
+        std=std,
         edges=tuple(edges.tolist()),
         fractions=tuple(fractions.tolist()),
         quantiles=tuple(grid.tolist()),
-        psi_p90=float(np.quantile(psis, 0.9)) if psis.size else 0.0,
-        psi_max=float(np.max(psis)) if psis.size else 0.0,
-        effective_rows=effective_rows(
-            float(np.mean(distances)) if distances.size else 0.0, window_rows
-        ),
+        psi_max=wandering.psi_max,
+        wasserstein_max=wandering.wasserstein_max,
+        effective_rows=effective_rows(wandering.ks_mean, window_rows),
     )
 
 
-def _wandering(
-    values: Vector, edges: Vector, fractions: Vector, grid: Vector, window_rows: int
-) -> tuple[Vector, Vector]:
-    last = values.size - window_rows
-    if last < window_rows:
-        return np.empty(0), np.empty(0)
-    count = min(WINDOWS, max(2, 2 * values.size // window_rows))
-    starts = np.linspace(0, last, count).astype(np.int64)
-    psis, distances = np.empty(count), np.empty(count)
-    for index, start in enumerate(starts):
-        ordered = np.sort(values[start : start + window_rows])
-        psis[index] = psi(fractions, fractions_of_sorted(ordered, edges))
-        distances[index] = ks_statistic(ordered, grid)
-    return psis, distances
+@dataclass(frozen=True, slots=True)
+class _Wandering:
+    """How far windows of the reference lie from all of it; zeros when it has too few rows."""
+
+    psi_max: float = 0.0
+    wasserstein_max: float = 0.0
+    ks_mean: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        values: Vector,
+        window_rows: int,
+        edges: Vector,
+        fractions: Vector,
+        grid: Vector,
+        std: float,
+    ) -> _Wandering:
+        last = values.size - window_rows
+        if last < window_rows:
+            return cls()
+        count = min(WINDOWS, max(2, 2 * values.size // window_rows))
+        starts = np.linspace(0, last, count).astype(np.int64)
+        windows = [np.sort(values[start : start + window_rows]) for start in starts]
+        return cls(
+            max(psi(fractions, fractions_of_sorted(window, edges)) for window in windows),
+            max(wasserstein(window, grid, std) for window in windows),
+            float(np.mean([ks_statistic(window, grid) for window in windows])),
+        )

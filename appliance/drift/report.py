@@ -15,22 +15,26 @@ from appliance.drift.stat_tests import ks_p_value, ks_statistic, rejected, wasse
 
 Vector = NDArray[np.float64]
 
+MARGIN = 1.25
+"""A window must exceed what the reference did to itself by this factor."""
+
 
 @dataclass(frozen=True, slots=True)
 class DriftThresholds:
     """When a score is worth a word.
 
-    A feature has drifted when its PSI exceeds both `psi_drifted` and everything its reference did to
-    itself, and its Kolmogorov-Smirnov test is rejected with false discoveries limited to
-    `alpha`; it is a warning from `psi_warning` and the reference's own 90 % on. Below `min_rows` rows
+    A feature has strayed when its PSI or its Wasserstein distance exceeds everything that windows of the
+    reference did to themselves (PSI alone saturates). It is a warning when it has strayed and its PSI
+    reaches `psi_warning`; it has drifted when PSI reaches `psi_drifted` and the
+    Kolmogorov-Smirnov test is rejected, false discoveries limited to `alpha`. Below `min_rows` rows
     nothing is said. The whole window has drifted once `persistence` windows in a row exceed.
     """
 
     psi_warning: float = 0.1
     psi_drifted: float = 0.25
-    alpha: float = 0.05
+    alpha: float = 0.01
     min_rows: int = 100
-    persistence: int = 2
+    persistence: int = 3
 
 
 def score_features(
@@ -115,8 +119,12 @@ def _verdict(
     score: DriftScore, feature: FeatureProfile, is_rejected: bool, thresholds: DriftThresholds
 ) -> DriftVerdict:
     index = score.psi or 0.0
-    if is_rejected and index >= max(thresholds.psi_drifted, feature.psi_max):
+    has_strayed = (
+        index >= MARGIN * feature.psi_max
+        or (score.wasserstein or 0.0) >= MARGIN * feature.wasserstein_max
+    )
+    if is_rejected and has_strayed and index >= thresholds.psi_drifted:
         return DriftVerdict.DRIFTED
-    if index >= max(thresholds.psi_warning, feature.psi_p90):
+    if has_strayed and index >= thresholds.psi_warning:
         return DriftVerdict.WARNING
     return DriftVerdict.STABLE

@@ -88,13 +88,15 @@ class MonitoringSpec(SpecSection):
     """Population stability index worth a warning."""
     psi_drifted: float = 0.25
     """Population stability index of a drifted feature."""
-    alpha: Fraction = 0.05
+    alpha: Fraction = 0.01
     """False-discovery rate of the Kolmogorov-Smirnov tests over all features."""
-    persistence: Annotated[int, Field(ge=1, le=20)] = 2
+    persistence: Annotated[int, Field(ge=1, le=20)] = 3
     """Windows in a row that must exceed."""
+    min_performance_rows: Rows = 720
+    """Matured forecasts below which realised performance asks for nothing."""
     max_skill_drop: Fraction = 0.05
     """Realised skill over EWMA below the trained one by more than this asks for a retrain."""
-    max_coverage_error: Fraction = 0.1
+    max_coverage_error: Fraction = 0.12
     """Realised coverage further than this from 80 % asks for a retrain."""
 
 

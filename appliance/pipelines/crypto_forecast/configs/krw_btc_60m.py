@@ -24,6 +24,10 @@ class KrwBtc60m(ForecastSpec):
     )
     evaluation: EvaluationSpec = EvaluationSpec(purge=6, embargo=6, comparison_rows=336)
     monitoring: MonitoringSpec = MonitoringSpec(
-        performance_rows=720, window_rows=336, min_rows=72, min_new_outcomes=6
+        performance_rows=720,
+        min_performance_rows=240,
+        window_rows=336,
+        min_rows=72,
+        min_new_outcomes=6,
     )
     retrain: RetrainSpec = RetrainSpec(min_new_rows=24, per_day=1, cooldown_minutes=720)

@@ -114,7 +114,6 @@ def _keep(
     evidence: dict[str, object],
 ) -> dict[str, Json]:
     _record_verdict(context, champion, version, words, evidence)
-    context.registry.set_challenger(context.project, version.version)
     return {"decision": "kept", "version": version.version, "evidence": words}
 
 

@@ -73,7 +73,7 @@ def find_triggers(facts: RetrainFacts, monitoring: MonitoringSpec) -> list[str]:
         named = ", ".join(facts.drifted_features[:4])
         triggers.append(f"{len(facts.drifted_features)} features have drifted ({named})")
     performance = facts.performance
-    if performance is None or performance.rows < monitoring.min_rows:
+    if performance is None or performance.rows < monitoring.min_performance_rows:
         return triggers
     if facts.trained_skill is not None:
         drop = facts.trained_skill - performance.skill_ewma
