@@ -12,8 +12,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +29,7 @@ for _name, _value in _ENVIRONMENT.items():
 
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.artifacts import download_artifacts  # noqa: E402
-from mlflow.entities import Dataset, DatasetInput, Metric, Param  # noqa: E402
+from mlflow.entities import Metric, Param  # noqa: E402
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
@@ -47,6 +45,7 @@ from appliance.registry.location import (  # noqa: E402
     registry_unavailable,
     s3_environment,
 )
+from appliance.registry.records import DatasetWindow, dataset_input, model_version  # noqa: E402
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,16 +58,7 @@ _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _NEWEST_VERSIONS = 200
 
-
-@dataclass(frozen=True, slots=True)
-class DatasetWindow:
-    """The stored rows that a model was trained on: opening times [start_at, end_at]."""
-
-    market: str
-    unit: int
-    start_at: datetime
-    end_at: datetime
-    rows: int
+__all__ = ["DatasetWindow", "Registry", "open_registry"]
 
 
 def open_registry(paths: Paths, settings: Settings | None = None) -> Registry:
@@ -124,7 +114,7 @@ class Registry:
             with self._closing_run(run_id):
                 self._log_values(run_id, params, metrics)
                 if dataset is not None:
-                    self._client.log_inputs(run_id, [_dataset_input(dataset)])
+                    self._client.log_inputs(run_id, [dataset_input(dataset)])
                 self._log_model(run_id, model, signature_example)
                 for name, figure in figures.items():
                     self._client.log_figure(run_id, figure, f"figures/{name}.png")
@@ -293,7 +283,7 @@ class Registry:
         self, project: str, found: Sequence[MlflowVersion], moved: Mapping[str, int]
     ) -> list[ModelVersion]:
         metrics = self._metrics(project, [version.run_id for version in found if version.run_id])
-        return [_model_version(version, moved, metrics) for version in found]
+        return [model_version(version, moved, metrics) for version in found]
 
     def _metrics(self, project: str, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
         experiment = self._client.get_experiment_by_name(project) if run_ids else None
@@ -326,36 +316,6 @@ class Registry:
         if error.error_code in _TRANSIENT_CODES:
             return registry_unavailable(self._location.tracking_uri, error.message)
         return RegistryError(f"MLflow refused: {error.message}", hint="appliance logs mlflow")
-
-
-def _model_version(
-    version: MlflowVersion, moved: Mapping[str, int], metrics: Mapping[str, dict[str, float]]
-) -> ModelVersion:
-    number = int(version.version)
-    return ModelVersion(
-        name=version.name,
-        version=number,
-        run_id=version.run_id or "",
-        created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-        aliases=tuple(sorted(alias for alias, at in moved.items() if at == number)),
-        metrics=metrics.get(version.run_id or "", {}),
-        tags=dict(version.tags or {}),
-    )
-
-
-def _dataset_input(window: DatasetWindow) -> DatasetInput:
-    start, end = window.start_at.isoformat(), window.end_at.isoformat()
-    name = f"{window.market}-{window.unit}m"
-    profile = f'{{"rows": {window.rows}, "start_at": "{start}", "end_at": "{end}"}}'
-    return DatasetInput(
-        Dataset(
-            name=name,
-            digest=f"{window.start_at:%y%m%d%H%M}-{window.end_at:%y%m%d%H%M}",
-            source_type="appliance_store",
-            source=f'{{"market": "{window.market}", "unit": {window.unit}}}',
-            profile=profile,
-        )
-    )
 
 
 def _quieten() -> None:
