@@ -9,7 +9,7 @@ Econometrics 35(4), 391-409).
 
 The more usual Newey-West estimate with horizon - 1 lags was tried and left: with equal models,
 nominal 5 %, overlapping losses (100-2,000 rows, horizons 6-60) and clustered volatility it let
-9-11 % through, against 4.6-6.4 % for the one used here at equal power.
+9-11 % through, against 4.6-6.4 % for the one used here.
 """
 
 from __future__ import annotations
