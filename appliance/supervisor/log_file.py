@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ KEPT_FILES = 3
 LONGEST_LINE = 16_384
 """Bytes after which an unfinished line is written anyway."""
 _TAIL_LINES = 20
+_ERROR = re.compile(r"[^(\s].*(error|exception|fatal)\b", re.IGNORECASE)
 
 
 class LogFile:
@@ -39,13 +41,11 @@ class LogFile:
         self._file = self._open()
 
     @property
-    def last_line(self) -> str:
-        """The newest line with words in it, "" when there is none."""
-        for line in reversed(self._recent):
-            text = line.decode("utf-8", "replace").strip()
-            if text:
-                return text
-        return ""
+    def last_words(self) -> str:
+        """The newest of the last lines that names an error, else the last line, else ""."""
+        lines = [line.decode("utf-8", "replace").strip() for line in reversed(self._recent)]
+        told = [line for line in lines if line]
+        return next((line for line in told if _ERROR.match(line)), told[0] if told else "")
 
     def write(self, chunk: bytes) -> None:
         """Append output; an unfinished last line waits for its end."""

@@ -37,6 +37,8 @@ _SETTINGS = {
     "autovacuum_max_workers": "1",
     "jit": "off",
     "huge_pages": "off",
+    # After a crash each file would be opened and synchronised one by one, which takes seconds.
+    "recovery_init_sync_method": "syncfs",
     "log_checkpoints": "off",
 }
 _SETTINGS_18 = {"io_method": "sync"}

@@ -63,7 +63,7 @@ class ServiceProcess:
             return "still runs"
         if code < 0:
             return f"killed by {_signal_name(-code)}"
-        last = self._log.last_line
+        last = self._log.last_words
         return f"exited with code {code}: {last[:200]}" if last else f"exited with code {code}"
 
     def close(self) -> None:

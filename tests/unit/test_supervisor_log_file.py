@@ -42,7 +42,14 @@ def test_an_unfinished_line_is_written_at_the_end(tmp_path: Path) -> None:
     assert (tmp_path / "x.log").read_text() == "one\n"
     log.close()
     assert (tmp_path / "x.log").read_text() == "one\ntwo\n"
-    assert log.last_line == "two"
+    assert log.last_words == "two"
+
+
+def test_the_last_words_name_the_error_rather_than_what_follows_it(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "x.log")
+    log.write(b"starting\nOperationalError: connection refused\n(Background on this error)\nbye\n")
+    assert log.last_words == "OperationalError: connection refused"
+    log.close()
 
 
 def test_the_log_is_private(tmp_path: Path) -> None:
