@@ -20,6 +20,7 @@ OVERLAP_CANDLES = 3  # the newest rows of a reply have been seen to be late or c
 GRACE = timedelta(seconds=1)
 _OUTAGE_CANDLES = 3  # a watermark further behind than this was an interruption, not latency
 _RECENT_EVENTS = 200
+_FORWARD_CANDLES = MAX_COUNT - 10  # a page on the way ends well before the forming candle
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,19 @@ def catch_up(feed: Feed) -> SyncResult:
     proven_at = watermark(feed.session, feed.market, feed.unit)
     if proven_at is None:
         return catch_up_quietly(feed)
-    until_at = floor_to(feed.client.exchange_now(), feed.width)
-    is_outage = until_at - proven_at >= _OUTAGE_CANDLES * feed.width
-    if is_outage:
-        _record_gap(feed, Gap(feed.market, feed.unit, proven_at, until_at))
+    expected_at = floor_to(feed.client.exchange_now(), feed.width)
+    if _is_outage(feed, proven_at, expected_at):
+        _record_gap(feed, Gap(feed.market, feed.unit, proven_at, expected_at))
     result = catch_up_quietly(feed)
-    if is_outage:
-        _record_repair(feed, proven_at, until_at, result.inserted)
+    reached_at = result.watermark_at or proven_at
+    if _is_outage(feed, proven_at, reached_at):
+        _record_gap(feed, Gap(feed.market, feed.unit, proven_at, reached_at))
+        _record_repair(feed, proven_at, reached_at, result.inserted)
     return result
+
+
+def _is_outage(feed: Feed, proven_at: datetime, until_at: datetime) -> bool:
+    return until_at - proven_at >= _OUTAGE_CANDLES * feed.width
 
 
 def repair_gaps(feed: Feed) -> SyncResult:
@@ -129,19 +135,32 @@ def catch_up_quietly(feed: Feed) -> SyncResult:
     totals = _Totals()
     proven_at = watermark(feed.session, feed.market, feed.unit)
     if proven_at is None:
-        return _newest_page(feed, totals, None, MAX_COUNT)
+        _newest_page(feed, totals, None, MAX_COUNT)
+        return totals.result(watermark(feed.session, feed.market, feed.unit))
     start_at = proven_at - OVERLAP_CANDLES * feed.width
+    newest_at: datetime | None = start_at
     # Oldest first, so that the watermark only ever moves over what is stored.
-    while (needed := _candles_until_now(feed, start_at)) > MAX_COUNT:
-        end_at = start_at + MAX_COUNT * feed.width
-        rows = feed.page(end_at, MAX_COUNT)
-        totals.add(len(rows), feed.store(rows))
-        feed.prove(start_at, end_at)
-        start_at = end_at
-    return _newest_page(feed, totals, start_at, needed)
+    while newest_at is not None:
+        needed = _candles_until_now(feed, start_at, newest_at)
+        if needed > MAX_COUNT:
+            end_at = start_at + _FORWARD_CANDLES * feed.width
+            rows = feed.page(end_at, MAX_COUNT)
+            totals.add(len(rows), feed.store(rows))
+            feed.prove(start_at, end_at)
+            start_at = end_at
+        else:
+            newest_at = _newest_page(feed, totals, start_at, needed)
+    return totals.result(watermark(feed.session, feed.market, feed.unit))
 
 
-def _newest_page(feed: Feed, totals: _Totals, start_at: datetime | None, count: int) -> SyncResult:
+def _newest_page(
+    feed: Feed, totals: _Totals, start_at: datetime | None, count: int
+) -> datetime | None:
+    """Store the newest page, and prove it from `start_at` on when it reaches back that far.
+
+    Returns None when it did; otherwise the exchange is further ahead than its last reply let expect
+    (this machine slept), and the newest opening time is returned.
+    """
     rows = feed.page(None, count)
     end_at = floor_to(feed.client.exchange_now() - GRACE, feed.width)
     if rows:
@@ -150,14 +169,18 @@ def _newest_page(feed: Feed, totals: _Totals, start_at: datetime | None, count: 
     totals.add(len(closed), feed.store(closed))
     if start_at is None and closed:
         start_at = opens_at(closed[-1])
-    if start_at is not None:
-        feed.prove(start_at, end_at)
-    return totals.result(watermark(feed.session, feed.market, feed.unit))
+    if start_at is None:
+        return None
+    if len(rows) == count and opens_at(rows[-1]) > start_at:
+        return opens_at(rows[0])
+    feed.prove(start_at, end_at)
+    return None
 
 
-def _candles_until_now(feed: Feed, start_at: datetime) -> int:
+def _candles_until_now(feed: Feed, start_at: datetime, newest_at: datetime) -> int:
     """Return how many rows reach from now back to `start_at`, the forming candle included."""
-    return max(OVERLAP_CANDLES, (feed.client.exchange_now() - start_at) // feed.width) + 2
+    now = max(feed.client.exchange_now(), newest_at)
+    return max(OVERLAP_CANDLES, (now - start_at) // feed.width) + 2
 
 
 def _record_gap(feed: Feed, gap: Gap) -> None:

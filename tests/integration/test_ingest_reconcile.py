@@ -123,7 +123,32 @@ def test_a_long_absence_is_filled_oldest_first_over_many_pages(bench: Bench) -> 
     result = bench.synchronise()
     assert result.watermark_at == CLOSED_AT
     assert gaps(bench.session, BUSY, 1) == []
-    assert result.inserted == pytest.approx(1003, abs=8)
+    assert result.inserted == pytest.approx(1010, abs=12)
+
+
+@pytest.mark.parametrize("minutes", [1, 190, 194, 195, 196, 197, 198, 201])
+def test_whatever_the_absence_the_forming_candle_is_neither_stored_nor_proven(
+    bench: Bench, minutes: int
+) -> None:
+    start_at = CLOSED_AT - timedelta(minutes=minutes)
+    prove_span(bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, "rest", NOON)
+    assert bench.synchronise().watermark_at == CLOSED_AT
+    assert read_candles(bench.session, BUSY, 1, start_at=CLOSED_AT).num_rows == 0
+    expected = exchange_rows(bench, BUSY, min(minutes, 200))
+    assert stored_rows(bench, BUSY)[-len(expected) :] == expected
+
+
+def test_nothing_is_proven_unseen_when_this_machine_slept_and_its_clock_stood_still(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_at = CLOSED_AT - timedelta(minutes=700)
+    prove_span(bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, "rest", NOON)
+    monkeypatch.setattr(bench.client, "exchange_now", lambda: start_at + timedelta(seconds=90))
+    result = bench.synchronise()
+    assert result.watermark_at == CLOSED_AT
+    assert bench.stored() >= 700
+    assert stored_rows(bench, BUSY)[-200:] == exchange_rows(bench, BUSY, 200)
+    assert stored_rows(bench, BUSY)[0][0] <= start_at.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def test_when_the_exchange_fails_half_way_the_watermark_stays_at_what_is_stored(
