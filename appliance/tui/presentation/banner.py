@@ -17,11 +17,15 @@ from appliance.tui.presentation.formats import (
 from appliance.tui.presentation.view import Frame, wrapped
 from appliance.tui.state import Board
 
+NEEDED_WIDTH = 72
+"""Below this width the panels cannot keep what matters."""
 SIMULATED = "SIMULATOR - synthetic prices"
 
 
 def top_line(board: Board, frame: Frame) -> Text:
     """Return the one line above the panels."""
+    if frame.width < NEEDED_WIDTH:
+        return line((clip(" enlarge the terminal to 80x24 or more ", frame.width), "caution"))
     left = line((" APPLIANCE ", "brand"), " ", _health(board))
     chip = source_chip(board.status.value.source) if board.status.value else line()
     clock = line((f"  {clock_time(frame.now)} KST ", "muted"))

@@ -85,6 +85,10 @@ class Panel(ScrollView, can_focus=True):
         del event
         self._rebuild()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Use the column that the scroll bar takes or leaves."""
+        self.call_after_refresh(self._rebuild)
+
     def frame(self, now: datetime) -> Frame:
         """Return the room for content."""
         region = self.scrollable_content_region
