@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from appliance.domain.candle import Candle, RawCandle
+from appliance.errors import StoreError
 from store.rows import changed, newest_first, scalar, taken, utc
 from store.session import Session, Statement
 
@@ -27,6 +28,14 @@ _SENT = (
 )
 _TYPED = ("open", "high", "low", "close", "volume", "value")
 
+_ARROW = {
+    "market": "string",
+    "unit": "int32",
+    "candle_date_time_utc": "string",
+    "candle_date_time_kst": "string",
+    "timestamp": "int64",
+}
+
 _UPSERT_RAW = f"""
 INSERT INTO candles_raw ({", ".join((*_KEY, *_SENT))}, source, received_at)
 SELECT {", ".join((*_KEY, *_SENT))}, ?, ? FROM batch
@@ -36,8 +45,8 @@ WHERE {changed("candles_raw", _SENT)}
 
 _UPSERT_TYPED = f"""
 INSERT INTO candles ({", ".join((*_KEY, *_TYPED))})
-SELECT market, unit, candle_date_time_utc::TIMESTAMP AT TIME ZONE 'UTC', opening_price,
-    high_price, low_price, trade_price, candle_acc_trade_volume, candle_acc_trade_price
+SELECT market, unit, opens_at, opening_price, high_price, low_price, trade_price,
+    candle_acc_trade_volume, candle_acc_trade_price
 FROM batch
 ON CONFLICT DO UPDATE SET {taken(_TYPED)}, corrections = candles.corrections + 1
 WHERE {changed("candles", _TYPED)}
@@ -120,15 +129,16 @@ def _as_batch(raw: Sequence[RawCandle]) -> pa.Table:
     import pyarrow as pa
 
     last = {(each.market, each.unit, each.candle_date_time_utc): each for each in raw}
-    kinds = {
-        **dict.fromkeys(("market", "candle_date_time_utc", "candle_date_time_kst"), pa.string()),
-        **{"unit": pa.int32(), "timestamp": pa.int64()},
+    columns = {
+        name: pa.array([getattr(each, name) for each in last.values()], _ARROW.get(name, "double"))
+        for name in RawCandle.__dataclass_fields__
     }
-    return pa.table(
-        {
-            name: pa.array(
-                [getattr(each, name) for each in last.values()], kinds.get(name, pa.float64())
-            )
-            for name in RawCandle.__dataclass_fields__
-        }
-    )
+    try:
+        for name in ("candle_date_time_utc", "candle_date_time_kst"):
+            columns[name] = columns[name].cast(pa.timestamp("us"))
+    except pa.ArrowInvalid as error:
+        raise StoreError(
+            f"a candle's time is not yyyy-MM-ddTHH:mm:ss: {error}", code="store.value"
+        ) from error
+    opens_at = columns["candle_date_time_utc"].cast(pa.timestamp("us", "UTC"))
+    return pa.table({**columns, "opens_at": opens_at})

@@ -81,7 +81,7 @@ class Database:
         with self._write_lock, self._translated(), self._cursor(_never) as cursor:
             self._refuse_when_full(0 if batch is None else batch.nbytes)
             if batch is not None:
-                cursor.register("batch", batch)
+                _show(cursor, batch)
             cursor.execute("BEGIN TRANSACTION")
             try:
                 rows = [cursor.execute(sql, values).to_arrow_table() for sql, values in prepared]
@@ -231,6 +231,14 @@ def _prepare(connection: Any) -> int:
     except BaseException:
         connection.close()
         raise
+
+
+def _show(cursor: Any, batch: pa.Table) -> None:
+    # Copied once, because a scan of an Arrow table costs more than one of a temporary table and a batch
+    # is scanned by several statements; it goes with the cursor.
+    cursor.register("arriving", batch.to_reader())
+    cursor.execute("CREATE TEMP TABLE batch AS FROM arriving")
+    cursor.unregister("arriving")
 
 
 def _refuse_writes(sql: str) -> None:

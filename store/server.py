@@ -91,7 +91,7 @@ def serve(paths: Paths) -> int:
         StoreUnavailable: another process holds the file.
         StoreError: the file cannot be opened or migrated.
     """
-    # Received buffers need not be aligned for DuckDB's scan through Arrow; let Arrow copy those.
+    # Received buffers need not be aligned; Arrow's scan copies those instead of warning each time.
     os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")
     os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)

@@ -22,12 +22,13 @@ MINUTE = timedelta(minutes=1)
 
 def spawn_service(paths: Paths) -> subprocess.Popen[bytes]:
     """Start the service of a home; the caller stops it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "store.server"],
-        cwd=SOURCE_ROOT,
-        env={**os.environ, "APPLIANCE_HOME": str(paths.home)},
-        stderr=subprocess.PIPE,
-    )
+    with (paths.logs / "store.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "store.server"],
+            cwd=SOURCE_ROOT,
+            env={**os.environ, "APPLIANCE_HOME": str(paths.home)},
+            stderr=log,
+        )
 
 
 def connect(paths: Paths) -> FlightSession:
@@ -58,8 +59,6 @@ def running_service(paths: Paths) -> Iterator[tuple[subprocess.Popen[bytes], Fli
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
-        if process.stderr:
-            process.stderr.close()
 
 
 def raw_candle(

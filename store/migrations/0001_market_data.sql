@@ -1,10 +1,11 @@
 -- Candles as sent, candles typed, what is proven complete, and what is live.
 
+-- Both times as sent: without a zone.
 CREATE TABLE candles_raw (
     market VARCHAR NOT NULL,
     unit INTEGER NOT NULL,
-    candle_date_time_utc VARCHAR NOT NULL,
-    candle_date_time_kst VARCHAR NOT NULL,
+    candle_date_time_utc TIMESTAMP NOT NULL,
+    candle_date_time_kst TIMESTAMP NOT NULL,
     opening_price DOUBLE NOT NULL,
     high_price DOUBLE NOT NULL,
     low_price DOUBLE NOT NULL,

@@ -54,6 +54,8 @@ def test_the_raw_table_keeps_every_field_as_sent(session: Session, market: str) 
     (row,) = session.read("SELECT * FROM candles_raw WHERE market = ?", [market]).to_pylist()
     assert row.pop("source") == "replay"
     assert row.pop("received_at") == START
+    for name in ("candle_date_time_utc", "candle_date_time_kst"):
+        row[name] = row[name].isoformat()
     assert row == {name: getattr(sent, name) for name in sent.__dataclass_fields__}
 
 

@@ -84,6 +84,14 @@ def test_sigterm_ends_a_query_that_would_run_for_hours(service: Service) -> None
     assert failures
 
 
+def test_the_log_says_little_however_much_is_written(home: Paths, service: Service) -> None:
+    for _ in range(20):
+        _store(service[1], 0, 5)
+    lines = (home.logs / "store.log").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1
+    assert "serving" in lines[0]
+
+
 def test_an_acknowledged_write_survives_kill_9(home: Paths, service: Service) -> None:
     process, client = service
     acknowledged = 0
