@@ -198,7 +198,7 @@ class ApplianceControl:
         self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
     ) -> DagRun:
         """See `Control.run_workflow`."""
-        conf = {"params": dict(params), "actor": actor}
+        conf = {**params, "actor": actor}
         run = self._parts.airflow.trigger(dag_id(self._known(project), kind), conf)
         details: dict[str, object] = {
             "workflow": kind.value,

@@ -119,7 +119,7 @@ def test_a_workflow_is_run_with_its_parameters_and_recorded(bench: Bench) -> Non
     run = bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {"rows": "10"}, "tui")
     assert run.state is RunState.QUEUED
     conf = bench.airflow.runs[-1]["conf"]
-    assert conf == {"params": {"rows": "10"}, "actor": "tui"}
+    assert conf == {"rows": "10", "actor": "tui"}
     assert bench.client.dag_run(PROJECT, WorkflowKind.TRAIN, run.run_id).run_id == run.run_id
     assert bench.client.dag_runs(PROJECT, WorkflowKind.TRAIN, 1)[0].run_id == run.run_id
     wait_until(lambda: EventKind.WORKFLOW_REQUESTED in kinds(bench), 5)
