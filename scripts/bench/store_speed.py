@@ -1,8 +1,10 @@
 """What the store costs beside pandas writing to SQLite, in one run on one machine.
 
-`.venv/bin/python scripts/bench/store_speed.py` starts a real store service in a temporary home, loads candles, and
-prints p50 and p99 in milliseconds and the ratio SQLite / store (above 1: the store is faster). The store
-writes raw and typed rows with corrections counted, SQLite one plain table.
+    .venv/bin/python scripts/bench/store_speed.py
+
+Starts a real store service in a temporary home, loads candles, and prints p50 and p99 in milliseconds and
+the ratio SQLite / store (above 1: the store is faster). The store writes raw and typed rows with corrections
+counted and answers over its socket; SQLite writes one plain table in this process.
 """
 
 from __future__ import annotations
