@@ -19,7 +19,9 @@ async def render(width: int, height: int, keys: list[str]) -> str:
     """Return the SVG of the dashboard once it has candles and events."""
     app = ApplianceApp(FakeControl())
     async with app.run_test(size=(width, height)) as pilot:
-        while app.board.candles.value is None or app.board.events.value is None:
+        for _ in range(500):
+            if app.board.candles.value is not None and app.board.events.value is not None:
+                break
             await pilot.pause(0.02)
         await pilot.press(*keys)
         for _ in range(5):

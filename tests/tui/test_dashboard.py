@@ -13,6 +13,7 @@ from textual.widgets import Input
 from appliance.control.api import StreamMessage
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import AirflowUnavailable, StoreUnavailable
+from appliance.tui import run_tui
 from appliance.tui.app import ApplianceApp
 from appliance.tui.screens.dashboard import Dashboard
 from appliance.tui.screens.logs import LogsPage
@@ -344,6 +345,14 @@ def test_importing_the_tui_loads_no_heavy_library() -> None:
 def test_importing_the_entry_point_does_not_load_textual() -> None:
     code = "import sys, appliance.tui; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_leaving_says_that_everything_keeps_running(
+    control: FakeControl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ApplianceApp, "run", lambda _self: 0)
+    assert run_tui(control) == 0
+    assert "keeps running" in capsys.readouterr().out
 
 
 def test_threads_of_the_dashboard_never_keep_the_process_alive() -> None:

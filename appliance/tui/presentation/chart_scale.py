@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from appliance.tui.presentation.formats import minute_time
+from appliance.tui.presentation.formats import KST
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,11 @@ def time_labels(times: list[datetime | None], minutes: int, room: int) -> str:
     step = _round_step(minutes * 9)
     free_from = 0
     for column, at in enumerate(times):
-        if at is None or (at.hour * 60 + at.minute) % step:
+        local = at.astimezone(KST) if at else None
+        if local is None or (local.hour * 60 + local.minute) % step:
             continue
-        label, start = minute_time(at), column - 2
+        label = local.strftime("%m-%d" if step >= 1440 else "%H:%M")
+        start = column - 2
         if start >= free_from and start + len(label) <= room:
             cells[start : start + len(label)] = label
             free_from = start + len(label) + 3

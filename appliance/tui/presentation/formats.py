@@ -64,11 +64,6 @@ def clock_time(at: datetime) -> str:
     return at.astimezone(KST).strftime("%H:%M:%S")
 
 
-def minute_time(at: datetime) -> str:
-    """Return the time of day in KST, to the minute."""
-    return at.astimezone(KST).strftime("%H:%M")
-
-
 def moment(at: datetime | None, now: datetime) -> str:
     """Return an instant in KST: the time today, date and time otherwise."""
     if at is None:

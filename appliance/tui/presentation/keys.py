@@ -55,7 +55,7 @@ def help_page(board: Board, frame: Frame) -> list[Text]:
             for row in _help_rows(known, board, frame)
         ]
         if group == "Move":
-            lines += [_pair(keys, words) for keys, words in MOVES]
+            lines += [row for keys, words in MOVES for row in _pair(keys, words, frame)]
         lines.append(line())
     return [*lines, *_legend(frame), *_addresses(board, frame)]
 
@@ -79,8 +79,12 @@ def _help_rows(known: Action, board: Board, frame: Frame) -> list[Text]:
     return rows
 
 
-def _pair(keys: str, words: str) -> Text:
-    return line((f"{keys:>24}  ", "key"), (words, "plain"))
+def _pair(keys: str, words: str, frame: Frame) -> list[Text]:
+    pieces = wrapped(words, frame.width - 24)
+    return [
+        line((f"{keys if index == 0 else '':>22}  ", "key"), (piece, "plain"))
+        for index, piece in enumerate(pieces)
+    ]
 
 
 def _legend(frame: Frame) -> list[Text]:

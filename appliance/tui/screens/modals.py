@@ -19,6 +19,7 @@ from appliance.domain.workflow import WorkflowKind
 from appliance.tui.presentation.formats import line
 from appliance.tui.presentation.view import Frame, PanelView, Row
 from appliance.tui.presentation.workflows import PURPOSE
+from appliance.tui.widgets.field import Field
 from appliance.tui.widgets.panel import Panel, Present, plain_rows
 
 T = TypeVar("T")
@@ -116,7 +117,7 @@ class ChallengeModal(Dialog[bool]):
         """Place the words and the field."""
         ask = line("Type ", (self.expected, "strong"), " and press enter:")
         yield Static(Text("\n").join([*self._lines, line(), ask]), classes="words")
-        yield Input(id="challenge", compact=True)
+        yield Field(id="challenge")
         yield Static("", id="wrong")
 
     @on(Input.Submitted)
@@ -172,7 +173,7 @@ class RunModal(Dialog[tuple[WorkflowKind, str]]):
     def compose_body(self) -> ComposeResult:
         """Place the four workflows and the parameters' field."""
         yield Panel(id="choices")
-        yield Input(id="params", placeholder="parameters: name=value …", compact=True)
+        yield Field(id="params", placeholder="parameters: name=value …")
 
     def on_mount(self) -> None:
         """Show the four workflows."""

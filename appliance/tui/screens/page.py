@@ -17,6 +17,7 @@ from appliance import clock
 from appliance.tui.presentation import banner, keys
 from appliance.tui.state import Board
 from appliance.tui.widgets.bars import TALL_FROM, KeyBar, Lines
+from appliance.tui.widgets.field import Field
 from appliance.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Page(Screen[None]):
         yield Lines(id="top")
         yield Lines(id="notices", max_lines=self.NOTICE_LINES)
         yield from self.compose_body()
-        yield Input(id="filter", placeholder="filter …", compact=True)
+        yield Field(id="filter", placeholder="filter …")
         yield KeyBar(id="keys")
 
     def compose_body(self) -> ComposeResult:

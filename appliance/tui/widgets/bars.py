@@ -57,4 +57,4 @@ class KeyBar(Lines):
     async def on_click(self, event: Click) -> None:
         """Open the palette, where every action can be clicked."""
         event.stop()
-        await self.app.run_action("palette")
+        await self.app.run_action("app.operate('palette')")
