@@ -56,6 +56,11 @@ class WorkflowWatch:
         self._read_runs(list(wanted))
         return [self._status(identity, *workflow) for identity, workflow in wanted.items()]
 
+    @property
+    def import_errors(self) -> Mapping[str, str]:
+        """Name of each DAG file that Airflow cannot import, without `.py`, and the error's text."""
+        return self._dags.errors
+
     def _read_dags(self) -> None:
         now = clock.monotonic()
         if self._dags.read_at is not None and now - self._dags.read_at < _DAGS_EVERY_SECONDS:

@@ -65,6 +65,7 @@ class Collector:
         self._identity = identity
         self._services = sources.services
         self._store_reader = sources.store
+        self._workflow_watch = sources.workflows
         self._hub = hub
         every = sources.intervals
         self._publish_seconds = every.publish
@@ -132,6 +133,7 @@ class Collector:
         is_misconfigured = slack.code.startswith(("slack.", "secret."))
         return Surroundings(
             free_bytes=shutil.disk_usage(Path(self._identity.home)).free,
+            dag_errors=tuple(self._workflow_watch.import_errors.items()),
             project_errors=tuple((p.name, p.error, p.hint) for p in broken),
             slack_error=(slack.error, slack.hint) if is_misconfigured else ("", ""),
         )

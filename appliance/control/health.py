@@ -16,6 +16,8 @@ class Surroundings:
     free_bytes: int
     project_errors: tuple[tuple[str, str, str], ...] = ()
     """Project, what is wrong with its configuration, next step."""
+    dag_errors: tuple[tuple[str, str], ...] = ()
+    """Name of a DAG file without `.py`, why Airflow cannot import it."""
     slack_error: tuple[str, str] = ("", "")
     """Why alerts cannot be sent as configured, next step; empty when they can."""
 

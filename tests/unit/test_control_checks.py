@@ -100,7 +100,6 @@ def test_a_healthy_appliance_has_no_problem() -> None:
         ),
         (lambda: with_market(lag_seconds=500.0), "ingest.late", "500 s"),
         (lambda: with_market(gaps=2), "data.gaps", "2 unrepaired gaps"),
-        (lambda: with_train(import_error="x\nKeyError: 'y'"), "dag.import_error", "KeyError"),
         (
             lambda: with_train(last_run=builders.dag_run(WorkflowKind.TRAIN, RunState.FAILED)),
             "workflow.failed",
@@ -126,6 +125,15 @@ def test_a_condition_is_found_with_its_reason_and_next_step(
     (finding,) = run_checks(ALL_CHECKS, make(), ROOM)
     assert finding.code == code
     assert words in finding.message
+    assert finding.hint
+
+
+def test_a_broken_dag_file_is_found_whatever_project_it_belongs_to() -> None:
+    around = replace(ROOM, dag_errors=(("other_wf", "Traceback\nKeyError: 'y'\n"),))
+    (finding,) = run_checks(ALL_CHECKS, healthy(), around)
+    assert finding.code == "dag.import_error"
+    assert "dags/other_wf.py" in finding.message
+    assert "KeyError" in finding.message
     assert finding.hint
 
 

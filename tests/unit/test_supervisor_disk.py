@@ -1,4 +1,4 @@
-"""Disk space and old logs."""
+"""Old logs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ import os
 from datetime import timedelta
 
 from appliance.config.paths import Paths
-from appliance.supervisor.disk import low_disk, prune_airflow_logs
-
-
-def test_low_space_is_reported_with_the_next_step(home: Paths) -> None:
-    assert low_disk(home, low_bytes=1) is None
-    problem = low_disk(home, low_bytes=1 << 62)
-    assert problem is not None
-    assert str(home.home) in problem.message
-    assert problem.hint
+from appliance.supervisor.disk import prune_airflow_logs
 
 
 def test_only_old_airflow_logs_and_empty_folders_go(home: Paths) -> None:

@@ -6,19 +6,14 @@ from collections.abc import Iterator
 
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
-from appliance.domain.workflow import dag_id
 
 
-def find_dag_broken(status: ApplianceStatus, _: Surroundings) -> Iterator[Finding]:
-    """Find workflows whose DAG file Airflow cannot import."""
-    for project in status.projects:
-        for workflow in project.workflows:
-            if workflow.import_error:
-                name = dag_id(workflow.project, workflow.kind)
-                reason = workflow.import_error.splitlines()[-1]
-                yield Finding(
-                    "dag.import_error",
-                    name,
-                    f"dags/{name}.py does not import: {reason}",
-                    f"correct dags/{name}.py; it is read again within half a minute",
-                )
+def find_dag_broken(_: ApplianceStatus, surroundings: Surroundings) -> Iterator[Finding]:
+    """Find DAG files that Airflow cannot import, whatever project they belong to."""
+    for name, error in surroundings.dag_errors:
+        yield Finding(
+            "dag.import_error",
+            name,
+            f"dags/{name}.py does not import: {error.strip().splitlines()[-1]}",
+            f"correct dags/{name}.py; it is read again within half a minute",
+        )

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
-from appliance.supervisor.disk import LOW_BYTES
+
+LOW_BYTES = 500_000_000
 
 
 def find_disk_full(status: ApplianceStatus, surroundings: Surroundings) -> Iterator[Finding]:
