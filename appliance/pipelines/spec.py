@@ -15,6 +15,9 @@ import appliance.pipelines
 from appliance.config.settings import Market, ProjectSettings, Settings, Timeframe
 from appliance.errors import ConfigError
 
+Horizon = Annotated[int, Field(ge=1, le=10_000)]
+"""How many candles ahead; a config that sets one keeps this type and with it the bounds."""
+
 
 class SpecSection(BaseModel):
     """A group of config values; frozen, refuses unknown keys."""
@@ -29,7 +32,7 @@ class ProjectSpec(SpecSection):
     """Upbit market code."""
     unit: Timeframe
     """Candle width in minutes."""
-    horizon: Annotated[int, Field(ge=1, le=10_000)]
+    horizon: Horizon
     """How many candles ahead a forecast reaches."""
     train_schedule: str = ""
     """Cron expression (UTC) for training besides the triggered runs; empty is none."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from appliance.config.settings import Timeframe
+from appliance.config.settings import Market, Timeframe
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
+from appliance.pipelines.spec import Horizon
 
 
 class KrwBtc1m(ForecastSpec):
     """Two weeks of minutes; the defaults of `ForecastSpec` are made for this one."""
 
-    market: str = "KRW-BTC"
+    market: Market = "KRW-BTC"
     unit: Timeframe = 1
-    horizon: int = 15
+    horizon: Horizon = 15

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.config.settings import Timeframe
+from appliance.config.settings import Market, Timeframe
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
     EvaluationSpec,
     FeatureSpec,
@@ -10,14 +10,15 @@ from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
     MonitoringSpec,
     RetrainSpec,
 )
+from appliance.pipelines.spec import Horizon
 
 
 class KrwBtc60m(ForecastSpec):
     """Two years of hours."""
 
-    market: str = "KRW-BTC"
+    market: Market = "KRW-BTC"
     unit: Timeframe = 60
-    horizon: int = 6
+    horizon: Horizon = 6
     train_schedule: str = "17 3 * * 1"
     features: FeatureSpec = FeatureSpec(
         half_lives=(6, 24, 120), scale_half_life=24, return_lags=(1, 3, 6, 24, 72)

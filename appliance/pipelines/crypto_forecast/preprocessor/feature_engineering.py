@@ -107,7 +107,7 @@ def _volumes(series: Series, spec: FeatureSpec) -> dict[str, Vector]:
 
 def _calendar(times: pd.DatetimeIndex) -> dict[str, Vector]:
     hour = 2.0 * np.pi * (times.hour + times.minute / 60.0) / 24.0
-    weekday = 2.0 * np.pi * (times.dayofweek + times.hour / 24.0) / 7.0
+    weekday = 2.0 * np.pi * (times.day_of_week + times.hour / 24.0) / 7.0
     values = (np.sin(hour), np.cos(hour), np.sin(weekday), np.cos(weekday))
     return {
         name: np.asarray(value, dtype=np.float64)

@@ -1,0 +1,99 @@
+"""The model registry in memory; keeps models as skops bytes, as the real one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import skops.io
+
+from appliance.domain.model_version import ModelVersion
+from appliance.errors import ModelNotFound
+
+
+@dataclass
+class FakeRun:
+    """What was logged to one run."""
+
+    model: bytes
+    params: dict[str, object]
+    metrics: dict[str, float]
+    documents: dict[str, object]
+    figures: set[str]
+
+
+@dataclass
+class FakeRegistry:
+    """Same methods and errors as `appliance.registry.client.Registry`."""
+
+    runs: dict[str, FakeRun] = field(default_factory=dict)
+    registered: list[ModelVersion] = field(default_factory=list)
+    aliases: dict[str, int] = field(default_factory=dict)
+    loads: int = 0
+
+    def log_training(
+        self,
+        project: str,
+        *,
+        run_name: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        model: object,
+        signature_example: object,
+        figures: Mapping[str, object],
+        documents: Mapping[str, object],
+        dataset: object = None,
+    ) -> str:
+        run_id = f"run-{len(self.runs) + 1}"
+        self.runs[run_id] = FakeRun(
+            skops.io.dumps(model), dict(params), dict(metrics), dict(documents), set(figures)
+        )
+        return run_id
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        self.runs[run_id].metrics.update(metrics)
+
+    def log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
+        self.runs[run_id].documents.update(documents)
+
+    def log_figures(self, run_id: str, figures: Mapping[str, object]) -> None:
+        self.runs[run_id].figures.update(figures)
+
+    def register(
+        self, project: str, run_id: str, tags: Mapping[str, str] | None = None
+    ) -> ModelVersion:
+        number = len(self.registered) + 1
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        self.registered.append(ModelVersion(project, number, run_id, at, tags=dict(tags or {})))
+        return self.version(project, number)
+
+    def versions(self, project: str) -> list[ModelVersion]:
+        return [self.version(project, known.version) for known in reversed(self.registered)]
+
+    def version(self, project: str, number: int) -> ModelVersion:
+        if not 1 <= number <= len(self.registered):
+            raise ModelNotFound(f"{project} has no version {number}")
+        known = self.registered[number - 1]
+        moved = tuple(alias for alias, at in self.aliases.items() if at == number)
+        return replace(known, aliases=moved, metrics=dict(self.runs[known.run_id].metrics))
+
+    def champion(self, project: str) -> ModelVersion:
+        if "champion" not in self.aliases:
+            raise ModelNotFound(f"{project} has no champion")
+        return self.version(project, self.aliases["champion"])
+
+    def load_model(self, project: str, version: int) -> object:
+        self.loads += 1
+        stored = self.runs[self.version(project, version).run_id].model
+        return skops.io.loads(stored, trusted=skops.io.get_untrusted_types(data=stored))
+
+    def promote(self, project: str, version: int) -> ModelVersion:
+        if "champion" in self.aliases:
+            self.aliases["previous"] = self.aliases["champion"]
+        self.aliases["champion"] = version
+        return self.version(project, version)
+
+    def set_challenger(self, project: str, version: int) -> None:
+        self.aliases["challenger"] = version

@@ -1,0 +1,151 @@
+"""Data quality, retrain policy: pure decisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from appliance.domain.drift import DriftVerdict
+from appliance.domain.forecast import Performance
+from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
+    MonitoringSpec,
+    QualitySpec,
+    RetrainSpec,
+)
+from appliance.pipelines.crypto_forecast.evaluator.retrain_policy import RetrainFacts, decide
+from appliance.pipelines.crypto_forecast.preprocessor.quality import Quality, judge_quality
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME
+
+NOW = datetime(2026, 3, 14, 5, 0, tzinfo=UTC)
+PERFORMANCE = Performance(
+    "crypto_forecast", "KRW-BTC", 1, 1, NOW, NOW, 1_440, 3e-4, 0.03, 0.01, 0.8, 4e-4, 0.5, NOW
+)
+CALM = RetrainFacts(
+    new_rows=500,
+    quality="good",
+    trained_at=(NOW - timedelta(hours=5),),
+    drift=DriftVerdict.STABLE,
+    drifted_features=(),
+    performance=PERFORMANCE,
+    trained_skill=0.01,
+)
+DRIFTED = replace(CALM, drift=DriftVerdict.DRIFTED, drifted_features=("volatility", "idle"))
+
+
+def settle(facts: RetrainFacts) -> tuple[str, str]:
+    decision = decide(facts, MonitoringSpec(), RetrainSpec(), NOW)
+    assert decision.reasons
+    assert all(decision.reasons)
+    return decision.decision, decision.code
+
+
+def test_nothing_wrong_is_a_skip_with_a_reason() -> None:
+    assert settle(CALM) == ("skip", "no_trigger")
+
+
+def test_drift_retrains_and_names_the_features() -> None:
+    decision = decide(DRIFTED, MonitoringSpec(), RetrainSpec(), NOW)
+    assert decision.decision == "retrain"
+    assert "volatility, idle" in decision.summary
+
+
+def test_lost_skill_retrains() -> None:
+    assert settle(replace(CALM, performance=replace(PERFORMANCE, skill_ewma=-0.1)))[0] == "retrain"
+
+
+def test_wrong_coverage_retrains() -> None:
+    assert settle(replace(CALM, performance=replace(PERFORMANCE, coverage=0.6)))[0] == "retrain"
+
+
+def test_performance_over_few_rows_asks_for_nothing() -> None:
+    few = replace(PERFORMANCE, coverage=0.1, skill_ewma=-1.0, rows=100)
+    assert settle(replace(CALM, performance=few)) == ("skip", "no_trigger")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"new_rows": 3}, "new_rows"),
+        ({"quality": "unusable"}, "quality"),
+        ({"trained_at": tuple(NOW - timedelta(hours=h) for h in range(2, 9))}, "budget"),
+        ({"trained_at": (NOW - timedelta(minutes=5),)}, "cooldown"),
+    ],
+)
+def test_each_refusal_holds_back_a_trigger_and_says_so(
+    change: dict[str, object], code: str
+) -> None:
+    facts = replace(DRIFTED, **change)  # type: ignore[arg-type]
+    assert settle(facts) == ("skip", code)
+    reasons = decide(facts, MonitoringSpec(), RetrainSpec(), NOW).reasons
+    assert reasons[1].startswith("although 2 features have drifted")
+
+
+def test_refusals_are_checked_in_order() -> None:
+    worst = replace(
+        DRIFTED,
+        new_rows=0,
+        quality="unusable",
+        trained_at=tuple(NOW - timedelta(minutes=m) for m in range(7)),
+    )
+    assert settle(worst)[1] == "new_rows"
+    assert settle(replace(worst, new_rows=500))[1] == "quality"
+    assert settle(replace(worst, new_rows=500, quality="good"))[1] == "budget"
+
+
+def test_trainings_of_yesterday_cost_no_budget() -> None:
+    old = tuple(NOW - timedelta(hours=25 + h) for h in range(9))
+    assert settle(replace(DRIFTED, trained_at=old))[0] == "retrain"
+
+
+def prepared(count: int = 100) -> pd.DataFrame:
+    times = pd.date_range(NOW - timedelta(minutes=count), periods=count, freq="1min")
+    return pd.DataFrame({TIME: times, "close": 100.0, "volatility": 0.1})
+
+
+def judge(rows: pd.DataFrame, now_at: datetime = NOW) -> tuple[Quality, set[str]]:
+    report = judge_quality(rows, 1, now_at, QualitySpec())
+    return report.verdict, set(report.findings)
+
+
+def test_complete_fresh_rows_are_good() -> None:
+    assert judge(prepared()) == (Quality.GOOD, set())
+
+
+def test_old_rows_are_a_warning() -> None:
+    assert judge(prepared(), NOW + timedelta(minutes=30)) == (Quality.WARNING, {"stale"})
+
+
+def test_few_missing_rows_are_a_warning_and_many_unusable() -> None:
+    assert judge(prepared().drop(index=range(10, 15))) == (Quality.WARNING, {"gaps"})
+    assert judge(prepared().drop(index=range(10, 60))) == (Quality.UNUSABLE, {"gaps"})
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "code"),
+    [
+        ("volatility", np.nan, "non_finite"),
+        ("volatility", np.inf, "non_finite"),
+        ("close", -1.0, "price"),
+    ],
+)
+def test_broken_values_are_unusable(column: str, value: float, code: str) -> None:
+    rows = prepared()
+    rows.loc[7, column] = value
+    verdict, codes = judge(rows)
+    assert verdict is Quality.UNUSABLE
+    assert code in codes
+
+
+def test_repeated_rows_are_unusable() -> None:
+    rows = pd.concat([prepared(), prepared().tail(1)])
+    assert judge(rows)[0] is Quality.UNUSABLE
+
+
+def test_a_price_jump_is_a_warning() -> None:
+    rows = prepared()
+    rows.loc[50:, "close"] = 130.0
+    assert judge(rows) == (Quality.WARNING, {"price_jump"})
