@@ -142,7 +142,7 @@ def test_an_exchange_that_goes_away_is_told_and_its_return_is_used(home: Paths) 
     assert errors.count("feed broke") == errors.count("feed recovered") == 1
 
 
-def test_a_restarted_store_is_found_again_and_said_once(home: Paths) -> None:
+def test_a_restarted_store_is_found_again_and_said_at_most_once(home: Paths) -> None:
     with running_simulator(FAST) as url, ExitStack() as store:
         _, session = store.enter_context(running_service(home))
         with ingestor(home, url) as process:
@@ -159,7 +159,7 @@ def test_a_restarted_store_is_found_again_and_said_once(home: Paths) -> None:
             wait_until(has_written, 30, "no status after the restart")
             wait_until(lambda: state(again) == "streaming", 30, "not streaming again")
             _, _, errors = stop(process)
-    assert errors.count("store lost") == errors.count("store is back") == 1
+    assert errors.count("store lost") == errors.count("store is back") <= 1
 
 
 def recording(rows: int) -> pa.Table:
