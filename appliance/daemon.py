@@ -90,7 +90,9 @@ def _source_event(source: Source) -> Event:
 def main() -> int:
     """Supervise the home of `$APPLIANCE_HOME`; return an exit code."""
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     paths = Paths.from_environment()

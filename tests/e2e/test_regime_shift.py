@@ -33,6 +33,9 @@ port = 0
 port = 0
 [projects.crypto_forecast.overrides.retrain]
 cooldown_minutes = 0
+[projects.crypto_forecast.overrides.monitoring]
+window_rows = 240
+persistence = 2
 """
 
 

@@ -14,7 +14,9 @@ AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def event(kind: EventKind, *, at: datetime = AT, event_id: int = 7, **details: object) -> Event:
-    return Event(kind, "because <of> this & that", "t", at, project="shop", details=details, id=event_id)
+    return Event(
+        kind, "because <of> this & that", "t", at, project="shop", details=details, id=event_id
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,9 @@ def test_the_same_event_has_the_same_key_and_others_have_others() -> None:
 def test_a_workflow_that_keeps_failing_is_reported_once_per_period() -> None:
     def key(minutes: int, workflow: str = "data") -> str:
         at = AT + timedelta(minutes=minutes)
-        draft = alert_for(event(EventKind.WORKFLOW_FAILED, at=at, event_id=minutes, workflow=workflow))
+        draft = alert_for(
+            event(EventKind.WORKFLOW_FAILED, at=at, event_id=minutes, workflow=workflow)
+        )
         assert draft
         return draft.key
 
