@@ -2,18 +2,18 @@
 # Installs the appliance from this checkout, or upgrades it in place; state is kept.
 set -Eeuo pipefail
 
-readonly UV_VERSION="0.13.9"
-readonly OLDEST_UV="0.6.0"
 readonly FRESH_MEGABYTES=3000
 readonly UPGRADE_MEGABYTES=1000
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 readonly ROOT
 readonly COMMAND="$ROOT/.venv/bin/appliance"
-export APPLIANCE_HOME="${APPLIANCE_HOME:-$HOME/.local/share/appliance}"
+APPLIANCE_HOME="${APPLIANCE_HOME:-$HOME/.local/share/appliance}"
+[[ $APPLIANCE_HOME == /* ]] || APPLIANCE_HOME="$PWD/$APPLIANCE_HOME"
+export APPLIANCE_HOME
 
 start=yes demo=no systemd=no uninstall=no assume_yes=no open=ask
-current_step="starting" log="" python="" uv=""
+current_step="starting" log=""
 
 usage() {
     cat <<'END'
@@ -65,6 +65,10 @@ on_error() {
 trap 'on_error $LINENO' ERR
 trap 'trap - ERR; printf "\ninterrupted while %s; run ./install.sh again to continue\n" "$current_step" >&2; exit 130' INT TERM
 
+readonly BOOTSTRAP="$APPLIANCE_HOME/bootstrap"
+# shellcheck source=scripts/environment
+source "$ROOT/scripts/environment"
+
 # --- arguments ---------------------------------------------------------------------------------
 
 parse_arguments() {
@@ -88,32 +92,9 @@ parse_arguments() {
         esac
         shift
     done
-    case "$APPLIANCE_HOME" in
-    /*) ;;
-    *) APPLIANCE_HOME="$PWD/$APPLIANCE_HOME" ;;
-    esac
 }
 
 # --- what the machine has ----------------------------------------------------------------------
-
-is_suitable_python() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-        >/dev/null 2>&1
-}
-
-find_python() {
-    step "looking for Python 3.11 to 3.13"
-    local candidate
-    for candidate in "$ROOT/.venv/bin/python" python3 python3.12 python3.11 python3.13 python; do
-        if command -v "$candidate" >/dev/null && is_suitable_python "$candidate"; then
-            python="$("$candidate" -c 'import sys; print(sys._base_executable or sys.executable)')"
-            say "    $("$python" --version) at $python"
-            return
-        fi
-    done
-    fail "no Python from 3.11 to 3.13 is installed" \
-        "sudo apt-get install python3.11 python3.11-venv   (Debian 12, Ubuntu 22.04: python3.11; Ubuntu 24.04: python3 python3-venv)"
-}
 
 free_megabytes() { # DIRECTORY, or its nearest parent that exists
     local directory="$1"
@@ -145,56 +126,6 @@ check_systemd() {
         fail "the user instance of systemd does not answer (no login session?)" \
             "log in properly (ssh or console, not su), or run ./install.sh without --systemd"
     fi
-}
-
-# --- uv ----------------------------------------------------------------------------------------
-
-is_recent_uv() {
-    local version
-    version="$("$1" --version 2>/dev/null | awk '{ print $2 }')"
-    [[ -n $version ]] && printf '%s\n%s\n' "$OLDEST_UV" "$version" | sort -V -C
-}
-
-find_uv() {
-    step "looking for uv"
-    local bootstrap="$APPLIANCE_HOME/bootstrap"
-    for uv in uv "$HOME/.local/bin/uv" "$bootstrap/bin/uv"; do
-        if command -v "$uv" >/dev/null && is_recent_uv "$uv"; then
-            uv="$(command -v "$uv")"
-            say "    $("$uv" --version) at $uv"
-            return
-        fi
-    done
-    say "    none; installing uv $UV_VERSION into $bootstrap"
-    if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
-        fail "this Python cannot make virtual environments" \
-            "sudo apt-get install $("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')   (or python3-venv), then run ./install.sh again"
-    fi
-    rm -rf "$bootstrap"
-    "$python" -m venv "$bootstrap" >>"$log" 2>&1
-    "$bootstrap/bin/python" -m pip install --quiet "uv==$UV_VERSION" >>"$log" 2>&1 ||
-        fail "uv could not be downloaded: $(tail -n 1 "$log")" \
-            "check the network (and PIP_INDEX_URL or HTTPS_PROXY where you need them), or install uv yourself, then run ./install.sh again"
-    uv="$bootstrap/bin/uv"
-}
-
-sync_environment() {
-    step "installing the packages of uv.lock into $ROOT/.venv (a minute or two)"
-    local began=$SECONDS arguments=(sync --frozen --no-dev --inexact --compile-bytecode)
-    arguments+=(--project "$ROOT" --python "$python" --no-python-downloads)
-    unset VIRTUAL_ENV CONDA_PREFIX UV_PROJECT_ENVIRONMENT PYTHONHOME PYTHONPATH
-    if [[ -t 2 ]]; then
-        "$uv" "${arguments[@]}" || sync_failed
-    else
-        "$uv" "${arguments[@]}" >>"$log" 2>&1 || sync_failed
-    fi
-    say "    done in $((SECONDS - began)) s"
-}
-
-sync_failed() {
-    [[ -t 2 ]] || tail -n 15 "$log" | sed 's/^/  /' >&2
-    fail "the packages could not be installed" \
-        "check network and disk, then run ./install.sh again; what was downloaded is kept"
 }
 
 # --- the command -------------------------------------------------------------------------------
@@ -378,7 +309,7 @@ install_all() {
     if is_running; then
         stop_running
     fi
-    sync_environment
+    sync_environment --no-dev
     link_command
     initialise
     install_unit

@@ -52,7 +52,8 @@ class Machine:
         for directory in (self.checkout, self.user_home, self.programs):
             directory.mkdir()
         shutil.copy(SOURCE_ROOT / "install.sh", self.checkout)
-        (self.checkout / "appliance").symlink_to(SOURCE_ROOT / "appliance")
+        for name in ("appliance", "scripts"):
+            (self.checkout / name).symlink_to(SOURCE_ROOT / name)
         self.stub = self.add_program("stub", COMMAND)
         self.uv_calls = folder / "uv-calls"
         self.add_program(
@@ -113,7 +114,7 @@ def test_an_unknown_flag_is_a_usage_error(machine: Machine) -> None:
 def test_install_syncs_links_initialises_and_starts(machine: Machine) -> None:
     done = machine.run()
     assert done.returncode == 0, done.stderr
-    assert "sync --frozen --no-dev --inexact --compile-bytecode" in machine.uv_calls.read_text()
+    assert "sync --frozen --inexact --compile-bytecode --no-dev" in machine.uv_calls.read_text()
     assert machine.calls() == ["init", "up"]
     assert (machine.links / "appliance").readlink() == machine.checkout / ".venv/bin/appliance"
     assert "next:  appliance" in done.stderr

@@ -15,7 +15,7 @@ from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
 from appliance.config.paths import Paths
 from appliance.domain.service import ServiceState
-from appliance.errors import ApplianceNotRunning, ServiceError
+from appliance.errors import ApplianceNotRunning, ConfigError, ServiceError
 
 if TYPE_CHECKING:
     from appliance.cli.session import Dashboard
@@ -181,12 +181,26 @@ def initialise(*, demo: bool, seed: int = 7, speed: float = 1.0) -> str:
     home.create()
     generate_missing(home)
     local = home.compose / "appliance.toml"
-    if demo and not local.exists():
+    if demo and home.store_file.exists():
+        _require_simulator(home)
+    elif demo and not local.exists():
         write_atomically(
             local,
             f'[source]\nkind = "simulator"\n\n[simulator]\nseed = {seed}\nspeed = {speed}\n',
         )
     return session.source_label()
+
+
+def _require_simulator(home: Paths) -> None:
+    from appliance.upbit.source import source_kind
+
+    if source_kind(session.settings(), home) != "simulator":
+        raise ConfigError(
+            f"{home.home} holds candles of Upbit; one store never mixes sources",
+            code="source.other",
+            hint="use another APPLIANCE_HOME for the demo, or `appliance down` and "
+            "`appliance reset --store`",
+        )
 
 
 def attach(context: click.Context) -> int:
