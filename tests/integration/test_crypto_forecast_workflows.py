@@ -392,6 +392,22 @@ def test_a_regime_shift_leads_to_a_retrain_with_reasons(trained: Bench) -> None:
     }
 
 
+def test_new_rows_count_from_the_newest_row_that_a_training_looked_at(bench: Bench) -> None:
+    """Also where the history is so short that fewer rows than usual are kept back."""
+    bench.settings = settings_with(
+        evaluation={**OVERRIDES["evaluation"], "comparison_rows": 5_000},  # type: ignore[dict-item]
+        retrain={"min_new_rows": 50, "cooldown_minutes": 0},
+    )
+    for kind in (DATA, TRAIN, INFERENCE):
+        bench.run(kind)
+    first = bench.run(MONITORING).outputs["decide_retrain"]["reasons"]
+    assert str(first).count("0 new rows") == 1
+    bench.pass_minutes(50)
+    for kind in (DATA, INFERENCE):
+        bench.run(kind)
+    assert "new rows" not in str(bench.run(MONITORING).outputs["decide_retrain"]["reasons"])
+
+
 def test_the_same_skip_is_recorded_once(trained: Bench) -> None:
     trained.run(INFERENCE)
     for _ in range(3):

@@ -26,7 +26,7 @@ from appliance.pipelines.crypto_forecast.evaluator.scores import skill
 from appliance.pipelines.crypto_forecast.loader.feature_loader import load_rows
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME
 from appliance.pipelines.crypto_forecast.trainer.training import FORECAST_MEDIAN, FORECAST_WIDTH
-from appliance.pipelines.crypto_forecast.utils.serving import serves, trained_until, unseen_from
+from appliance.pipelines.crypto_forecast.utils.serving import evaluated_until, serves, unseen_from
 from store.drift import latest_report, read_profile, recent_verdicts, write_report
 from store.events import read_events
 from store.forecasts import latest_forecasts, read_outcomes
@@ -249,11 +249,10 @@ def _facts(context: StageContext[ForecastSpec]) -> RetrainFacts:
 def _new_rows(
     context: StageContext[ForecastSpec], versions: list[ModelVersion], spec: ForecastSpec
 ) -> int:
-    ends = [trained_until(version) for version in versions if serves(version, spec)]
+    ends = [evaluated_until(version) for version in versions if serves(version, spec)]
     if not ends:
         return spec.training_rows
-    kept = timedelta(minutes=spec.unit * (spec.evaluation.comparison_rows + 2 * spec.horizon))
-    since_at = max(ends) + kept
+    since_at = max(ends) + timedelta(minutes=spec.unit * (spec.horizon + 1))
     limit = spec.retrain.min_new_rows
     rows = load_rows(context.session, context.project, spec, start_at=since_at, limit=limit)
     return len(rows)

@@ -27,6 +27,7 @@ from appliance.pipelines.crypto_forecast.trainer.training import (
     split_rows,
 )
 from appliance.pipelines.crypto_forecast.utils.serving import (
+    HELD_OUT_END,
     WINDOW_END,
     WINDOW_START,
     identity_tags,
@@ -46,7 +47,7 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
 
     Returns:
         mlflow_run_id; rows; window_start_at, window_end_at: ISO opening times of the training rows;
-        reason.
+        held_out_end_at: that of the newest row kept back; reason.
 
     Raises:
         StageSkipped: the first model was asked for, and there is one by now.
@@ -88,6 +89,7 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         "rows": len(rows),
         WINDOW_START: window.start_at.isoformat(),
         WINDOW_END: window.end_at.isoformat(),
+        HELD_OUT_END: split.comparison.times[-1].isoformat(),
         "reason": reason,
     }
 
@@ -103,7 +105,7 @@ def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """
     trained = context.upstream["train_model"]
     run_id = str(trained["mlflow_run_id"])
-    notes = {key: str(trained[key]) for key in (WINDOW_START, WINDOW_END, "reason")}
+    notes = {key: str(trained[key]) for key in (WINDOW_START, WINDOW_END, HELD_OUT_END, "reason")}
     tags = {**identity_tags(context.spec), **notes}
     version = context.registry.register(context.project, run_id, tags).version
     profile = _profile(context, version, notes).to_json()

@@ -11,6 +11,7 @@ from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import
 
 WINDOW_START = "window_start_at"
 WINDOW_END = "window_end_at"
+HELD_OUT_END = "held_out_end_at"
 
 
 def identity_tags(spec: ForecastSpec) -> dict[str, str]:
@@ -36,8 +37,21 @@ def trained_until(version: ModelVersion) -> datetime:
     Raises:
         ModelNotFound: the version does not say; it was not registered by the train workflow.
     """
+    return _instant(version, WINDOW_END)
+
+
+def evaluated_until(version: ModelVersion) -> datetime:
+    """Return the opening time of the newest row its training looked at, those kept back included.
+
+    Raises:
+        ModelNotFound: the version does not say; it was not registered by the train workflow.
+    """
+    return _instant(version, HELD_OUT_END)
+
+
+def _instant(version: ModelVersion, tag: str) -> datetime:
     try:
-        return datetime.fromisoformat(version.tags[WINDOW_END])
+        return datetime.fromisoformat(version.tags[tag])
     except (KeyError, ValueError) as error:
         raise ModelNotFound(
             f"{version.name} version {version.version} does not say which rows it was trained on",
