@@ -15,7 +15,6 @@ from appliance.tui.app import ApplianceApp  # noqa: E402
 from tests import builders  # noqa: E402
 from tests.fakes.control import FakeControl  # noqa: E402
 
-
 _FONT_FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 """What would fetch a font from elsewhere; the reader's own monospace font serves."""
 
