@@ -139,14 +139,26 @@ def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN
     while not _answers(paths.control_socket):
         code = process.poll()
         if code is not None or time.monotonic() > deadline:
-            how = "does not answer" if code is None else f"ended with code {code}"
-            last = next((line for line in reversed(read_tail(log, 5)) if line.strip()), "")
-            raise ServiceError(
-                f"the supervisor {how}: {last}" if last else f"the supervisor {how}",
-                code="service.supervisor",
-                hint="appliance logs supervisor",
-            )
+            raise _not_started(log, code)
         time.sleep(0.05)
+
+
+def _not_started(log: Path, code: int | None) -> ServiceError:
+    """Return why a daemon did not come up: its own words where it left some."""
+    how = "does not answer" if code is None else f"ended with code {code}"
+    lines = [line for line in read_tail(log, 20) if line.strip()]
+    said = {
+        mark: line.removeprefix(mark).strip()
+        for line in lines
+        for mark in ("error:", "next:")
+        if line.startswith(mark)
+    }
+    reason = said.get("error:") or (lines[-1] if lines else "")
+    return ServiceError(
+        f"the supervisor {how}: {reason}" if reason else f"the supervisor {how}",
+        code="service.supervisor",
+        hint=said.get("next:") or "appliance logs supervisor",
+    )
 
 
 def _answers(path: Path) -> bool:
