@@ -29,7 +29,7 @@ from pathlib import Path
 
 import httpx
 
-from appliance.airflow_api.auth import mint_token
+from appliance.airflow_api.auth import TokenSource
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.ports import service_url
 from appliance.config.secret import Secret, read_secret
@@ -158,12 +158,12 @@ def bench_appliance(seconds: float, rounds: int) -> tuple[Footprint, float]:
     paths = Paths.from_environment()
     supervisor = int(paths.supervisor_lock.read_text().split()[0])
     footprint = measure(supervisor, seconds)
-    secret = read_secret(paths, Secret.AIRFLOW_JWT_SECRET)
+    tokens = TokenSource(read_secret(paths, Secret.AIRFLOW_JWT_SECRET))
     dag_file = SOURCE_ROOT / "dags" / f"{DAG_ID}.py"
     dag_file.write_text(DAG)
     try:
         with httpx.Client(base_url=service_url(paths, "airflow"), timeout=30) as client:
-            return footprint, latency(client, lambda: mint_token(secret), rounds)
+            return footprint, latency(client, tokens.token, rounds)
     finally:
         dag_file.unlink()
 
