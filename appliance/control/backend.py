@@ -26,7 +26,6 @@ from appliance.control.collector import (
     Sources,
 )
 from appliance.control.hub import Hub
-from appliance.control.log_tail import tail
 from appliance.control.model_reader import ModelReader
 from appliance.control.projects import read_projects
 from appliance.control.services import Services
@@ -40,6 +39,7 @@ from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
 from appliance.errors import ConfigError
 from appliance.registry.aliases import CHAMPION
 from appliance.registry.rest import RegistryRest
+from appliance.supervisor.log_file import read_tail
 from store import candles, events, forecasts
 
 _STREAM_WAIT_SECONDS = 1.0
@@ -190,7 +190,7 @@ class ApplianceControl:
 
     def service_log(self, name: str, lines: int = 200) -> list[str]:
         """See `Control.service_log`."""
-        return tail(self._parts.services.log_path(name), lines)
+        return read_tail(self._parts.services.log_path(name), lines)
 
     # -- Control: acting
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,6 +186,8 @@ def drift_command(as_json: bool, project: str | None) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on printing new lines.")
 def logs_command(service: str | None, lines: int, follow: bool) -> None:
     """Show a service's log; without a name, which logs there are."""
+    from appliance.supervisor.log_file import read_tail
+
     folder = session.paths().logs
     logs = {path.stem: path for path in sorted(folder.glob("*.log"))}
     if service is None:
@@ -198,9 +199,8 @@ def logs_command(service: str | None, lines: int, follow: bool) -> None:
         raise ServiceError(
             f"no log of {service!r} in {folder}", hint=f"one of: {', '.join(logs) or 'none yet'}"
         )
-    with logs[service].open(encoding="utf-8", errors="replace") as file:
-        for line in deque(file, maxlen=lines):
-            emit(line.rstrip("\n"))
+    for line in read_tail(logs[service], lines):
+        emit(line)
     if follow:
         _follow(logs[service])
 
