@@ -142,6 +142,7 @@ class ApplianceControl:
 
     def status(self) -> ApplianceStatus:
         """See `Control.status`."""
+        self.hub.look()
         return self._collector.current()
 
     def stream(self) -> Iterator[StreamMessage]:

@@ -28,10 +28,16 @@ _log = logging.getLogger(__name__)
 STORE, WORKFLOWS, MODELS, ALERTS = "store", "workflows", "models", "alerts"
 """Names of the sources in `ApplianceStatus.stale`."""
 
+_UNWATCHED_FACTOR = 4.0
+_UNWATCHED_LIMIT = 8.0
+
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds between two reads of a source, and between two looks for something to publish."""
+    """Seconds between two reads of a source, and between two looks for something to publish.
+
+    They hold while somebody watches; while nobody does, all are four times as long, 8 s at most.
+    """
 
     store: float = 1.0
     workflows: float = 2.0
@@ -68,19 +74,28 @@ class Collector:
         self._workflow_watch = sources.workflows
         self._hub = hub
         every = sources.intervals
-        self._publish_seconds = every.publish
+        self._publish_seconds = self._paced(every.publish)
         names = [project.name for project in identity.projects]
-        self._store = Poller[StoreFacts](STORE, every.store, sources.store.read)
+        self._store = Poller[StoreFacts](STORE, self._paced(every.store), sources.store.read)
         self._workflows = Poller[list[WorkflowStatus]](
-            WORKFLOWS, every.workflows, lambda: sources.workflows.statuses(names)
+            WORKFLOWS,
+            self._paced(every.workflows),
+            lambda: sources.workflows.statuses(names),
         )
-        self._models = Poller[dict[str, ModelFacts]](MODELS, every.models, sources.models.read)
-        self._alerts = Poller[int](ALERTS, every.alerts, sources.deliver_alerts)
+        self._models = Poller[dict[str, ModelFacts]](
+            MODELS, self._paced(every.models), sources.models.read
+        )
+        self._alerts = Poller[int](ALERTS, self._paced(every.alerts), sources.deliver_alerts)
         self._pollers = (self._store, self._workflows, self._models, self._alerts)
         self._problems = ProblemLog()
         self._problems_lock = threading.Lock()
         self._stopping = threading.Event()
+        hub.on_attention = lambda: self.refresh(STORE, WORKFLOWS, MODELS)
         self._thread = threading.Thread(target=self._publish, name="collector", daemon=True)
+
+    def _paced(self, seconds: float) -> Callable[[], float]:
+        slow = max(seconds, min(_UNWATCHED_FACTOR * seconds, _UNWATCHED_LIMIT))
+        return lambda: seconds if self._hub.is_watched else slow
 
     def start(self) -> None:
         """Begin to read and publish."""
@@ -139,7 +154,7 @@ class Collector:
         )
 
     def _publish(self) -> None:
-        while not self._stopping.wait(self._publish_seconds):
+        while not self._stopping.wait(self._publish_seconds()):
             try:
                 status = self.current()
             except Exception:

@@ -10,11 +10,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from appliance import clock
 from appliance.control.api import ApplianceStatus, StreamMessage
 from appliance.domain.candle import LiveCandle
 from appliance.domain.event import Event
 
 _EVENTS_KEPT = 1000
+_LOOK_SECONDS = 15.0
+"""A look at the status counts as attention for so long."""
 
 
 class Subscription:
@@ -66,6 +69,9 @@ class Hub:
         self._status = status
         self._subscriptions: list[Subscription] = []
         self._is_closed = False
+        self._looked_at = float("-inf")
+        self.on_attention: Callable[[], None] = lambda: None
+        """Called, from any thread, when somebody begins to watch; must not block."""
 
     @property
     def is_closed(self) -> bool:
@@ -76,6 +82,17 @@ class Hub:
     def status(self) -> ApplianceStatus:
         """The newest status published."""
         return self._status
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody subscribes or has asked for the status a moment ago."""
+        return bool(self._subscriptions) or clock.monotonic() - self._looked_at < _LOOK_SECONDS
+
+    def look(self) -> None:
+        """Note that somebody has asked for the status."""
+        was_watched, self._looked_at = self.is_watched, clock.monotonic()
+        if not was_watched:
+            self.on_attention()
 
     def publish(self, message: StreamMessage) -> None:
         """Hand a message to every subscriber."""
@@ -91,6 +108,7 @@ class Hub:
         Args:
             wake: called, from any thread, when there is something to drain; must not block.
         """
+        self.look()
         with self._lock:
             subscription = Subscription(
                 self._status, wake, leave=lambda: self._unsubscribe(subscription)

@@ -33,11 +33,11 @@ class Poller(Generic[T]):
 
     Args:
         name: what the source is called in `ApplianceStatus.stale` and in the log.
-        interval: seconds from the end of one read to the next.
+        interval: returns the seconds from the end of one read to the next; asked after each.
         read: returns a new value; may raise.
     """
 
-    def __init__(self, name: str, interval: float, read: Callable[[], T]) -> None:
+    def __init__(self, name: str, interval: Callable[[], float], read: Callable[[], T]) -> None:
         self.name = name
         self._interval = interval
         self._read = read
@@ -70,7 +70,7 @@ class Poller(Generic[T]):
         while not self._is_stopping:
             self._wake.clear()
             self._reading = self._read_once()
-            self._wake.wait(self._interval)
+            self._wake.wait(self._interval())
 
     def _read_once(self) -> Reading[T]:
         before = self._reading
