@@ -66,7 +66,8 @@ class LiveCandle:
 class IngestionStatus:
     """What the ingestor says about one market and timeframe.
 
-    `state` is `streaming`, `polling`, `backfilling` or `disconnected`; `watermark_at` is the closing
+    `state` is `streaming`, `polling`, `backfilling`, `disconnected`, or `rejected` where the source
+    refuses the request itself; `watermark_at` is the closing
     time of the newest candle stored with no unproven gap before it; `message` says what is wrong
     and what happens next, empty when nothing is.
     """

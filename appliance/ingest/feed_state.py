@@ -22,6 +22,7 @@ class FeedState:
     is_streaming: bool = False
     stream_message: str = "connecting to the stream"
     rest_message: str = ""
+    is_rejected: bool = False
     backfill_message: str = ""
 
     @property
@@ -62,7 +63,7 @@ class FeedState:
 
     def _state(self) -> str:
         if self.rest_message:
-            return "disconnected"
+            return "rejected" if self.is_rejected else "disconnected"
         if self.backfill_message:
             return "backfilling"
         return "streaming" if self.is_streaming else "polling"

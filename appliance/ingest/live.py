@@ -123,9 +123,11 @@ class Ingestor:
                     self._schedule(state)
                     self._preparations.add(asyncio.create_task(self._prepare(state)))
             except UpbitRejected as error:
+                state.is_rejected = True
                 await self._report(state, f"{error.message}; {error.hint}", REJECTED_RETRY_SECONDS)
                 continue
             except UpbitError as error:
+                state.is_rejected = False
                 since_at = since_at or clock.now()
                 failures += 1
                 wait = min(_LONGEST_RETRY_SECONDS, 2.0 ** min(failures - 1, 5))

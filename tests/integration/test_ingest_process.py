@@ -102,7 +102,7 @@ def test_it_fills_history_follows_the_stream_and_confirms_by_rest(home: Paths) -
         assert read_live(session)[0].candle.market == "KRW-BTC"
         unknown = status(session, "KRW-NOPE")
         assert unknown is not None
-        assert unknown.state == "disconnected"
+        assert unknown.state == "rejected"
         assert "KRW-NOPE is not a market" in unknown.message
         assert "ingest.markets" in unknown.message
         kinds = [event.kind for event in read_events(session)]

@@ -94,6 +94,11 @@ def test_a_healthy_appliance_has_no_problem() -> None:
         (lambda: with_service(ServiceState.UNHEALTHY), "service.unhealthy", "port 5000"),
         (lambda: with_ingestion(message="HTTP 418"), "source.unreachable", "HTTP 418"),
         (
+            lambda: with_ingestion(state="rejected", message="no such market"),
+            "source.rejected",
+            "no such market",
+        ),
+        (
             lambda: with_ingestion(heartbeat_at=healthy().at - LONG),
             "ingest.silent",
             "3600 s",

@@ -28,6 +28,14 @@ def find_source_unreachable(status: ApplianceStatus, _: Surroundings) -> Iterato
                 f"{(status.at - ingestion.heartbeat_at).total_seconds():.0f} s",
                 "appliance logs ingestor, then appliance restart ingestor",
             )
+        elif ingestion.state == "rejected":
+            yield Finding(
+                "source.rejected",
+                subject,
+                f"{name}: {ingestion.message}",
+                "correct the configuration (appliance config path shows the files), "
+                "then appliance restart ingestor",
+            )
         elif ingestion.message and ingestion.state != "backfilling":
             yield Finding(
                 "source.unreachable",
