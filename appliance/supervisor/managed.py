@@ -20,6 +20,9 @@ from appliance.supervisor.spec import Probe, ProcessFacts, ServiceSpec
 
 _log = logging.getLogger(__name__)
 
+ROOM_BYTES = 50_000_000
+ROOM_SECONDS = 2.0
+
 
 class Host(Protocol):
     """What a service needs from its supervisor."""
@@ -34,6 +37,10 @@ class Host(Protocol):
 
     def changed(self) -> None:
         """Tell that a status changed."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Return the room left on the home's disk."""
         ...
 
     def report(
@@ -153,6 +160,7 @@ class ManagedService:
 
     async def _live_once(self) -> _Death:
         await self._await_dependencies()
+        await self._await_room()
         self._show(ServiceState.STARTING, "starting")
         try:
             if self.spec.prepare is not None:
@@ -178,6 +186,13 @@ class ManagedService:
         if missing():
             self._show(ServiceState.WAITING, f"waiting for {', '.join(missing())}")
             await self._host.wait_for(lambda: not missing())
+
+    async def _await_room(self) -> None:
+        """Wait while a start could only fail for want of space and use up the restart budget."""
+        while (free := self._host.free_bytes()) < ROOM_BYTES:
+            words = f"{free / 1e6:.0f} MB are free, {ROOM_BYTES / 1e6:.0f} MB are needed to start"
+            self._show(ServiceState.WAITING, f"waiting for disk space: {words}")
+            await asyncio.sleep(ROOM_SECONDS)
 
     async def _watch(self, process: ServiceProcess) -> _Death:
         """Probe until the process ends or must be ended."""

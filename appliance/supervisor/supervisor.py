@@ -7,6 +7,7 @@ import ctypes
 import itertools
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -197,6 +198,10 @@ class Supervisor:
         change.set()
         for listener in tuple(self._listeners):
             listener(self._snapshot)
+
+    def free_bytes(self) -> int:
+        """Return the room left on the home's disk."""
+        return shutil.disk_usage(self._paths.home).free
 
     def report(
         self,

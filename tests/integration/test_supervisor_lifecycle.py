@@ -317,3 +317,17 @@ async def test_a_program_that_does_not_exist_is_named(home: Paths) -> None:
     async with running(home, spec) as watch:
         await watch.until(lambda: watch.of("one").observed is ServiceState.GIVEN_UP)
         assert "/no/such/program: No such file or directory" in watch.of("one").reason
+
+
+async def test_a_full_disk_is_waited_for_without_using_up_the_budget(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = [0]
+    monkeypatch.setattr(Supervisor, "free_bytes", lambda _: room[0])
+    monkeypatch.setattr("appliance.supervisor.managed.ROOM_SECONDS", 0.05)
+    async with running(home, service("one")) as watch:
+        await watch.until(lambda: "waiting for disk space" in watch.of("one").reason)
+        assert watch.of("one").observed is ServiceState.WAITING
+        room[0] = 1_000_000_000
+        await watch.all_ready()
+        assert watch.of("one").restarts == 0
