@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from appliance.control.api import Control
 
 POLL_SECONDS = 0.3
+PATIENCE_SECONDS = 60.0
+"""How long the appliance may be away, as in a restart, before waiting for a run ends."""
 
 
 def _parse_params(values: tuple[str, ...]) -> dict[str, str]:
@@ -69,13 +71,17 @@ def _run_in_airflow(
 def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> DagRun:
     """Narrate task states until the run is final; print the log of what failed."""
     shown: dict[str, RunState] = {}
+    answered_at = time.monotonic()
     while True:
         try:
             run = control.dag_run(project, kind, run.run_id)
         except TransientError as error:
+            if time.monotonic() - answered_at > PATIENCE_SECONDS:
+                raise
             narrate(f"  waiting: {error.message}")
             time.sleep(2)
             continue
+        answered_at = time.monotonic()
         for task in run.tasks:
             if task.state not in (shown.get(task.task_id), RunState.NONE):
                 seconds = f" {task.duration:.1f} s" if task.duration and task.ended_at else ""
