@@ -112,6 +112,8 @@ def _core(paths: Paths, settings: Settings) -> dict[str, str]:
         "CORE__PARALLELISM": slots,
         "CORE__MAX_ACTIVE_TASKS_PER_DAG": slots,
         "CORE__LOAD_EXAMPLES": "False",
+        # Every file in dags/ is meant as one; a broken one must show whatever words it contains.
+        "CORE__DAG_DISCOVERY_SAFE_MODE": "False",
         "CORE__DAGS_FOLDER": str(SOURCE_ROOT / "dags"),
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",

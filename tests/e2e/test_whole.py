@@ -105,6 +105,7 @@ def test_retrain_promote_and_roll_back_by_keyboard(running: Running) -> None:
         assert wait_until(finished, 240, "the training ends") is RunState.SUCCESS
         old = champion_in_mlflow(running)
         new = max(v.version for v in control.models(PROJECT) if v.version != old)
+        terminal.wait_for(f"newest v{new}")
         terminal.press("p")
         terminal.wait_for("Promote which version?")
         terminal.press("Enter")
