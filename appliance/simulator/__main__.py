@@ -39,6 +39,8 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
         return options_from_settings(load_settings(paths), paths)
     if not 0 < given.speed <= 600:
         raise ConfigError(f"--speed {given.speed:g} is not above 0 and at most 600")
+    if not 0 <= given.latency_ms <= 10_000:
+        raise ConfigError(f"--latency-ms {given.latency_ms:g} is not between 0 and 10000")
     return SimulatorOptions(
         port=given.port,
         seed=given.seed,
@@ -48,6 +50,7 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
         speed=given.speed,
         scenario=given.scenario,
         has_limits=not given.no_limits,
+        latency_ms=given.latency_ms,
     )
 
 
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--speed", type=float, default=1.0, help="simulated seconds per second")
     add("--scenario", type=Path, help="TOML file with [[shift]] tables")
     add("--no-limits", action="store_true", help="do not enforce request limits")
+    add("--latency-ms", type=float, default=0.0, help="added to every REST reply")
     add("--from-settings", action="store_true", help="take everything from this home's settings")
     return parser
 

@@ -88,6 +88,7 @@ class Exchange:
             "started": self.started_at.isoformat(),
             "seed": self.options.seed,
             "speed": self.options.speed,
+            "requests": {"taken": self.limits.taken, "refused": self.limits.refused},
             "markets": list(self.codes),
             "replay": {code: str(path) for code, path in self.options.replay.items()},
             "shifts": [shift_to_json(shift) for shift in self.shifts.all()],

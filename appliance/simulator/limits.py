@@ -42,9 +42,17 @@ class RequestLimits:
     def __init__(self, is_enforced: bool = True) -> None:
         self._is_enforced = is_enforced
         self._clients: dict[str, _Client] = {}
+        self.taken = 0
+        self.refused = 0
 
     def take(self, address: str, group: str) -> Verdict:
         """Count one request and say whether it passes."""
+        verdict = self._verdict(address, group)
+        self.taken += 1
+        self.refused += verdict.status != 200
+        return verdict
+
+    def _verdict(self, address: str, group: str) -> Verdict:
         if not self._is_enforced:
             return Verdict(200, PER_SECOND - 1)
         now = clock.monotonic()

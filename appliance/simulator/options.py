@@ -22,7 +22,8 @@ class SimulatorOptions:
     `port` 0 takes a free one; `markets` are the synthetic ones, `replay` maps further (or the same)
     markets to recorded candles; `start_at` is where simulated time begins (None: now, or near the end
     of the first replay); `speed` is simulated seconds per second; `state_file` keeps simulated time
-    and shifts over restarts; `has_limits` False switches the request limits off.
+    and shifts over restarts; `has_limits` False switches the request limits off; `latency_ms` is added
+    to every REST reply, half of it before the request counts.
     """
 
     port: int = 0
@@ -34,6 +35,7 @@ class SimulatorOptions:
     scenario: Path | None = None
     state_file: Path | None = None
     has_limits: bool = True
+    latency_ms: float = 0.0
 
 
 def options_from_settings(settings: Settings, paths: Paths) -> SimulatorOptions:

@@ -84,13 +84,20 @@ class RestApi:
         async def endpoint(request: Request) -> Response:
             counted = "origin" if "origin" in request.headers else group
             address = request.client.host if request.client else ""
+            await self._travel()
             verdict = self._exchange.limits.take(address, counted)
             fault = self._exchange.faults.next_reply() if verdict.status == 200 else None
             if fault is FaultKind.TIMEOUT:
                 await asyncio.sleep(60)
+            await self._travel()
             return self._reply(request, counted, verdict, fault, handler)
 
         return endpoint
+
+    async def _travel(self) -> None:
+        """Take half of the added latency, as the way to a distant exchange or back would."""
+        if self._exchange.options.latency_ms > 0:
+            await asyncio.sleep(self._exchange.options.latency_ms / 2000)
 
     def _reply(
         self,
