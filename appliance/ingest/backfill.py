@@ -1,20 +1,29 @@
-"""History, newest first, in pages of 200; a kill at any point costs one page at most."""
+"""History, newest first, as fast as the exchange's limit allows.
+
+Several requests are in flight while a thread stores what has arrived, in order and in batches; a span
+is proven only after its candles are stored. A kill at any point leaves what is proven complete, and
+the next run continues there.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 from appliance import clock
-from appliance.domain.candle import RawCandle
 from appliance.domain.event import EventKind
-from appliance.ingest.feed import Feed, opens_at
+from appliance.ingest.feed import Feed
+from appliance.ingest.pages import Page, PagesBack
 from appliance.upbit.client import MAX_COUNT, UpbitClient
 from store import Session
 from store.candles import count_candles
 from store.coverage import proven_from
+
+_UNSTORED_PAGES = 12  # more than this wait for the store, and fetching waits for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +99,59 @@ def fill_history(
     return BackfillResult(run.fetched, run.stored - stored, is_complete)
 
 
+class Keeper:
+    """Stores and proves pages in a thread, in the order given; pages that wait go in one batch."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._waiting: deque[Page] = deque()
+        self._writes: deque[Future[None]] = deque()
+        self._has_failed = False
+        self._thread = ThreadPoolExecutor(1, "backfill-store")
+        self.inserted = 0
+        self.unstored = 0
+
+    def __enter__(self) -> Keeper:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._thread.shutdown(wait=True)
+
+    def keep(self, page: Page) -> None:
+        """Hand over a page that touches the one before; waits while too many are not stored yet.
+
+        Raises:
+            StoreError: an earlier page could not be stored; nothing after it was.
+        """
+        self.unstored += len(page.rows)
+        self._waiting.append(page)
+        self._writes.append(self._thread.submit(self._store_waiting))
+        while self._writes and (len(self._writes) > _UNSTORED_PAGES or self._writes[0].done()):
+            self._writes.popleft().result()
+
+    def flush(self) -> None:
+        """Wait until everything is stored and proven.
+
+        Raises:
+            StoreError: a page could not be stored; nothing after it was.
+        """
+        while self._writes:
+            self._writes.popleft().result()
+
+    def _store_waiting(self) -> None:
+        pages = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not pages or self._has_failed:
+            return
+        self._has_failed = True
+        rows = [row for page in pages for row in page.rows]
+        self.inserted += self._feed.store(rows).inserted
+        self._feed.prove(pages[-1].start_at, pages[0].end_at)
+        self.unstored -= len(rows)
+        self._has_failed = False
+
+
 class _Run:
-    """One backfill; a page is stored and proven while the next one is fetched."""
+    """One backfill up to a count."""
 
     def __init__(
         self,
@@ -104,6 +164,7 @@ class _Run:
         self._until_count = until_count
         self._progress = progress
         self._started = clock.monotonic()
+        self._stored_before = stored
         self.fetched = 0
         self.requests = 0
         self.stored = stored
@@ -116,34 +177,34 @@ class _Run:
 
     def fill(self, end_at: datetime) -> bool:
         """Fetch back from `end_at`; return whether the wanted count was reached."""
-        pending: Future[None] | None = None
         self.reached_at = end_at
-        with ThreadPoolExecutor(1, "backfill-store") as writer:
-            while self.stored + self._in_flight(pending) < self._until_count:
-                rows = self._feed.page(self.reached_at, MAX_COUNT)
-                self.requests += 1
-                if pending is not None:
-                    pending.result()
-                if not rows or opens_at(rows[-1]) >= self.reached_at:
-                    return False
-                start_at, before_at = opens_at(rows[-1]), self.reached_at
-                pending = writer.submit(self._keep, rows, start_at, before_at)
-                self.reached_at = start_at
-                self.fetched += len(rows)
-                self._progress(self._position())
-            if pending is not None:
-                pending.result()
-        self._progress(self._position())
-        return True
+        is_exhausted = False
+        with Keeper(self._feed) as keeper:
+            while self.stored < self._until_count and not is_exhausted:
+                is_exhausted = self._fetch(keeper)
+                keeper.flush()
+                self._show(keeper)
+        return self.stored >= self._until_count
 
-    def _keep(self, rows: list[RawCandle], start_at: datetime, end_at: datetime) -> None:
-        self.stored += self._feed.store(rows).inserted
-        self._feed.prove(start_at, end_at)
+    def _fetch(self, keeper: Keeper) -> bool:
+        """Fetch what the count is expected to need; return whether the exchange has no more."""
 
-    def _in_flight(self, pending: Future[None] | None) -> int:
-        """Return the candles of the page that is being stored, so that none too many are fetched."""
-        return 0 if pending is None or pending.done() else MAX_COUNT
+        def is_wanted(in_flight: int) -> bool:
+            expected = self._stored_before + keeper.inserted + keeper.unstored
+            return expected + in_flight * MAX_COUNT < self._until_count
 
-    def _position(self) -> BackfillProgress:
+        before = self.requests
+        pages = PagesBack(self._feed, self.reached_at, None, is_wanted)
+        with closing(iter(pages)) as ordered:
+            for page in ordered:
+                keeper.keep(page)
+                self.reached_at = page.start_at
+                self.fetched += len(page.rows)
+                self.requests = before + pages.requests
+                self._show(keeper)
+        return pages.is_exhausted
+
+    def _show(self, keeper: Keeper) -> None:
+        self.stored = self._stored_before + keeper.inserted
         rate = self.requests / max(self.elapsed, 0.5)
-        return BackfillProgress(self.stored, self._until_count, rate)
+        self._progress(BackfillProgress(self.stored, self._until_count, rate))

@@ -37,9 +37,9 @@ class Feed:
         """Width of one candle."""
         return timedelta(minutes=self.unit)
 
-    def page(self, to: datetime | None, count: int) -> list[RawCandle]:
+    def page(self, to: datetime | None, count: int, *, is_bulk: bool = False) -> list[RawCandle]:
         """Ask the exchange for candles that open before `to`, newest first."""
-        return self.client.minute_candles(self.market, self.unit, to, count)
+        return self.client.minute_candles(self.market, self.unit, to, count, is_bulk=is_bulk)
 
     def store(self, candles: Sequence[RawCandle]) -> StoredCandles:
         """Store candles raw and typed."""

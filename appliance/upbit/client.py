@@ -80,11 +80,18 @@ class UpbitClient:
         self._http.close()
 
     def minute_candles(
-        self, market: str, unit: int, to: datetime | None = None, count: int = MAX_COUNT
+        self,
+        market: str,
+        unit: int,
+        to: datetime | None = None,
+        count: int = MAX_COUNT,
+        *,
+        is_bulk: bool = False,
     ) -> list[RawCandle]:
         """Return up to 200 candles that open before `to` (None: now), newest first as sent.
 
-        Without `to` the first row may still be forming. Minutes without a trade are absent.
+        Without `to` the first row may still be forming. Minutes without a trade are absent. Bulk
+        requests, of which several run at once, let live ones take their turn between them.
 
         Raises:
             UpbitRejected: the market or timeframe does not exist.
@@ -93,7 +100,7 @@ class UpbitClient:
         parameters = {"market": market, "count": str(max(1, min(count, MAX_COUNT)))}
         if to is not None:
             parameters["to"] = format_to(to, unit)
-        reply = self._get(f"/v1/candles/minutes/{unit}", CANDLES, parameters, market)
+        reply = self._get(f"/v1/candles/minutes/{unit}", CANDLES, parameters, market, is_bulk)
         candles = parse_candles(reply.content)
         for candle in candles:
             if candle.market != market or candle.unit != unit:
@@ -129,11 +136,16 @@ class UpbitClient:
         return self._observed.extrapolated()
 
     def _get(
-        self, path: str, group: str, parameters: Mapping[str, str], market: str
+        self,
+        path: str,
+        group: str,
+        parameters: Mapping[str, str],
+        market: str,
+        is_bulk: bool = False,
     ) -> httpx.Response:
         for attempt in range(_ATTEMPTS):
-            with self._rate_limit.acquire(group) as slot:
-                reply = self._send(path, parameters)
+            with self._rate_limit.acquire(group, is_bulk=is_bulk) as slot:
+                reply = self._send(path, parameters, slot)
                 self._take_in(reply, slot)
             if reply.status_code == 429:
                 self._rate_limit.hold(group, 1.05 * 2**attempt)
@@ -147,18 +159,24 @@ class UpbitClient:
             hint="look for other programs on this IP that use the same exchange",
         )
 
-    def _send(self, path: str, parameters: Mapping[str, str]) -> httpx.Response:
+    def _send(self, path: str, parameters: Mapping[str, str], slot: Slot) -> httpx.Response:
         try:
             try:
-                return self._http.get(path, params=dict(parameters))
+                return self._read(path, parameters, slot)
             except httpx.RemoteProtocolError:  # the server closed an idle kept-alive connection
-                return self._http.get(path, params=dict(parameters))
+                return self._read(path, parameters, slot)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UpbitUnavailable(
                 f"{self.base_url} does not answer: {error or type(error).__name__}",
                 code="upbit.unreachable",
                 hint="check the network and source.rest_url; it is tried again by itself",
             ) from error
+
+    def _read(self, path: str, parameters: Mapping[str, str], slot: Slot) -> httpx.Response:
+        with self._http.stream("GET", path, params=dict(parameters)) as reply:
+            slot.reply()
+            reply.read()
+            return reply
 
     def _take_in(self, reply: httpx.Response, slot: Slot) -> None:
         remaining = _REMAINING.search(reply.headers.get("Remaining-Req", ""))

@@ -35,7 +35,13 @@ class FakeMarket:
         self._rows = [_raw(self.market, self.unit, row) for row in self.frame.to_dict("records")]
 
     def minute_candles(
-        self, market: str, unit: int, to: datetime | None = None, count: int = 200
+        self,
+        market: str,
+        unit: int,
+        to: datetime | None = None,
+        count: int = 200,
+        *,
+        is_bulk: bool = False,
     ) -> list[RawCandle]:
         assert (market, unit) == (self.market, self.unit)
         self.calls += 1

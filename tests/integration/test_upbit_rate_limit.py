@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+
+import httpx
 
 from appliance import clock
 from appliance.config.paths import SOURCE_ROOT
@@ -57,6 +62,32 @@ def test_one_process_reaches_nearly_the_whole_limit(tmp_path: Path) -> None:
         for _ in range(31):
             client.minute_candles("KRW-BTC", 1, None, 200)
         assert clock.monotonic() - started < 3.5
+
+
+def test_a_slow_network_costs_nothing_of_the_limit_and_is_never_refused(tmp_path: Path) -> None:
+    distant = replace(LIMITED, latency_ms=150.0)
+    with running_simulator(distant) as url, upbit_client(url, tmp_path, 10) as client:
+
+        def page(_number: int) -> int:
+            return len(client.minute_candles("KRW-BTC", 1, None, 1, is_bulk=True))
+
+        started = clock.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(page, range(45))) == 45
+        seconds = clock.monotonic() - started
+        assert httpx.get(f"{url}/sim").json()["requests"] == {"taken": 45, "refused": 0}
+    assert 4.0 <= seconds < 4.9
+
+
+def test_a_request_counts_until_its_reply_can_have_been_counted_before_it(tmp_path: Path) -> None:
+    limit = HostRateLimit(tmp_path, 1)
+    state = {"slots": {"a": [0.0, clock.monotonic()]}, "hold_until": 0, "round_trips": [0.3] * 9}
+    (tmp_path / "default.json").write_text(
+        json.dumps({"groups": {"candles": state}, "blocked_until": 0})
+    )
+    started = clock.monotonic()
+    with limit.acquire("candles"):
+        assert 0.7 <= clock.monotonic() - started < 0.95
 
 
 def test_requests_of_others_on_the_same_address_slow_us_down(tmp_path: Path) -> None:
