@@ -6,7 +6,8 @@ Spans of a market and timeframe are disjoint and do not touch.
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from appliance.domain.candle import Gap
 from appliance.errors import StoreError
@@ -54,6 +55,26 @@ WINDOW earlier AS (ORDER BY start_at, end_at ROWS BETWEEN UNBOUNDED PRECEDING AN
 QUALIFY start_at > max(end_at) OVER earlier
 ORDER BY start_at
 """
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageSummary:
+    """What is known of [start_at, end_at), from the first to the last proven instant.
+
+    `candles`, `no_trade` and `missing` are intervals and add up to `expected`; `watermark_at` is
+    where the first gap begins, `end_at` without one.
+    """
+
+    market: str
+    unit: int
+    start_at: datetime
+    end_at: datetime
+    watermark_at: datetime
+    expected: int
+    candles: int
+    no_trade: int
+    missing: int
+    gaps: list[Gap]
 
 
 def prove_span(
@@ -114,3 +135,62 @@ def gaps(
     return [
         Gap(market, unit, utc(row["start_at"]), utc(row["end_at"])) for row in found.to_pylist()
     ]
+
+
+def unproven_spans(
+    session: Session, market: str, unit: int, start_at: datetime, end_at: datetime
+) -> list[Gap]:
+    """Return the parts of [start_at, end_at) that no proof covers, ascending.
+
+    Unlike a gap such a part may hold stored candles, which may be incomplete.
+    """
+    found = session.read(
+        "SELECT start_at, end_at FROM coverage WHERE market = ? AND unit = ?"
+        " AND end_at > ? AND start_at < ? ORDER BY start_at",
+        [market, unit, start_at, end_at],
+    )
+    spans = []
+    reached_at = start_at
+    for row in found.to_pylist():
+        proven_at = utc(row["start_at"])
+        if proven_at > reached_at:
+            spans.append(Gap(market, unit, reached_at, proven_at))
+        reached_at = max(reached_at, utc(row["end_at"]))
+    if reached_at < end_at:
+        spans.append(Gap(market, unit, reached_at, end_at))
+    return spans
+
+
+def proven_feeds(session: Session) -> list[tuple[str, int]]:
+    """Return every (market, unit) of which anything is proven."""
+    found = session.read("SELECT DISTINCT market, unit FROM coverage ORDER BY market, unit")
+    return [(str(row["market"]), int(row["unit"])) for row in found.to_pylist()]
+
+
+def summarise(session: Session, market: str, unit: int) -> CoverageSummary | None:
+    """Return what is known of a market and timeframe; None when nothing is proven."""
+    start_at = proven_from(session, market, unit)
+    end_at = watermark(session, market, unit)
+    if start_at is None or end_at is None:
+        return None
+    width = timedelta(minutes=unit)
+    open_gaps = gaps(session, market, unit, start_at, end_at)
+    counted = session.read(
+        "SELECT count(*) FROM candles WHERE market = ? AND unit = ?"
+        " AND candle_date_time_utc >= ? AND candle_date_time_utc < ?",
+        [market, unit, start_at, end_at],
+    )
+    expected, candles = (end_at - start_at) // width, int(scalar(counted))
+    missing = sum((gap.end_at - gap.start_at) // width for gap in open_gaps)
+    return CoverageSummary(
+        market=market,
+        unit=unit,
+        start_at=start_at,
+        end_at=end_at,
+        watermark_at=open_gaps[0].start_at if open_gaps else end_at,
+        expected=expected,
+        candles=candles,
+        no_trade=expected - candles - missing,
+        missing=missing,
+        gaps=open_gaps,
+    )

@@ -27,6 +27,8 @@ COMMANDS = {
     "models": "models",
     "drift": "observe",
     "candles": "data",
+    "coverage": "history",
+    "backfill": "history",
     "events": "observe",
     "sql": "data",
     "doctor": "doctor",

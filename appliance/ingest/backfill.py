@@ -118,7 +118,7 @@ class Keeper:
         self._thread.shutdown(wait=True)
 
     def keep(self, page: Page) -> None:
-        """Hand over a page that touches the one before; waits while too many are not stored yet.
+        """Hand over a page; waits while too many are not stored yet.
 
         Raises:
             StoreError: an earlier page could not be stored; nothing after it was.
@@ -145,7 +145,11 @@ class Keeper:
         self._has_failed = True
         rows = [row for page in pages for row in page.rows]
         self.inserted += self._feed.store(rows).inserted
-        self._feed.prove(pages[-1].start_at, pages[0].end_at)
+        end_at = pages[0].end_at
+        for page, older in zip(pages, [*pages[1:], None], strict=True):
+            if older is None or older.end_at != page.start_at:
+                self._feed.prove(page.start_at, end_at)
+                end_at = page.start_at if older is None else older.end_at
         self.unstored -= len(rows)
         self._has_failed = False
 

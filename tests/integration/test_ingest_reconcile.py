@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,16 +11,15 @@ import httpx
 import pytest
 
 from appliance.config.paths import Paths
-from appliance.domain.candle import Gap, RawCandle
+from appliance.domain.candle import Gap
 from appliance.domain.event import EventKind
-from appliance.errors import StoreUnavailable, UpbitRejected, UpbitUnavailable
+from appliance.errors import UpbitRejected, UpbitUnavailable
 from appliance.ingest.backfill import BackfillProgress, backfill
-from appliance.ingest.feed import Feed, opens_at
-from appliance.ingest.pages import PagesBack
+from appliance.ingest.feed import Feed
 from appliance.ingest.reconcile import SyncResult, bring_up_to_date, catch_up, synchronise
 from appliance.upbit.client import UpbitClient
 from store import Session, Statement, open_store
-from store.candles import StoredCandles, count_candles, read_candles, store_candles
+from store.candles import count_candles, read_candles, store_candles
 from store.coverage import gaps, prove_span, watermark
 from store.events import read_events
 from tests.simulator_fixtures import NOON, UNLIMITED, fault, running_simulator, upbit_client
@@ -206,48 +205,6 @@ def test_an_interrupted_backfill_continues_where_it_was(bench: Bench) -> None:
     assert gaps(bench.session, BUSY, 1) == []
     bench.backfill(9000)
     assert bench.stored() >= 9000
-    assert gaps(bench.session, BUSY, 1) == []
-
-
-def test_pages_of_a_quiet_market_leave_in_order_touch_and_miss_nothing(bench: Bench) -> None:
-    end_at, start_at = CLOSED_AT, CLOSED_AT - timedelta(days=9)
-    feed = Feed(bench.session, bench.client, QUIET, 1, SOURCE)
-    pages = PagesBack(feed, end_at, start_at, lambda _in_flight: True)
-    reached_at, rows = end_at, []
-    for page in pages:
-        assert page.end_at == reached_at
-        assert all(page.start_at <= opens_at(row) < page.end_at for row in page.rows)
-        reached_at = page.start_at
-        rows += page.rows
-    assert reached_at == start_at
-    expected, to = [], end_at
-    while to > start_at:
-        one_by_one = bench.client.minute_candles(QUIET, 1, to)
-        expected += [row for row in one_by_one if opens_at(row) >= start_at]
-        to = opens_at(one_by_one[-1])
-    assert rows == expected
-    assert pages.requests < 2 * len(expected) / 200 + 12
-
-
-def test_pages_after_one_that_could_not_be_stored_are_not_stored_either(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.synchronise()
-    before = bench.stored()
-    real, calls = Feed.store, iter(range(10))
-
-    def refused_once(feed: Feed, candles: Sequence[RawCandle]) -> StoredCandles:
-        if next(calls) == 0:
-            raise StoreUnavailable("the disk is full")
-        return real(feed, candles)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Feed, "store", refused_once)
-        with pytest.raises(StoreUnavailable):
-            bench.backfill(3000)
-    assert bench.stored() == before
-    bench.backfill(3000)
-    assert bench.stored() >= 3000
     assert gaps(bench.session, BUSY, 1) == []
 
 

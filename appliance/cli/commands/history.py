@@ -1,0 +1,248 @@
+"""Completeness of stored candles, and history on request."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance import clock
+from appliance.cli import session
+from appliance.cli.exit_code import ExitCode
+from appliance.cli.output import age, emit, emit_json, emit_table, narrate
+from appliance.domain.candle import TIMEFRAMES
+from appliance.errors import ConfigError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from appliance.config.paths import Paths
+    from appliance.config.settings import Settings
+    from appliance.ingest.feed import Feed
+    from appliance.ingest.fill_range import RangeProgress, RangeResult
+    from store import Session
+    from store.coverage import CoverageSummary
+
+_unit_option = click.option(
+    "--unit", type=click.Choice([str(unit) for unit in TIMEFRAMES]), help="Candle width in minutes."
+)
+
+
+@click.command("coverage")
+@click.argument("market", required=False)
+@_unit_option
+@session.json_option
+def coverage_command(market: str | None, unit: str | None, as_json: bool) -> None:
+    """Show how complete the stored candles are: of MARKET, or of all.
+
+    Every interval between the first and the last proven instant is a candle, proven without a trade,
+    or a gap. The watermark is where the first gap begins.
+    """
+    from store import coverage
+
+    code = market and market.upper()
+    with session.open_store() as store:
+        found = [
+            coverage.summarise(store, *feed)
+            for feed in coverage.proven_feeds(store)
+            if code in {None, feed[0]} and unit in {None, str(feed[1])}
+        ]
+    summaries = [summary for summary in found if summary is not None]
+    if as_json:
+        emit_json([_as_json(summary) for summary in summaries])
+    elif summaries:
+        _print_coverage(summaries)
+    else:
+        narrate(f"nothing is proven yet{'' if market is None else f' of {market}'}")
+
+
+def _as_json(summary: CoverageSummary) -> dict[str, object]:
+    now = clock.now()
+    gaps = [
+        {
+            "start_at": gap.start_at,
+            "end_at": gap.end_at,
+            "missing": _intervals(gap.start_at, gap.end_at, gap.unit),
+            "age_seconds": round((now - gap.start_at).total_seconds(), 1),
+        }
+        for gap in summary.gaps
+    ]
+    shares = {
+        f"{name}_percent": 100 * getattr(summary, name) / summary.expected
+        for name in ("candles", "no_trade", "missing")
+    }
+    return {**asdict(summary), **shares, "gaps": gaps}
+
+
+def _print_coverage(summaries: list[CoverageSummary]) -> None:
+    emit_table(
+        ("MARKET", "UNIT", "SINCE", "WATERMARK", "EXPECTED", "CANDLE", "NO TRADE", "GAP"),
+        [
+            (
+                each.market,
+                each.unit,
+                each.start_at,
+                each.watermark_at,
+                each.expected,
+                *(_share(n, each.expected) for n in (each.candles, each.no_trade, each.missing)),
+            )
+            for each in summaries
+        ],
+    )
+    gaps = [gap for summary in summaries for gap in summary.gaps]
+    if gaps:
+        emit("")
+        emit_table(
+            ("GAP OF", "UNIT", "SINCE", "UNTIL", "MISSING", "AGE"),
+            [
+                (
+                    gap.market,
+                    gap.unit,
+                    gap.start_at,
+                    gap.end_at,
+                    _intervals(gap.start_at, gap.end_at, gap.unit),
+                    age(gap.start_at, clock.now()),
+                )
+                for gap in gaps
+            ],
+        )
+
+
+def _share(part: int, whole: int) -> str:
+    """Return a percentage that is 0 or 100 only when it is exactly that."""
+    share = 100 * part / whole
+    if 0 < part < whole:
+        share = min(max(share, 0.001), 99.999)
+    return f"{share:.3f} %"
+
+
+def _intervals(start_at: datetime, end_at: datetime, unit: int) -> int:
+    return int((end_at - start_at).total_seconds() // (60 * unit))
+
+
+@click.command("backfill")
+@click.argument("market")
+@click.option("--from", "from_text", required=True, metavar="ISO", help="UTC without a zone.")
+@click.option(
+    "--to", "to_text", metavar="ISO", help="Exclusive; the newest closed candle if left out."
+)
+@_unit_option
+def backfill_command(market: str, from_text: str, to_text: str | None, unit: str | None) -> int:
+    """Load what is missing of MARKET's history, at the exchange's limit, newest first.
+
+    Works with the appliance up and down. What is stored stays: after Ctrl-C the same command resumes.
+    """
+    from appliance.ingest.fill_range import fill_range
+    from appliance.simulator.options import parse_instant
+
+    start_at = parse_instant(from_text, "--from")
+    end_at = None if to_text is None else parse_instant(to_text, "--to")
+    if end_at is not None and end_at <= start_at:
+        raise ConfigError("--to is not after --from", hint="both are instants, --to is exclusive")
+    settings = session.settings()
+    line = _ProgressLine()
+    with _feed(session.paths(), settings, market.upper(), unit) as feed:
+        try:
+            result = fill_range(feed, start_at, end_at, line.show)
+        except KeyboardInterrupt:
+            line.end()
+            narrate("interrupted; what has arrived is stored, the same command resumes")
+            return ExitCode.INTERRUPTED
+        finally:
+            line.end()
+        _tell(feed, result)
+    return ExitCode.DONE
+
+
+@contextmanager
+def _feed(home: Paths, settings: Settings, market: str, unit: str | None) -> Iterator[Feed]:
+    """Yield a feed on the home's store, source and shared request budget, up or down."""
+    from appliance.cli.embedded_simulator import simulator_for
+    from appliance.ingest.feed import Feed
+    from appliance.upbit.client import open_client
+    from appliance.upbit.source import resolve_source
+    from store.open import open_store
+    from store.source import claim_source
+
+    home.create()
+    is_running = session.is_running()
+    with nullcontext() if is_running else simulator_for(settings, home):
+        source = resolve_source(settings, home)
+        with (
+            open_client(source.rest_url, settings.source.requests_per_second) as client,
+            open_store(home) as store,
+        ):
+            if is_running:
+                _require_service(store)
+            claim_source(store, source.source_id)
+            width = settings.ingest.timeframes[0] if unit is None else int(unit)
+            yield Feed(store, client, market, width, source.source_id, actor="operator")
+
+
+def _require_service(store: Session) -> None:
+    """Refuse to keep the store's file from a service that is being restarted."""
+    from store.client import FlightSession
+
+    if not isinstance(store, FlightSession):
+        raise StoreUnavailable(
+            "the store's service is not up while the appliance is",
+            hint="appliance status shows why; try again when it is back",
+        )
+
+
+def _tell(feed: Feed, result: RangeResult) -> None:
+    from store.coverage import gaps
+
+    what = f"{feed.market} {feed.unit}m"
+    if result.first_at is not None:
+        narrate(f"the exchange has nothing before {result.first_at:%Y-%m-%d %H:%M} UTC")
+    narrate(
+        f"{what}: {result.fetched:,} candles received, {result.inserted:,} new"
+        if result.fetched
+        else f"{what}: nothing was missing"
+    )
+    for gap in gaps(feed.session, feed.market, feed.unit):
+        narrate(
+            f"still unknown: {gap.start_at:%Y-%m-%d %H:%M} to {gap.end_at:%Y-%m-%d %H:%M} UTC; "
+            f"next: appliance backfill {feed.market} --unit {feed.unit} "
+            f"--from {gap.start_at:%Y-%m-%dT%H:%M} --to {gap.end_at:%Y-%m-%dT%H:%M}"
+        )
+
+
+class _ProgressLine:
+    """One line on stderr, rewritten on a terminal and repeated every few seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._every = 0.2 if self._is_terminal else 5.0
+        self._shown_at = clock.monotonic() - self._every
+        self._is_open = False
+
+    def show(self, progress: RangeProgress) -> None:
+        """Show it unless something was shown a moment ago."""
+        now = clock.monotonic()
+        if now - self._shown_at < self._every and progress.done < progress.wanted:
+            return
+        self._shown_at = now
+        left = progress.seconds_left
+        text = (
+            f"{progress.done:,} of {progress.wanted:,} intervals "
+            f"({progress.done / max(progress.wanted, 1):.1%}), {progress.rate:,.0f} candles/s"
+            + ("" if left is None else f", {left:,.0f} s left")
+        )
+        if not self._is_terminal:
+            narrate(text)
+            return
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+        self._is_open = True
+
+    def end(self) -> None:
+        """Leave the line standing."""
+        if self._is_open:
+            narrate("")
+        self._is_open = False
