@@ -23,7 +23,7 @@ from store import Session
 from store.candles import count_candles
 from store.coverage import proven_from
 
-_UNSTORED_PAGES = 12  # more than this wait for the store, and fetching waits for them
+_MOST_UNSTORED = 32 * MAX_COUNT  # with more candles than this fetching waits for the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,9 @@ class Keeper:
         self._writes: deque[Future[None]] = deque()
         self._has_failed = False
         self._thread = ThreadPoolExecutor(1, "backfill-store")
+        self._handed = 0  # changed by the caller only
+        self._stored = 0  # changed by the thread only
         self.inserted = 0
-        self.unstored = 0
 
     def __enter__(self) -> Keeper:
         return self
@@ -117,16 +118,21 @@ class Keeper:
     def __exit__(self, *_error: object) -> None:
         self._thread.shutdown(wait=True)
 
+    @property
+    def unstored(self) -> int:
+        """Candles handed over that are not stored and proven yet."""
+        return self._handed - self._stored
+
     def keep(self, page: Page) -> None:
         """Hand over a page; waits while too many are not stored yet.
 
         Raises:
             StoreError: an earlier page could not be stored; nothing after it was.
         """
-        self.unstored += len(page.rows)
+        self._handed += len(page.rows)
         self._waiting.append(page)
         self._writes.append(self._thread.submit(self._store_waiting))
-        while self._writes and (len(self._writes) > _UNSTORED_PAGES or self._writes[0].done()):
+        while self._writes and (self.unstored > _MOST_UNSTORED or self._writes[0].done()):
             self._writes.popleft().result()
 
     def flush(self) -> None:
@@ -150,7 +156,7 @@ class Keeper:
             if older is None or older.end_at != page.start_at:
                 self._feed.prove(page.start_at, end_at)
                 end_at = page.start_at if older is None else older.end_at
-        self.unstored -= len(rows)
+        self._stored += len(rows)
         self._has_failed = False
 
 
