@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 
 from appliance import clock
 from appliance.config.paths import SOURCE_ROOT
@@ -46,8 +47,11 @@ def worker(url: str, directory: Path, requests: int) -> subprocess.Popen[str]:
     )
 
 
-def test_two_processes_together_stay_inside_ten_requests_a_second(tmp_path: Path) -> None:
-    with running_simulator(LIMITED) as url:
+@pytest.mark.parametrize("latency_ms", [0.0, 150.0])
+def test_two_processes_together_stay_inside_ten_requests_a_second(
+    tmp_path: Path, latency_ms: float
+) -> None:
+    with running_simulator(replace(LIMITED, latency_ms=latency_ms)) as url:
         started = clock.monotonic()
         workers = [worker(url, tmp_path, 20), worker(url, tmp_path, 20)]
         refused = [process.communicate(timeout=60)[0].strip() for process in workers]
