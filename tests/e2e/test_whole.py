@@ -107,7 +107,7 @@ def test_retrain_promote_and_roll_back_by_keyboard(running: Running) -> None:
         new = max(v.version for v in control.models(PROJECT) if v.version != old)
         terminal.wait_for(f"newest v{new}")
         terminal.press("p")
-        terminal.wait_for("Promote which version?")
+        terminal.wait_for("Promote which version?", "pinball")
         terminal.press("Enter")
         terminal.wait_for(f"Type {new} and press enter")
         terminal.press(str(new), "Enter")
