@@ -6,17 +6,18 @@ Spans of a market and timeframe are disjoint and do not touch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from appliance.domain.candle import Gap
+from appliance.domain.coverage import MarketCoverage
 from appliance.errors import StoreError
 from store.rows import scalar, utc, utc_or_none
 from store.session import Session, Statement
 
 _INSERT_MERGED = """
-INSERT INTO coverage (market, unit, start_at, end_at, method, proven_at)
-SELECT $1, $2, least($3, min(start_at)), greatest($4, max(end_at)), $5, $6
+INSERT INTO coverage (market, unit, start_at, end_at, method, first_proven_at, last_proven_at)
+SELECT $1, $2, least($3, min(start_at)), greatest($4, max(end_at)), $5,
+    least(min(first_proven_at), $6), $6
 FROM coverage
 WHERE market = $1 AND unit = $2 AND start_at <= $4 AND end_at >= $3
 HAVING NOT coalesce(bool_or(start_at <= $3 AND end_at >= $4), FALSE)
@@ -55,26 +56,6 @@ WINDOW earlier AS (ORDER BY start_at, end_at ROWS BETWEEN UNBOUNDED PRECEDING AN
 QUALIFY start_at > max(end_at) OVER earlier
 ORDER BY start_at
 """
-
-
-@dataclass(frozen=True, slots=True)
-class CoverageSummary:
-    """What is known of [start_at, end_at), from the first to the last proven instant.
-
-    `candles`, `no_trade` and `missing` are intervals and add up to `expected`; `watermark_at` is
-    where the first gap begins, `end_at` without one.
-    """
-
-    market: str
-    unit: int
-    start_at: datetime
-    end_at: datetime
-    watermark_at: datetime
-    expected: int
-    candles: int
-    no_trade: int
-    missing: int
-    gaps: list[Gap]
 
 
 def prove_span(
@@ -167,7 +148,7 @@ def proven_feeds(session: Session) -> list[tuple[str, int]]:
     return [(str(row["market"]), int(row["unit"])) for row in found.to_pylist()]
 
 
-def summarise(session: Session, market: str, unit: int) -> CoverageSummary | None:
+def summarise(session: Session, market: str, unit: int) -> MarketCoverage | None:
     """Return what is known of a market and timeframe; None when nothing is proven."""
     start_at = proven_from(session, market, unit)
     end_at = watermark(session, market, unit)
@@ -182,7 +163,7 @@ def summarise(session: Session, market: str, unit: int) -> CoverageSummary | Non
     )
     expected, candles = (end_at - start_at) // width, int(scalar(counted))
     missing = sum((gap.end_at - gap.start_at) // width for gap in open_gaps)
-    return CoverageSummary(
+    return MarketCoverage(
         market=market,
         unit=unit,
         start_at=start_at,
@@ -191,6 +172,7 @@ def summarise(session: Session, market: str, unit: int) -> CoverageSummary | Non
         expected=expected,
         candles=candles,
         no_trade=expected - candles - missing,
+        repaired=0,
         missing=missing,
-        gaps=open_gaps,
+        gaps=tuple(open_gaps),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
 from store.rows import taken, utc, utc_or_none
 from store.session import Session, Statement
@@ -26,6 +28,9 @@ _INGESTION = (
     "last_tick_at",
     "watermark_at",
     "message",
+    "since_at",
+    "next_step",
+    "expected_until_at",
 )
 
 
@@ -65,9 +70,22 @@ def read_ingestion(session: Session) -> list[IngestionStatus]:
             last_tick_at=utc_or_none(row["last_tick_at"]),
             watermark_at=utc_or_none(row["watermark_at"]),
             message=row["message"],
+            since_at=utc_or_none(row["since_at"]),
+            next_step=row["next_step"],
+            expected_until_at=utc_or_none(row["expected_until_at"]),
         )
         for row in rows
     ]
+
+
+def keep_only(session: Session, feeds: Sequence[tuple[str, int]]) -> None:
+    """Remove forming candles and status rows of every other (market, unit)."""
+    kept = [f"{market} {unit}" for market, unit in feeds]
+    condition = "NOT list_contains(?::VARCHAR[], market || ' ' || unit)"
+    session.write(
+        Statement(f"DELETE FROM live_candles WHERE {condition}", (kept,)),  # noqa: S608
+        Statement(f"DELETE FROM ingestion WHERE {condition}", (kept,)),  # noqa: S608
+    )
 
 
 def _replace(table: str, columns: tuple[str, ...], values: tuple[object, ...]) -> Statement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 TIMEFRAMES = (1, 3, 5, 10, 15, 30, 60, 240)
 """Candle widths in minutes that Upbit serves."""
@@ -62,14 +63,39 @@ class LiveCandle:
     received_at: datetime
 
 
+class IngestionState(StrEnum):
+    """How candles of a market and timeframe arrive, or why they do not."""
+
+    STREAMING = "streaming"
+    """The stream shows the forming candle, REST confirms closed ones."""
+    POLLING = "polling"
+    """No stream at the moment; REST goes on confirming."""
+    BACKFILLING = "backfilling"
+    """Live, while gaps or history are being filled."""
+    SILENT = "silent"
+    """The stream is connected but sends nothing; REST goes on confirming."""
+    DISCONNECTED = "disconnected"
+    """REST does not answer, or with a server error."""
+    BLOCKED = "blocked"
+    """REST answered 418: the exchange refuses this host until a stated time."""
+    GARBLED = "garbled"
+    """REST answers with something else than candles, such as an HTML page."""
+    REJECTED = "rejected"
+    """REST refuses the request itself: no such market or timeframe."""
+    MISCONFIGURED = "misconfigured"
+    """The changed configuration cannot be used; the one before goes on."""
+    STORE_DOWN = "store-down"
+    """Candles could not be stored lately; written when the store is back."""
+
+
 @dataclass(frozen=True, slots=True)
 class IngestionStatus:
     """What the ingestor says about one market and timeframe.
 
-    `state` is `streaming`, `polling`, `backfilling`, `disconnected`, or `rejected` where the source
-    refuses the request itself; `watermark_at` is the closing
-    time of the newest candle stored with no unproven gap before it; `message` says what is wrong
-    and what happens next, empty when nothing is.
+    `state` is one of `IngestionState`; `message` says what is wrong, `since_at` since when, and
+    `next_step` what happens next or what to do; all empty when nothing is wrong. `watermark_at` is the
+    closing time of the newest candle stored with no unproven gap before it; `expected_until_at` the
+    newest close of the exchange that should be proven by now.
     """
 
     market: str
@@ -79,13 +105,22 @@ class IngestionStatus:
     last_tick_at: datetime | None = None
     watermark_at: datetime | None = None
     message: str = ""
+    since_at: datetime | None = None
+    next_step: str = ""
+    expected_until_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Expected intervals [start_at, end_at) that are neither stored nor proven empty."""
+    """Expected intervals [start_at, end_at) that are not proven.
+
+    `found_at` and `cause` (outage, restart, audit) say how it became known, None and empty before it is
+    recorded.
+    """
 
     market: str
     unit: int
     start_at: datetime
     end_at: datetime
+    found_at: datetime | None = None
+    cause: str = ""

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from appliance.config.paths import Paths
     from appliance.config.settings import Settings
+    from appliance.domain.coverage import MarketCoverage
     from appliance.ingest.feed import Feed
     from appliance.ingest.fill_range import RangeProgress, RangeResult
     from store import Session
-    from store.coverage import CoverageSummary
 
 _unit_option = click.option(
     "--unit", type=click.Choice([str(unit) for unit in TIMEFRAMES]), help="Candle width in minutes."
@@ -60,7 +60,7 @@ def coverage_command(market: str | None, unit: str | None, as_json: bool) -> Non
         narrate(f"nothing is proven yet{'' if market is None else f' of {market}'}")
 
 
-def _as_json(summary: CoverageSummary) -> dict[str, object]:
+def _as_json(summary: MarketCoverage) -> dict[str, object]:
     now = clock.now()
     gaps = [
         {
@@ -78,7 +78,7 @@ def _as_json(summary: CoverageSummary) -> dict[str, object]:
     return {**asdict(summary), **shares, "gaps": gaps}
 
 
-def _print_coverage(summaries: list[CoverageSummary]) -> None:
+def _print_coverage(summaries: list[MarketCoverage]) -> None:
     emit_table(
         ("MARKET", "UNIT", "SINCE", "WATERMARK", "EXPECTED", "CANDLE", "NO TRADE", "GAP"),
         [
