@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from appliance.errors import DataQualityError
 from appliance.registry.promotion import GateVerdict, Verdict, gate
+from tests.fakes.model_pairs import BETTER, EQUAL, PairedLosses, follow_trial, simulate_pair
 
 HORIZON = 6
 
@@ -55,17 +56,19 @@ def test_too_few_rows_are_not_enough_evidence_and_say_how_many_are() -> None:
 
 
 def test_the_rows_needed_settle_the_difference_most_of_the_time() -> None:
+    """A third of the rows needed, so that most samples are undecided and none is lucky."""
     rng = np.random.default_rng(5)
-    effect = 0.35
+    effect = 0.6
     undecided = [
         verdict
-        for verdict in (compare(overlapping(rng, 200) + effect) for _ in range(20))
+        for verdict in (compare(overlapping(rng, 300) + effect) for _ in range(40))
         if verdict.verdict is Verdict.NOT_ENOUGH_EVIDENCE
     ]
-    assert undecided
-    assert all(verdict.rows_needed is None or verdict.rows_needed > 200 for verdict in undecided)
-    # a long-run deviation of 6 * sqrt(5 / 3) needs ((1.645 + 0.842) * deviation / effect)^2 rows
-    needed = int(((1.645 + 0.842) * HORIZON * (5 / 3) ** 0.5 / effect) ** 2)
+    estimates = [verdict.rows_needed for verdict in undecided if verdict.rows_needed]
+    assert len(estimates) >= 20
+    assert min(estimates) > 300
+    # a long-run deviation of 6 * sqrt(5 / 3) needs ((2.8 + 0.84) * deviation / effect)^2 rows
+    needed = int(((2.8 + 0.84) * HORIZON * (5 / 3) ** 0.5 / effect) ** 2)
     settled = [compare(overlapping(rng, needed) + effect).verdict for _ in range(100)]
     assert settled.count(Verdict.BETTER) >= 65
 
@@ -85,3 +88,58 @@ def test_other_rows_are_refused() -> None:
         gate([1.0] * 50, [1.0] * 51, HORIZON)
     with pytest.raises(DataQualityError):
         gate([1.0] * 50, [float("nan")] * 50, HORIZON)
+
+
+def test_many_looks_at_equal_models_promote_no_more_often_than_stated() -> None:
+    """The whole sequential procedure: a look every 48 rows, until promotion or the last row."""
+    trials, alpha = 60, 0.05
+    ends = [
+        follow_trial(simulated(seed, EQUAL, 1_500), HORIZON, alpha, first=336, look=48)[0]
+        for seed in range(trials)
+    ]
+    three_errors = 3 * (alpha * (1 - alpha) / trials) ** 0.5
+    assert ends.count("promoted") / trials <= alpha + three_errors
+
+
+def test_a_model_with_three_percent_lower_loss_is_promoted() -> None:
+    ends = [
+        follow_trial(simulated(seed, BETTER, 5_000), HORIZON, 0.05, first=336, look=96)[0]
+        for seed in range(20)
+    ]
+    assert ends.count("promoted") >= 16
+
+
+def simulated(seed: int, challenger_error: float, rows: int) -> PairedLosses:
+    return simulate_pair(np.random.default_rng(seed), rows, HORIZON, EQUAL, challenger_error)
+
+
+def test_a_challenger_that_is_better_but_harms_one_regime_is_not_promotable() -> None:
+    rng = np.random.default_rng(3)
+    advantage = np.where(np.arange(1200) % 24 < 18, 1.5, -3.0)
+    loss = np.full(1200, 100.0)
+    turbulent = np.arange(1200) % 24 >= 18
+    groups = {"calm": ~turbulent, "turbulent": turbulent}
+    verdict = gate(loss, loss - advantage - overlapping(rng, 1200) / 6, HORIZON, groups=groups)
+    assert verdict.verdict is Verdict.BETTER
+    assert verdict.harmed == ("turbulent",)
+    assert not verdict.is_promotable
+    calm, rough = verdict.groups
+    assert calm.improvement > 0 > rough.improvement
+    assert (calm.rows, rough.rows) == (900, 300)
+
+
+def test_harm_is_found_in_equal_models_no_more_often_than_stated() -> None:
+    rng = np.random.default_rng(8)
+    trials, alpha, part = 1000, 0.05, np.arange(600) % 3
+    groups = {str(number): part == number for number in range(3)}
+    loss = np.full(600, 100.0)
+    found = sum(
+        bool(gate(loss, loss - overlapping(rng, 600), HORIZON, alpha, groups).harmed)
+        for _ in range(trials)
+    )
+    assert found / trials <= alpha + 3 * (alpha * (1 - alpha) / trials) ** 0.5
+
+
+def test_too_small_a_group_is_not_judged() -> None:
+    few = np.arange(200) < 10
+    assert gate([1.0] * 200, [0.5] * 200, HORIZON, groups={"few": few}).groups == ()

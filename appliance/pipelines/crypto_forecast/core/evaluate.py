@@ -18,7 +18,6 @@ from appliance.pipelines.crypto_forecast.loader.feature_loader import (
 from appliance.pipelines.crypto_forecast.loader.model_loader import load_forecaster
 from appliance.pipelines.crypto_forecast.trainer.training import new_model, split_rows
 from appliance.pipelines.crypto_forecast.utils.serving import serves, unseen_from
-from appliance.registry.promotion import Verdict
 
 
 def evaluate_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
@@ -64,7 +63,7 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     if comparison is None:
         return _keep(context, champion, version, "no row that neither model was trained on", {})
     evidence = _evidence(comparison)
-    if comparison.verdict.verdict is not Verdict.BETTER:
+    if not comparison.verdict.is_promotable:
         return _keep(context, champion, version, comparison.words, evidence)
     _record_verdict(context, champion, version, comparison.words, evidence)
     if context.promotion == "auto":

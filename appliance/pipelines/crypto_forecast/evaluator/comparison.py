@@ -29,14 +29,26 @@ class Comparison:
     def words(self) -> str:
         """The verdict with its evidence in one sentence."""
         verdict = self.verdict
-        difference = 100.0 * (1.0 - self.challenger_loss / self.champion_loss)
         more = ""
         if verdict.rows_needed is not None:
-            more = f", about {max(verdict.rows_needed - verdict.rows, 0)} more rows would tell"
+            more = f", about {max(verdict.rows_needed - verdict.rows, 0)} more candles would tell"
+        harm = f", but worse when {' and '.join(verdict.harmed)}" if verdict.harmed else ""
         return (
-            f"{verdict.verdict.value.replace('_', ' ')}: loss {difference:+.2f} % better on"
+            f"{verdict.verdict.value.replace('_', ' ')}{harm}: loss {_percent(verdict.improvement)} on"
             f" {verdict.rows} rows that neither was trained on (p = {verdict.p_value:.3f}{more})"
         )
+
+
+def _percent(improvement: float) -> str:
+    word = "lower" if improvement >= 0 else "higher"
+    return f"{100.0 * abs(improvement):.2f} % {word}"
+
+
+def regimes(spread: Vector) -> dict[str, NDArray[np.bool_]]:
+    """Return which rows are calm, normal and turbulent: terciles of a spread known beforehand."""
+    lower, upper = np.quantile(spread, [1.0 / 3.0, 2.0 / 3.0])
+    is_calm, is_turbulent = spread <= lower, spread > upper
+    return {"calm": is_calm, "normal": ~is_calm & ~is_turbulent, "turbulent": is_turbulent}
 
 
 def compare_models(
@@ -51,10 +63,11 @@ def compare_models(
         pinball_losses(rows.returns, model.predict(rows.features), model.quantiles)
         for model in (champion, challenger)
     )
+    spread = np.diff(champion.predict_ewma(rows.features)[:, [0, -1]], axis=1)[:, 0]
     return Comparison(
         start_at=rows.times[0].isoformat(),
         end_at=rows.times[-1].isoformat(),
         champion_loss=float(champion_losses.mean()),
         challenger_loss=float(challenger_losses.mean()),
-        verdict=gate(champion_losses, challenger_losses, horizon, alpha),
+        verdict=gate(champion_losses, challenger_losses, horizon, alpha, regimes(spread)),
     )
