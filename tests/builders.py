@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from appliance.control.api import (
@@ -254,6 +255,30 @@ def market(**changes: object) -> MarketStatus:
         "gaps": 0,
     }
     return MarketStatus(MARKET, 1, **(values | changes))  # type: ignore[arg-type]
+
+
+BASES = "BTC ETH XRP SOL DOGE ADA TRX AVAX LINK SUI SHIB DOT BCH ETC XLM HBAR NEAR APT ARB AAVE"
+CODES = tuple(f"KRW-{base}" for base in BASES.split())
+
+
+def markets(count: int = 20, units: tuple[int, ...] = (1,)) -> tuple[MarketStatus, ...]:
+    """Return live state of the first `count` markets, each with its own price."""
+    return tuple(_other_market(code, unit) for code in CODES[:count] for unit in units)
+
+
+def _other_market(code: str, unit: int) -> MarketStatus:
+    known = market()
+    if (code, unit) == (MARKET, 1) or known.live is None or known.ingestion is None:
+        return known
+    number = CODES.index(code) + 1
+    candle = replace(known.live.candle, market=code, unit=unit, close=158_238_000.0 / number**3)
+    return replace(
+        known,
+        market=code,
+        unit=unit,
+        live=replace(known.live, candle=candle),
+        ingestion=replace(known.ingestion, market=code, unit=unit),
+    )
 
 
 SIMULATOR = SourceStatus("simulator", "SIMULATOR - synthetic prices", True)

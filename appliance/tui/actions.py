@@ -122,6 +122,21 @@ def can_switch(board: Board) -> str:
     return "" if len(status.projects) > 1 else "there is only one project"
 
 
+def can_choose_market(board: Board) -> str:
+    """Block the chart's picker while there is nothing to pick from."""
+    if not board.feeds:
+        return NO_ANSWER
+    return "" if len(board.feeds) > 1 else "only one market is ingested (ingest.markets)"
+
+
+def can_change_timeframe(board: Board) -> str:
+    """Block another timeframe where the market has only one."""
+    if board.feed is None:
+        return NO_ANSWER
+    units = [unit for market, unit in board.feeds if market == board.feed[0]]
+    return "" if len(units) > 1 else "only one timeframe is ingested (ingest.timeframes)"
+
+
 def has_problems(board: Board) -> str:
     """Block the list of problems when there is none."""
     status = board.status.value
@@ -176,6 +191,7 @@ ACTIONS = (
         "Models",
         "every version with its metrics; p promotes the chosen one",
         "Models",
+        is_extra=True,
         group="Look",
         blocked=can_read_models,
     ),
@@ -208,6 +224,42 @@ ACTIONS = (
         "Zoom",
         is_extra=True,
         group="Look",
+    ),
+    Action(
+        "market",
+        "c",
+        "Chart of another market …",
+        "choose market and timeframe from a list",
+        "Chart",
+        is_extra=True,
+        group="Look",
+        blocked=can_choose_market,
+    ),
+    Action(
+        "next_market",
+        "right_square_bracket",
+        "Next market",
+        "show the next market in the chart",
+        group="Look",
+        shown="]",
+        blocked=can_choose_market,
+    ),
+    Action(
+        "previous_market",
+        "left_square_bracket",
+        "Previous market",
+        "show the market before in the chart",
+        group="Look",
+        shown="[",
+        blocked=can_choose_market,
+    ),
+    Action(
+        "timeframe",
+        "u",
+        "Next timeframe",
+        "show the market's next candle width in the chart",
+        group="Look",
+        blocked=can_change_timeframe,
     ),
     Action(
         "project", "n", "Next project", "show the next project", group="Look", blocked=can_switch

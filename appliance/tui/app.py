@@ -21,7 +21,7 @@ from appliance.tui.messages import ActionFailed, ActionSucceeded, HistoryRead, S
 from appliance.tui.operations import OPERATIONS
 from appliance.tui.screens.dashboard import Dashboard
 from appliance.tui.screens.page import Page
-from appliance.tui.state import Board, Failure, Reading, with_events, with_live
+from appliance.tui.state import Board, Failure, Feed, Reading, with_events, with_live
 from appliance.tui.theme import LINE, MUTED, NIGHT, RICH_THEME
 
 T = TypeVar("T")
@@ -104,8 +104,20 @@ class ApplianceApp(App[int]):
         """Show another project."""
         empty: Board = Board()
         self.board = replace(
-            self.board, project_name=name, candles=empty.candles, forecasts=empty.forecasts
+            self.board,
+            project_name=name,
+            chosen_feed=None,
+            candles=empty.candles,
+            forecasts=empty.forecasts,
         )
+        self._request_history()
+        self._show()
+
+    def choose_feed(self, feed: Feed) -> None:
+        """Show another market or timeframe in the chart."""
+        if feed == self.board.feed:
+            return
+        self.board = replace(self.board, chosen_feed=feed, candles=Board().candles)
         self._request_history()
         self._show()
 
@@ -127,7 +139,7 @@ class ApplianceApp(App[int]):
     @on(HistoryRead)
     def _show_history(self, message: HistoryRead) -> None:
         project = self.board.project
-        if project is None or project.name != message.project:
+        if message.project != (project.name if project else "") or message.feed != self.board.feed:
             return
         at, board = clock.now(), self.board
         board = replace(
@@ -160,19 +172,22 @@ class ApplianceApp(App[int]):
 
     def _request_history(self, *, again: bool = False) -> None:
         """Ask for candles, forecasts and events when something says that there are newer ones."""
-        project, market, live = self.board.project, self.board.market, self.board.live_candle
-        if project is None or not self.board.is_connected:
+        board = self.board
+        project, market, live, feed = board.project, board.market, board.live_candle, board.feed
+        if feed is None or not board.is_connected:
             self._history_of = ()
             return
+        name = project.name if project else ""
         signature = (
-            project.name,
+            name,
+            feed,
             market.stored_candles if market else 0,
-            project.forecast_count,
+            project.forecast_count if project else 0,
             live.candle.candle_date_time_utc if live else None,
         )
         if again or signature != self._history_of:
             self._history_of = signature
-            self._history.request(project.name, project.market, project.unit)
+            self._history.request(name, feed)
 
     def _tick(self) -> None:
         """Let ages and countdowns move; retry what could not be read."""

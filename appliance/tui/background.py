@@ -10,9 +10,13 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from appliance.tui.coordinators import failure_of
+from appliance.tui.messages import ActionFailed, ActionSucceeded
 from appliance.tui.state import Failure
 
 T = TypeVar("T")
+
+ACTOR = "operator"
+"""Who events name as the cause of what is done here."""
 
 
 def ask(
@@ -32,3 +36,16 @@ def ask(
         target.post_message(answer(result))
 
     threading.Thread(target=run, name="tui-call", daemon=True).start()
+
+
+def perform(
+    target: MessagePump, name: str, call: Callable[[], object], describe: Callable[[object], str]
+) -> None:
+    """Run one command off the event loop; its end is a message and so a toast."""
+
+    def answer(result: object) -> ActionSucceeded | ActionFailed:
+        if isinstance(result, Failure):
+            return ActionFailed(name, result)
+        return ActionSucceeded(name, describe(result))
+
+    ask(target, call, answer)

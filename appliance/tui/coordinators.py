@@ -18,7 +18,7 @@ from appliance import clock
 from appliance.control.api import Control, StreamMessage
 from appliance.errors import ApplianceError, ApplianceNotRunning
 from appliance.tui.messages import HistoryRead, StreamAdvanced, StreamUpdate
-from appliance.tui.state import Failure
+from appliance.tui.state import Failure, Feed
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class HistoryCoordinator:
         self._post = post
         self._requested = threading.Event()
         self._stopped = threading.Event()
-        self._subject = ("", "", 1)
+        self._subject: tuple[str, Feed] = ("", ("", 1))
 
     def start(self) -> None:
         """Start the reader."""
@@ -131,9 +131,9 @@ class HistoryCoordinator:
         self._stopped.set()
         self._requested.set()
 
-    def request(self, project: str, market: str, unit: int) -> None:
-        """Ask for a reading; returns at once."""
-        self._subject = (project, market, unit)
+    def request(self, project: str, feed: Feed) -> None:
+        """Ask for a reading; returns at once. Without a project there are no forecasts."""
+        self._subject = (project, feed)
         self._requested.set()
 
     def _run(self) -> None:
@@ -144,11 +144,13 @@ class HistoryCoordinator:
             self._requested.clear()
             self._post(self._read(*self._subject))
 
-    def _read(self, project: str, market: str, unit: int) -> HistoryRead:
+    def _read(self, project: str, feed: Feed) -> HistoryRead:
+        forecasts = lambda: self._control.forecasts(project, FORECASTS_READ)  # noqa: E731
         return HistoryRead(
             project,
-            attempted(lambda: self._control.candles(market, unit, CANDLES_READ)),
-            attempted(lambda: self._control.forecasts(project, FORECASTS_READ)),
+            feed,
+            attempted(lambda: self._control.candles(*feed, CANDLES_READ)),
+            attempted(forecasts) if project else (),
             attempted(self._control.events),
         )
 

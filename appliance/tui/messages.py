@@ -12,7 +12,7 @@ from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, WorkflowKind
-from appliance.tui.state import Failure
+from appliance.tui.state import Failure, Feed
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,19 @@ class StreamAdvanced(Message):
 
 
 class HistoryRead(Message):
-    """Candles and forecasts of `project`, and the newest events, each read or failed."""
+    """Candles of `feed`, forecasts of `project`, and the newest events, each read or failed."""
 
     def __init__(
         self,
         project: str,
+        feed: Feed,
         candles: tuple[Candle, ...] | Failure,
         forecasts: tuple[Forecast, ...] | Failure,
         events: tuple[Event, ...] | Failure,
     ) -> None:
         super().__init__()
         self.project = project
+        self.feed = feed
         self.candles = candles
         self.forecasts = forecasts
         self.events = events

@@ -11,8 +11,8 @@ from rich.text import Text
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.errors import ConfigError
-from appliance.tui.background import ask
-from appliance.tui.messages import ActionFailed, ActionSucceeded
+from appliance.tui.background import ACTOR, perform
+from appliance.tui.feed_operations import FEED_OPERATIONS
 from appliance.tui.presentation import banner, keys, models, services
 from appliance.tui.presentation.formats import line
 from appliance.tui.presentation.view import wrapped
@@ -27,27 +27,12 @@ from appliance.tui.screens.modals import (
 from appliance.tui.screens.models import ModelsPage
 from appliance.tui.screens.runs import RunsPage
 from appliance.tui.screens.versions import VersionModal
-from appliance.tui.state import Failure
 from appliance.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from appliance.tui.app import ApplianceApp
 
-ACTOR = "operator"
 _DIALOG_WIDTH = 62
-
-
-def perform(
-    app: ApplianceApp, name: str, call: Callable[[], object], describe: Callable[[object], str]
-) -> None:
-    """Run one command off the event loop; its end is a message and so a toast."""
-
-    def answer(result: object) -> ActionSucceeded | ActionFailed:
-        if isinstance(result, Failure):
-            return ActionFailed(name, result)
-        return ActionSucceeded(name, describe(result))
-
-    ask(app, call, answer)
 
 
 def retrain(app: ApplianceApp) -> None:
@@ -267,6 +252,7 @@ OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
     "models": show_models,
     "runs": show_runs,
     "problems": show_problems,
+    **FEED_OPERATIONS,
     "zoom": zoom,
     "project": next_project,
     "test_alert": test_alert,

@@ -14,6 +14,9 @@ from appliance.errors import ApplianceError
 
 T = TypeVar("T")
 
+Feed = tuple[str, int]
+"""Market code and candle width in minutes."""
+
 EVENTS_KEPT = 300
 """Newest events the feed keeps."""
 
@@ -58,7 +61,8 @@ class Reading(Generic[T]):
 class Board:
     """Everything a panel may show; frozen, so that presentation is a function of it.
 
-    `candles` and `forecasts` belong to `project`; both are ascending.
+    `candles` belong to `feed` and `forecasts` to `project`; both are ascending. `chosen_feed` is the
+    market and timeframe that the operator picked for the chart, None for the project's own.
     """
 
     status: Reading[ApplianceStatus] = field(default_factory=Reading)
@@ -67,6 +71,7 @@ class Board:
     events: Reading[tuple[Event, ...]] = field(default_factory=Reading)
     live: tuple[LiveCandle, ...] = ()
     project_name: str = ""
+    chosen_feed: Feed | None = None
     retry_at: datetime | None = None
 
     @property
@@ -82,22 +87,49 @@ class Board:
         return next(iter(chosen or projects), None)
 
     @property
+    def markets(self) -> tuple[MarketStatus, ...]:
+        """Every market and timeframe that is ingested, in the order of the configuration."""
+        return self.status.value.markets if self.status.value else ()
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """Market and timeframe of `markets`."""
+        return tuple((market.market, market.unit) for market in self.markets)
+
+    @property
+    def feed(self) -> Feed | None:
+        """The market and timeframe of the chart: the chosen one while it exists, else the project's."""
+        if self.chosen_feed in self.feeds:
+            return self.chosen_feed
+        project = self.project
+        if project is not None and project.market:
+            return (project.market, project.unit)
+        return next(iter(self.feeds), None)
+
+    @property
+    def is_project_feed(self) -> bool:
+        """Whether the chart shows what the project forecasts."""
+        project = self.project
+        return project is not None and self.feed == (project.market, project.unit)
+
+    @property
     def market(self) -> MarketStatus | None:
-        """Live state of the project's market."""
-        project, status = self.project, self.status.value
-        if project is None or status is None:
-            return None
-        wanted = (project.market, project.unit)
-        return next((m for m in status.markets if (m.market, m.unit) == wanted), None)
+        """Live state of the chart's market and timeframe."""
+        return self.market_of(self.feed)
 
     @property
     def live_candle(self) -> LiveCandle | None:
-        """The forming candle of the project's market, as last streamed or reported."""
-        project, market = self.project, self.market
-        if project is None:
-            return None
-        known = [live for live in self.live if live.candle.market == project.market]
-        known = [live for live in known if live.candle.unit == project.unit]
+        """The forming candle of the chart's market, as last streamed or reported."""
+        return self.live_of(self.feed)
+
+    def market_of(self, feed: Feed | None) -> MarketStatus | None:
+        """Return the live state of a market and timeframe; None when it is not ingested."""
+        return next((m for m in self.markets if (m.market, m.unit) == feed), None)
+
+    def live_of(self, feed: Feed | None) -> LiveCandle | None:
+        """Return a feed's forming candle, as last streamed or reported."""
+        market = self.market_of(feed)
+        known = [live for live in self.live if (live.candle.market, live.candle.unit) == feed]
         if market is not None and market.live is not None:
             known.append(market.live)
         return max(known, key=lambda live: live.received_at, default=None)

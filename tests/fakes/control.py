@@ -76,7 +76,7 @@ class FakeControl:
 
     def candles(self, market: str, unit: int, count: int) -> list[Candle]:
         self._check("candles")
-        return self.closed[-count:]
+        return [replace(candle, market=market, unit=unit) for candle in self.closed[-count:]]
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:
         self._check("forecasts")

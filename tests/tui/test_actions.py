@@ -31,7 +31,10 @@ def test_no_key_means_two_things() -> None:
 
 def test_everything_can_run_on_a_healthy_appliance_except_what_has_no_subject() -> None:
     blocked = {known.id for known in ACTIONS if known.blocked(board())}
-    assert blocked == {"problems", "project"}
+    assert blocked == {
+        *("problems", "project"),
+        *("market", "next_market", "previous_market", "timeframe"),
+    }
 
 
 def test_a_lost_connection_blocks_commands_but_neither_help_nor_quit() -> None:
@@ -40,6 +43,12 @@ def test_a_lost_connection_blocks_commands_but_neither_help_nor_quit() -> None:
     blocked = {known.id for known in ACTIONS if known.blocked(gone)}
     assert {"retrain", "run", "promote", "roll_back", "restart", "logs", "models"} <= blocked
     assert not blocked & {"help", "palette", "leave", "zoom"}
+
+
+def test_several_markets_and_timeframes_unblock_the_charts_choice() -> None:
+    several = board(markets=builders.markets(3, (1, 60)))
+    chart = ("market", "next_market", "previous_market", "timeframe")
+    assert [action(known).blocked(several) for known in chart] == [""] * 4
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_history_parts_fail_one_by_one(control: FakeControl) -> None:
     inbox = Inbox()
     coordinator = HistoryCoordinator(control, inbox.post)
     coordinator.start()
-    coordinator.request("crypto_forecast", "KRW-BTC", 1)
+    coordinator.request("crypto_forecast", ("KRW-BTC", 1))
     wait_until(lambda: inbox.messages)
     coordinator.stop()
     (message,) = inbox.messages

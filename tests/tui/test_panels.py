@@ -194,7 +194,17 @@ def test_a_simulated_source_is_loud() -> None:
 
 def test_a_simulated_source_is_named_even_when_its_label_does_not() -> None:
     source = replace(builders.SIMULATOR, label="replay of 2025")
-    assert banner.SIMULATED in banner.source_chip(source).plain
+    assert banner.SIMULATED in banner.source_chip(source, 60).plain
+
+
+def test_a_long_source_label_leaves_the_health_readable_at_80_columns() -> None:
+    label = "SIMULATOR - synthetic prices, not the market"
+    status = builders.status(
+        source=replace(builders.SIMULATOR, label=label), problems=(builders.problem(),)
+    )
+    text = banner.top_line(board(status), Frame(80, 1, NOW)).plain
+    assert "▲ 1 problem" in text
+    assert banner.SIMULATED in text
 
 
 def test_a_real_source_is_not_called_a_simulator() -> None:

@@ -27,9 +27,8 @@ def after_loading(*keys: str, panel: str = "", rows: int = 1) -> Before:
         await loaded(pilot)
         await pilot.press(*keys)
         if panel:
-            await until(
-                pilot, lambda: len(pilot.app.screen.query_one(f"#{panel}", Panel).view.rows) >= rows
-            )
+            shown = lambda: pilot.app.screen.query(f"#{panel}").results(Panel)  # noqa: E731
+            await until(pilot, lambda: any(len(found.view.rows) >= rows for found in shown()))
         await pilot.pause(0.1)
 
     return before

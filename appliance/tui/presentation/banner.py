@@ -27,8 +27,9 @@ def top_line(board: Board, frame: Frame) -> Text:
     if frame.width < NEEDED_WIDTH:
         return line((clip(" enlarge the terminal to 80x24 or more ", frame.width), "caution"))
     left = line((" APPLIANCE ", "brand"), " ", _health(board))
-    chip = source_chip(board.status.value.source) if board.status.value else line()
     clock = line((f"  {clock_time(frame.now)} KST ", "muted"))
+    room = frame.width - left.cell_len - clock.cell_len - 1
+    chip = source_chip(board.status.value.source, room) if board.status.value else line()
     return spread(left, line().append_text(chip).append_text(clock), frame.width)
 
 
@@ -47,11 +48,12 @@ def _health(board: Board) -> tuple[str, str]:
     return (f"◐ {waiting} of {len(status.services)} not ready", "warning")
 
 
-def source_chip(source: SourceStatus) -> Text:
-    """Return the source's banner; a simulated source is loud."""
+def source_chip(source: SourceStatus, width: int) -> Text:
+    """Return the source's banner in at most `width` cells; a simulated source is loud."""
     if source.is_simulated:
         label = source.label if "simulator" in source.label.lower() else SIMULATED
-        return line((f" ▲ {label} ", "simulator"))
+        fitting = [words for words in (label, SIMULATED) if len(words) + 4 <= width]
+        return line((f" ▲ {(fitting or ['SIMULATOR'])[0]} ", "simulator"))
     return line((f" ● {source.label} ", "source"))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from rich.text import Text
 
 from appliance.control.api import MarketStatus
 from appliance.domain.candle import Candle
+from appliance.domain.forecast import Forecast
 from appliance.tui.presentation.chart import draw
-from appliance.tui.presentation.formats import UNKNOWN, age, count, line, percent, price, short_span
+from appliance.tui.presentation.feeds import feed_name, is_troubled, lag, state_line
+from appliance.tui.presentation.formats import UNKNOWN, age, line, percent, price
 from appliance.tui.presentation.view import (
     Frame,
     PanelView,
@@ -25,30 +25,46 @@ from appliance.tui.presentation.view import (
 from appliance.tui.state import Board
 
 NAME = "Market"
-LATE_SECONDS = 90.0
-"""A newest stored candle older than this, beyond its own width, is late."""
+SHORTEST_WITH_LINE = 7
+"""Rows from which on the chart gives one to the line about the feed."""
 
 
 def present(board: Board, frame: Frame) -> PanelView:
     """Return the chart, or the words for why there is none."""
     if board.status.value is None:
         return absent(NAME, frame, board.status, "candles")
-    project, market = board.project, board.market
-    if project is None:
-        return empty(NAME, frame, "no project", "add one: `appliance new-project NAME`")
-    name = f"{project.market} {project.unit}m"
+    feed, market = board.feed, board.market
+    if feed is None:
+        return empty(NAME, frame, "no market", "name one in `ingest.markets`")
+    name = feed_name(feed)
     candles = with_forming(board)
     if not candles:
         return _without_candles(board, frame, name)
-    newest = board.forecasts.value[-1] if board.forecasts.value else project.forecast
-    rows = tuple(Row("", text) for text in draw(candles, newest, frame.width, frame.height))
-    is_stale = bool(old_note(board.status, frame.now))
+    heading = state_line(market, frame) if _has_room(market, frame) else None
+    height = frame.height - (heading is not None)
+    forecast = _forecast(board)
+    rows = tuple(Row("", text) for text in draw(candles, forecast, frame.width, height))
     return PanelView(
         _title(name, candles, market, frame),
         rows,
-        footnote=_footnote(market, frame),
-        is_stale=is_stale,
+        heading,
+        footnote=_footnote(board, frame),
+        is_stale=bool(old_note(board.status, frame.now)),
     )
+
+
+def _has_room(market: MarketStatus | None, frame: Frame) -> bool:
+    """Whether a line above the chart is worth a row of it; trouble always is."""
+    return frame.height >= SHORTEST_WITH_LINE or is_troubled(market)
+
+
+def _forecast(board: Board) -> Forecast | None:
+    """Return the newest forecast where the chart shows what it forecasts."""
+    if not board.is_project_feed:
+        return None
+    if board.forecasts.value:
+        return board.forecasts.value[-1]
+    return board.project.forecast if board.project else None
 
 
 def with_forming(board: Board) -> tuple[Candle, ...]:
@@ -81,8 +97,6 @@ def _title(
 ) -> Text:
     last = candles[-1]
     details = [(price(last.close), "strong"), lag(market), _change(candles, frame)]
-    if market is not None and market.gaps:
-        details.insert(2, (count(market.gaps, "gap"), "warning"))
     return title(name, frame, *details)
 
 
@@ -102,27 +116,13 @@ def _change(candles: tuple[Candle, ...], frame: Frame) -> tuple[str, str]:
     return (f"{glyph} {percent(change, 2, signed=True)} {period}", style)
 
 
-def lag(market: MarketStatus | None) -> tuple[str, str]:
-    """Return the ingestion lag in words; late ones warn, an unknown one says so."""
-    if market is None or market.lag_seconds is None:
-        return ("lag unknown", "warning")
-    seconds = market.lag_seconds
-    late = seconds > market.unit * 60 + LATE_SECONDS
-    text = f"lag {short_span(seconds)}"
-    return (f"▲ {text}", "warning") if late else (text, "muted")
-
-
-def _footnote(market: MarketStatus | None, frame: Frame) -> Text:
-    if market is None:
+def _footnote(board: Board, frame: Frame) -> Text:
+    market, feeds = board.market, board.feeds
+    if market is None or board.feed is None:
         return line()
     parts = [f"{market.stored_candles:,} candles stored"] if market.stored_candles else []
-    if market.ingestion is not None:
-        parts.insert(0, market.ingestion.state)
-        parts.append(_heartbeat(market.ingestion.last_tick_at, frame.now))
-        if market.ingestion.message:
-            parts.insert(1, market.ingestion.message)
-    return note(" · ".join(part for part in parts if part), frame.width - 4)
-
-
-def _heartbeat(at: datetime | None, now: datetime) -> str:
-    return f"last tick {age(at, now)}" if at else ""
+    if market.live is not None:
+        parts.append(f"last tick {age(market.live.received_at, frame.now)}")
+    if len(feeds) > 1 and board.feed in feeds:
+        parts.append(f"{feeds.index(board.feed) + 1} of {len(feeds)}: [ ] c")
+    return note(" · ".join(parts), frame.width - 4)

@@ -51,6 +51,22 @@ DRIFT = {
     DriftVerdict.INSUFFICIENT: Mark("◌", "too few", "muted"),
 }
 
+FEED = {
+    "streaming": Mark("●", "streaming", "good"),
+    "polling": Mark("◐", "polling", "info"),
+    "backfilling": Mark("↻", "filling", "info"),
+    "silent": Mark("▲", "silent", "warning"),
+    "disconnected": Mark("✖", "no answer", "bad"),
+    "blocked": Mark("✖", "blocked", "bad"),
+    "garbled": Mark("✖", "garbled", "bad"),
+    "rejected": Mark("✖", "rejected", "bad"),
+    "misconfigured": Mark("▲", "config", "warning"),
+    "store-down": Mark("✖", "store", "bad"),
+}
+"""By the ingestor's state; `UNKNOWN` for one that this version does not know."""
+
+UNKNOWN = Mark("?", "unknown", "muted")
+
 SEVERITY = {
     Severity.INFO: Mark("·", "info", "muted"),
     Severity.WARNING: Mark("▲", "warning", "warning"),

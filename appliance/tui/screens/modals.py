@@ -152,9 +152,12 @@ class PickModal(Dialog[str]):
         panel = self.query_one("#choices", Panel)
         panel.cursor = self._cursor
         self.show_view(self._view)
+        panel.scroll_to_cursor()
+        self.set_interval(1.0, lambda: self.show_view(self._view))
 
     def show_view(self, view: Present) -> None:
-        """Show other choices."""
+        """Show other choices, or the same ones as of now."""
+        self._view = view
         self.query_one("#choices", Panel).show(view, clock.now())
 
     @on(Panel.Chosen)

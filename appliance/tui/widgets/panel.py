@@ -189,10 +189,11 @@ class Panel(ScrollView, can_focus=True):
         before, self.cursor = self.cursor, min(max(index, 0), len(self.view.rows) - 1)
         self._refresh_row(before)
         self._refresh_row(self.cursor)
-        self._scroll_to_cursor()
+        self.scroll_to_cursor()
         self.post_message(self.Moved(self, self.selected_key))
 
-    def _scroll_to_cursor(self) -> None:
+    def scroll_to_cursor(self) -> None:
+        """Scroll as little as it takes to see the cursor."""
         top, rows = self.scroll_offset.y, self.frame_height
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False)
