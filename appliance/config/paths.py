@@ -58,6 +58,11 @@ class Paths:
         return self.mlflow / "artifacts"
 
     @property
+    def model_copies(self) -> Path:
+        """Copies of the models in use, for forecasts while MLflow is away."""
+        return self.home / "models"
+
+    @property
     def airflow(self) -> Path:
         """`AIRFLOW_HOME`."""
         return self.home / "airflow"
@@ -89,6 +94,11 @@ class Paths:
     def store_socket(self) -> Path:
         """The store's Arrow Flight service."""
         return self.run / "store.sock"
+
+    @property
+    def forecaster_socket(self) -> Path:
+        """The forecaster's report, and where it hears of closed candles."""
+        return self.run / "forecaster.sock"
 
     @property
     def postgres_socket_dir(self) -> Path:

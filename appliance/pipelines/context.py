@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from appliance import clock
 from appliance.config.paths import Paths
@@ -36,16 +36,41 @@ class MarketSource:
     source_id: str
 
 
+class ModelSource(Protocol):
+    """Registered models to forecast with: the registry itself, or those kept warm on the live path.
+
+    Warm are only the versions that have an alias; asking for another raises `ModelNotFound`.
+    """
+
+    def champion(self, project: str) -> ModelVersion:
+        """Return the version in production; raises `ModelNotFound` when there is none."""
+        ...
+
+    def challenger(self, project: str) -> ModelVersion:
+        """Return the challenger; raises `ModelNotFound` when there is none."""
+        ...
+
+    def version(self, project: str, number: int) -> ModelVersion:
+        """Return one version; raises `ModelNotFound`."""
+        ...
+
+    def load_model(self, project: str, version: int) -> object:
+        """Return a version's estimator."""
+        ...
+
+
 @dataclass(slots=True)
 class Resources:
     """Store, registry and market source of a run, each opened when first used.
 
     Nothing is imported before it is needed: a stage that only reads the store never loads MLflow.
+    On the live path `warm_models` stand in for the registry.
     """
 
     open_session: Callable[[], Session]
     open_registry: Callable[[], Registry]
     open_source: Callable[[], MarketSource]
+    warm_models: ModelSource | None = None
     _session: Session | None = field(default=None, init=False)
     _registry: Registry | None = field(default=None, init=False)
     _source: MarketSource | None = field(default=None, init=False)
@@ -72,6 +97,11 @@ class Resources:
         if self._registry is None:
             self._registry = self.open_registry()
         return self._registry
+
+    @property
+    def models(self) -> ModelSource:
+        """Where to take models from that make forecasts."""
+        return self.registry if self.warm_models is None else self.warm_models
 
     @property
     def source(self) -> MarketSource:
@@ -119,6 +149,11 @@ class StageContext(Generic[SpecT_co]):
         return self.resources.registry
 
     @property
+    def models(self) -> ModelSource:
+        """Where to take models from that make forecasts."""
+        return self.resources.models
+
+    @property
     def promotion(self) -> str:
         """What a verdict of `better` leads to: `manual`, `suggest` or `auto`."""
         return self.settings.projects.get(self.project, ProjectSettings()).promotion
@@ -128,7 +163,7 @@ class StageContext(Generic[SpecT_co]):
         from appliance.errors import ModelNotFound
 
         try:
-            return self.registry.champion(self.project)
+            return self.models.champion(self.project)
         except ModelNotFound:
             return None
 

@@ -69,6 +69,15 @@ def find_workflow(project: str, kind: WorkflowKind) -> Workflow:
     return next(workflow for workflow in workflows if workflow.kind is kind)
 
 
+def live_stages(project: str) -> tuple[Stage, ...]:
+    """Return what a project does at each candle's close, () when it leaves that to its workflows.
+
+    Raises:
+        ConfigError: no such project; the hint names the nearest.
+    """
+    return tuple(getattr(project_module(project, "core.stages"), "LIVE", ()))
+
+
 def find_stage(project: str, name: str) -> tuple[WorkflowKind, Stage]:
     """Return the stage called `name` and the kind of workflow it belongs to.
 

@@ -77,6 +77,11 @@ def no_champion(project: str) -> ModelNotFound:
     )
 
 
+def no_challenger(project: str) -> ModelNotFound:
+    """Return the error that says that no version waits for a decision."""
+    return ModelNotFound(f"{project} has no challenger", code="registry.no_challenger")
+
+
 def no_version(project: str, version: int | str) -> ModelNotFound:
     """Return the error that names a version that the registry does not have."""
     return ModelNotFound(

@@ -38,7 +38,7 @@ from appliance.config.paths import Paths  # noqa: E402
 from appliance.config.settings import Settings, load_settings  # noqa: E402
 from appliance.domain.model_version import ModelVersion  # noqa: E402
 from appliance.errors import ModelNotFound, RegistryError  # noqa: E402
-from appliance.registry import aliases, flavour  # noqa: E402
+from appliance.registry import aliases, flavour, model_file  # noqa: E402
 from appliance.registry.location import (  # noqa: E402
     RegistryLocation,
     locate_registry,
@@ -175,8 +175,7 @@ class Registry:
 
     def challenger(self, project: str) -> ModelVersion:
         """Return the challenger; raises `ModelNotFound` when there is none."""
-        missing = ModelNotFound(f"{project} has no challenger", code="registry.no_challenger")
-        return self._aliased(project, aliases.CHALLENGER, missing)
+        return self._aliased(project, aliases.CHALLENGER, aliases.no_challenger(project))
 
     def load_model(self, project: str, version: int) -> object:
         """Load a version's estimator; only types of the allow-list are constructed."""
@@ -188,7 +187,7 @@ class Registry:
             folder = download_artifacts(
                 artifact_uri=uri, dst_path=scratch, tracking_uri=self._location.tracking_uri
             )
-            return flavour.load(Path(folder))
+            return model_file.load(Path(folder))
 
     def promote(self, project: str, version: int) -> ModelVersion:
         """Make `version` the champion; the deposed one becomes `previous`."""

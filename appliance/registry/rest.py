@@ -27,10 +27,14 @@ _TIMEOUT = httpx.Timeout(10.0, connect=1.0)
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """A project's aliases (alias -> version) and newest version, None before the first."""
+    """A project's aliases (alias -> version) and newest version, None before the first.
+
+    `created_ms` tells a model from an earlier one of the same name; 0 before the first.
+    """
 
     aliases: dict[str, int]
     newest_version: int | None
+    created_ms: int = 0
 
 
 class RegistryRest:
@@ -93,7 +97,20 @@ class RegistryRest:
         model = answer["registered_model"]
         moved = {entry["alias"]: int(entry["version"]) for entry in model.get("aliases", [])}
         numbers = [int(entry["version"]) for entry in model.get("latest_versions", [])]
-        return ModelSummary(moved, max(numbers, default=None))
+        created_ms = int(model.get("creation_timestamp", 0))
+        return ModelSummary(moved, max(numbers, default=None), created_ms)
+
+    def model_file(self, project: str, number: int, name: str) -> bytes:
+        """Return one file of a version's model folder, through the server wherever it lies."""
+        params: dict[str, str | int] = {"name": project, "version": number, "path": name}
+        try:
+            response = self._http.get("/model-versions/get-artifact", params=params)
+        except httpx.HTTPError as error:
+            raise registry_unavailable(self.base_url, error or type(error).__name__) from error
+        if response.is_success:
+            return response.content
+        missing = aliases.no_version(project, number)
+        raise self._refusal(response.status_code, _body(response), missing)
 
     def set_alias(self, project: str, alias: str, version: int) -> None:
         """Point an alias at a version."""
@@ -185,6 +202,13 @@ class RegistryRest:
         if status >= 500:
             return registry_unavailable(self.base_url, f"HTTP {status}: {message}")
         return RegistryError(f"MLflow refused: {message}", hint="appliance logs mlflow")
+
+
+def _body(response: httpx.Response) -> object:
+    try:
+        return response.json()
+    except ValueError:
+        return response.text
 
 
 def _model_version(

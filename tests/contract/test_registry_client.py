@@ -262,3 +262,28 @@ def test_the_rest_client_sees_and_moves_the_same(
     with pytest.raises(ModelNotFound):
         rest.champion("nothing")
     rest.close()
+
+
+def test_warm_models_are_the_registered_ones_without_mlflow(
+    server_home: tuple[Paths, str], project: str, tmp_path: Path
+) -> None:
+    import numpy as np
+
+    from appliance.registry.client import open_registry
+    from appliance.registry.warm_models import WarmModels
+
+    paths, url = server_home
+    with appliance_up(paths):
+        direct = open_registry(paths, Settings())
+    one, two = registered(direct, project, 2)
+    direct.promote(project, one)
+    models = WarmModels(RegistryRest(url), tmp_path)
+    assert models.refresh(project)
+    assert models.champion(project) == direct.champion(project)
+    loaded: Any = models.load_model(project, one)
+    expected: Any = direct.load_model(project, one)
+    assert np.array_equal(loaded.predict(frame()), expected.predict(frame()))
+    assert not models.refresh(project)
+    direct.promote(project, two)
+    assert models.refresh(project)
+    assert models.champion(project).version == two

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -24,18 +24,29 @@ from appliance.errors import (
     ModelNotFound,
     UpbitUnavailable,
 )
-from appliance.pipelines.context import MarketSource, Resources
+from appliance.pipelines.context import (
+    Json,
+    MarketSource,
+    Resources,
+    StageContext,
+    StageSkipped,
+)
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME, compute_rows
 from appliance.pipelines.spec import describe_project
-from appliance.pipelines.workflow import WorkflowResult, run_in_process
+from appliance.pipelines.workflow import (
+    WorkflowResult,
+    execute_stage,
+    live_stages,
+    run_in_process,
+)
 from store import forecasts
 from store.drift import latest_report, read_profile
 from store.events import read_events
 from store.features import read_features
 from store.open import open_store
 from store.performance import latest_performance
-from store.session import Session
+from store.session import Session, Statement
 from tests.fakes.market import ORIGIN, FakeMarket, synthetic_candles, without_rows
 from tests.fakes.registry import FakeRegistry
 
@@ -59,6 +70,7 @@ OVERRIDES = {
     "retrain": {"min_new_rows": 10, "cooldown_minutes": 0},
 }
 HISTORY = 1_600
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 ROWS = 4_000
 
 
@@ -78,13 +90,21 @@ class Bench:
         assert isinstance(spec, ForecastSpec)
         return spec
 
-    def run(self, kind: WorkflowKind, **params: str) -> WorkflowResult:
+    def run(self, kind: WorkflowKind, until_stage: str = "", **params: str) -> WorkflowResult:
         resources = Resources(
             open_session=lambda: self.session,
             open_registry=lambda: self.registry,  # type: ignore[arg-type, return-value]
             open_source=lambda: MarketSource(self.market, "fake"),  # type: ignore[arg-type]
         )
-        return run_in_process(self.home, self.settings, PROJECT, kind, params, resources=resources)
+        return run_in_process(
+            self.home,
+            self.settings,
+            PROJECT,
+            kind,
+            params,
+            until_stage=until_stage,
+            resources=resources,
+        )
 
     def pass_minutes(self, minutes: int) -> None:
         self.market.now_at += timedelta(minutes=minutes)
@@ -177,6 +197,64 @@ def test_older_candles_of_a_backfill_become_rows(bench: Bench) -> None:
     assert result.request == ""
     assert bench.run(DATA).request == "first model"
     assert_stored_is_computed(bench)
+
+
+def run_live(bench: Bench) -> list[dict[str, Json]]:
+    """Run the live path's stages with the registry's models."""
+    resources = Resources(
+        open_session=lambda: bench.session,
+        open_registry=lambda: pytest.fail("the live path opened the registry"),
+        open_source=lambda: pytest.fail("the live path asked the exchange"),
+        warm_models=bench.registry,
+    )
+    context = StageContext(
+        project=PROJECT,
+        kind=INFERENCE,
+        spec=bench.spec,
+        settings=bench.settings,
+        paths=bench.home,
+        params={},
+        actor="forecaster",
+        run_id="live",
+        upstream={},
+        resources=resources,
+    )
+    return [execute_stage(stage, context) for stage in live_stages(PROJECT)]
+
+
+def test_the_live_path_leaves_nothing_for_the_workflows(trained: Bench) -> None:
+    trained.run(INFERENCE)
+    for minutes in (1, 1, 7, 1, 40):
+        trained.pass_minutes(minutes)
+        trained.run(DATA, until_stage="load_candles")
+        prepared, forecast = run_live(trained)
+        assert (prepared["written"], forecast["forecasts"]) == (minutes, minutes)
+        assert run_live(trained)[1]["forecasts"] == 0
+        assert trained.run(DATA).outputs["prepare_features"]["written"] == 0
+        assert trained.run(INFERENCE).outputs["forecast_candles"]["forecasts"] == 0
+    assert_stored_is_computed(trained)
+
+
+def test_live_forecasts_equal_those_of_the_workflow(trained: Bench) -> None:
+    trained.run(INFERENCE)
+    trained.pass_minutes(6)
+    trained.run(DATA, until_stage="load_candles")
+    run_live(trained)
+    live = forecasts.latest_forecasts(trained.session, PROJECT, 6)
+    trained.session.write(Statement("DELETE FROM forecasts WHERE made_at >= ?", (live[0].made_at,)))
+    trained.run(DATA)
+    trained.run(INFERENCE)
+    filled = forecasts.latest_forecasts(trained.session, PROJECT, 6)
+    assert [replace(each, made_at=NEVER) for each in live] == [
+        replace(each, made_at=NEVER) for each in filled
+    ]
+
+
+def test_the_live_path_waits_for_the_first_rows_and_the_first_model(bench: Bench) -> None:
+    with pytest.raises(StageSkipped):
+        run_live(bench)
+    bench.run(DATA)
+    assert run_live(bench)[1]["note"] == "no production model yet"
 
 
 def test_without_enough_rows_no_training_is_asked_for_and_none_happens(bench: Bench) -> None:

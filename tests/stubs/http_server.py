@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; a str body is sent as it is, everything else as JSON."""
+    """One answer; a str or bytes body is sent as it is, everything else as JSON."""
 
     status: int = 200
     body: object = field(default_factory=dict)
@@ -96,11 +96,16 @@ class HttpStub:
         )
         self.requests.append(request)
         reply = self.failures.pop(0) if self.failures else self.answer(request)
-        text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
-        payload = text.encode()
+        payload = _encoded(reply.body)
         handler.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(payload)))
         handler.end_headers()
         handler.wfile.write(payload)
+
+
+def _encoded(body: object) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()

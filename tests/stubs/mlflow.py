@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import skops.io
+
 from tests.stubs.http_server import HttpStub, Reply, Request
 
+_DESCRIPTION = b"flavors: {sklearn: {serialization_format: skops}}"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 
 
@@ -17,11 +20,37 @@ class MlflowStub(HttpStub):
         self.versions: dict[str, list[dict[str, Any]]] = {}
         self.moved: dict[str, dict[str, str]] = {}
         self.metrics: dict[str, dict[str, float]] = {}
+        self.files: dict[str, bytes] = {}
+        self.created_ms = 1_795_448_067_000
+
+    def add_model(self, project: str, model: object, *, tags: dict[str, str] | None = None) -> int:
+        """Add a version with the files of a saved model and make it the champion."""
+        number = self.add_version(project)
+        self.versions[project][-1]["tags"] = [
+            {"key": key, "value": value} for key, value in (tags or {}).items()
+        ]
+        self.files[f"{project}/{number}/MLmodel"] = _DESCRIPTION
+        self.files[f"{project}/{number}/model.skops"] = skops.io.dumps(model)
+        self.promote(project, number)
+        return number
+
+    def promote(self, project: str, number: int) -> None:
+        """Move the aliases as a promotion does."""
+        moved = self.moved[project]
+        if "champion" in moved:
+            moved["previous"] = moved["champion"]
+        moved["champion"] = str(number)
+
+    def forget(self, project: str) -> None:
+        """Lose everything, as a registry does that is created anew."""
+        self.versions.pop(project)
+        self.moved.pop(project)
+        self.created_ms += 5_000
 
     def add_version(self, project: str, **metrics: float) -> int:
         listed = self.versions.setdefault(project, [])
         number = len(listed) + 1
-        run_id = f"{project}-{number}"
+        run_id = f"{project}-{self.created_ms}-{number}"
         listed.append(
             {
                 "name": project,
@@ -45,6 +74,10 @@ class MlflowStub(HttpStub):
             project = request.query["filter"].split("'")[1]
             found = list(reversed(self.versions.get(project, [])))
             return Reply(body={"model_versions": found} if found else {})
+        if path == "/model-versions/get-artifact":
+            query = request.query
+            found_file = self.files.get(f"{query['name']}/{query['version']}/{query['path']}")
+            return _missing("no such file") if found_file is None else Reply(body=found_file)
         if path == "/registered-models/alias":
             return self._move(request.method, request.body)
         if path == "/experiments/get-by-name":
@@ -58,7 +91,12 @@ class MlflowStub(HttpStub):
             return _missing(f"Registered Model with name={project} not found")
         aliases = [{"alias": a, "version": v} for a, v in self.moved[project].items()]
         latest = self.versions[project][-1:]
-        model = {"name": project, "latest_versions": latest, "aliases": aliases}
+        model = {
+            "name": project,
+            "creation_timestamp": self.created_ms,
+            "latest_versions": latest,
+            "aliases": aliases,
+        }
         return Reply(body={"registered_model": model})
 
     def _version(self, project: str, number: str) -> Reply:

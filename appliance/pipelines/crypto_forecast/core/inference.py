@@ -46,7 +46,7 @@ def forecast_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     if missing:
         rows = load_rows(context.session, context.project, spec, start_at=missing[0])
         rows = rows[rows[TIME].isin(missing)]
-        model = load_forecaster(context.registry, context.project, version.version)
+        model = load_forecaster(context.models, context.project, version.version)
         made = store.insert_forecasts(
             context.session,
             _forecasts(
@@ -78,7 +78,7 @@ def _choose_version(context: StageContext[ForecastSpec]) -> ModelVersion | None:
     if asked is None:
         champion = context.champion()
         return champion if champion is not None and serves(champion, context.spec) else None
-    version = context.registry.version(context.project, asked)
+    version = context.models.version(context.project, asked)
     if not serves(version, context.spec):
         spec = context.spec
         raise ConfigError(

@@ -63,6 +63,25 @@ def prepare_features(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     return {"written": older + _compute(context, first_at, end_at), "older": older}
 
 
+def prepare_newest(context: StageContext[ForecastSpec]) -> dict[str, Json]:
+    """Compute the rows after the newest one, as `prepare_features` does; older ones are left to it.
+
+    Returns:
+        written: new or changed rows.
+
+    Raises:
+        StageSkipped: there are no candles or no rows of this config yet.
+    """
+    spec, session = context.spec, context.session
+    end_at = watermark(session, spec.market, spec.unit)
+    newest_at = newest_feature_at(session, context.project, spec.market, spec.unit)
+    if end_at is None or newest_at is None:
+        raise StageSkipped("the data workflow has prepared no rows yet")
+    width = timedelta(minutes=spec.unit)
+    window_at = end_at - (spec.training_rows + spec.horizon) * width
+    return {"written": _compute(context, max(newest_at - OVERLAP * width, window_at), end_at)}
+
+
 def check_quality(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Judge the newest rows; record the verdict when it changed; ask for the first training.
 

@@ -1,4 +1,4 @@
-"""The four workflows: which stages, in which order, in which module of `core/`."""
+"""Which stages, in which order, in which module of `core/`: the four workflows, and the live path."""
 
 from __future__ import annotations
 
@@ -39,3 +39,6 @@ WORKFLOWS = (
         ),
     ),
 )
+
+LIVE = (Stage("prepare_newest", "preprocess"), Stage("forecast_candles", "inference"))
+"""What the forecaster runs at each candle's close; the workflows do the same later where it did not."""

@@ -8,16 +8,16 @@ from appliance.errors import ModelNotFound
 from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
 
 if TYPE_CHECKING:
-    from appliance.registry.client import Registry
+    from appliance.pipelines.context import ModelSource
 
 
-def load_forecaster(registry: Registry, project: str, version: int) -> QuantileForecaster:
+def load_forecaster(models: ModelSource, project: str, version: int) -> QuantileForecaster:
     """Return the estimator of a version.
 
     Raises:
         ModelNotFound: no such version, or it holds another kind of model.
     """
-    model = registry.load_model(project, version)
+    model = models.load_model(project, version)
     if not isinstance(model, QuantileForecaster):
         raise ModelNotFound(
             f"{project} version {version} holds a {type(model).__name__}, not a forecaster",

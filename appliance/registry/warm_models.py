@@ -1,0 +1,179 @@
+"""Loaded models of the registry's aliases, kept ready, and copies of their files in the home.
+
+For the live path: nothing here imports MLflow, what a forecast needs is in memory, and while the
+registry is away the models that were there last go on, also in a process that starts meanwhile.
+Copies are loaded under the same rule as the originals.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from appliance.config.paths import write_atomically
+from appliance.domain.model_version import ModelVersion
+from appliance.errors import ModelNotFound, RegistryError, TransientError
+from appliance.registry import aliases, model_file
+from appliance.registry.rest import ModelSummary, RegistryRest
+
+_WARM = (aliases.CHAMPION, aliases.PREVIOUS, aliases.CHALLENGER)
+_KEPT = TypeAdapter(dict[str, ModelVersion])
+_KEPT_FILE = "aliases.json"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WarmModel:
+    """A version with its estimator."""
+
+    version: ModelVersion
+    estimator: object
+
+
+class WarmModels:
+    """The models of champion, previous and challenger of any project; safe to use from threads.
+
+    Args:
+        registry: asked by `refresh` only.
+        folder: where copies are kept.
+    """
+
+    def __init__(self, registry: RegistryRest, folder: Path) -> None:
+        self._registry = registry
+        self._folder = folder
+        self._warm: dict[str, dict[str, WarmModel]] = {}
+        self._seen: dict[str, ModelSummary] = {}
+        self._refreshing = threading.Lock()
+
+    def champion(self, project: str) -> ModelVersion:
+        """Return the version in production; raises `ModelNotFound` when there is none."""
+        return self._aliased(project, aliases.CHAMPION, aliases.no_champion(project))
+
+    def challenger(self, project: str) -> ModelVersion:
+        """Return the challenger; raises `ModelNotFound` when there is none."""
+        return self._aliased(project, aliases.CHALLENGER, aliases.no_challenger(project))
+
+    def version(self, project: str, number: int) -> ModelVersion:
+        """Return a version that has an alias; raises `ModelNotFound` for any other."""
+        return self._numbered(project, number).version
+
+    def load_model(self, project: str, version: int) -> object:
+        """Return the estimator of a version that has an alias, the same object every time."""
+        return self._numbered(project, version).estimator
+
+    def recover(self, project: str) -> bool:
+        """Load the copies, for as long as the registry has not answered; whether there were any.
+
+        Raises:
+            RegistryError: a copy is damaged or holds a type outside the rule.
+        """
+        with self._refreshing:
+            if project not in self._warm:
+                kept = self._read_kept(project)
+                self._warm[project] = {
+                    alias: WarmModel(version, model_file.load(self._copy_of(version)))
+                    for alias, version in kept.items()
+                    if self._copy_of(version).exists()
+                }
+            return bool(self._warm[project])
+
+    def refresh(self, project: str) -> bool:
+        """Follow the registry's aliases; one cheap request, and what is new loaded. Blocks.
+
+        Returns:
+            whether anything changed.
+
+        Raises:
+            RegistryUnavailable: it does not answer; what was loaded stays.
+            RegistryError: the new champion cannot be loaded; the old one stays.
+        """
+        with self._refreshing:
+            summary = self._registry.summary(project)
+            if self._seen.get(project) == summary:
+                return False
+            wanted = {alias: summary.aliases[alias] for alias in _WARM if alias in summary.aliases}
+            self._warm[project] = self._load(project, wanted)
+            self._keep(project)
+            self._seen[project] = summary
+            return True
+
+    def _aliased(self, project: str, alias: str, missing: ModelNotFound) -> ModelVersion:
+        found = self._warm.get(project, {}).get(alias)
+        if found is None:
+            raise missing
+        return found.version
+
+    def _numbered(self, project: str, number: int) -> WarmModel:
+        for warm in self._warm.get(project, {}).values():
+            if warm.version.version == number:
+                return warm
+        raise aliases.no_version(project, number)
+
+    def _load(self, project: str, wanted: Mapping[str, int]) -> dict[str, WarmModel]:
+        known = {warm.version.run_id: warm for warm in self._warm.get(project, {}).values()}
+        found: dict[str, WarmModel] = {}
+        for alias, number in wanted.items():
+            try:
+                version = self._registry.version(project, number)
+                estimator = (
+                    known[version.run_id].estimator
+                    if version.run_id in known
+                    else self._fetch(version)
+                )
+                found[alias] = WarmModel(version, estimator)
+            except RegistryError as error:
+                if alias == aliases.CHAMPION or isinstance(error, TransientError):
+                    raise
+                _log.warning("%s %s %d not loaded: %s", project, alias, number, error.message)
+        return found
+
+    def _fetch(self, version: ModelVersion) -> object:
+        """Load a version from its copy; without a sound one make it first."""
+        copy = self._copy_of(version)
+        if copy.exists():
+            try:
+                return model_file.load(copy)
+            except RegistryError as error:
+                _log.warning("%s is copied again: %s", copy, error.message)
+                shutil.rmtree(copy)
+        scratch = copy.with_name(f".{copy.name}")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True, mode=0o700)
+        for name in model_file.FILES:
+            content = self._registry.model_file(version.name, version.version, name)
+            (scratch / name).write_bytes(content)
+        estimator = model_file.load(scratch)
+        scratch.rename(copy)
+        return estimator
+
+    def _copy_of(self, version: ModelVersion) -> Path:
+        return self._folder / version.name / f"{version.version}-{version.run_id}"
+
+    def _keep(self, project: str) -> None:
+        """Note which copies belong to which alias, and remove the others."""
+        versions = {alias: warm.version for alias, warm in self._warm[project].items()}
+        folder = self._folder / project
+        write_atomically(folder / _KEPT_FILE, _KEPT.dump_json(versions, indent=2).decode())
+        kept = {self._copy_of(version).name for version in versions.values()}
+        for entry in folder.iterdir():
+            if entry.is_dir() and entry.name not in kept:
+                shutil.rmtree(entry, ignore_errors=True)
+
+    def _read_kept(self, project: str) -> dict[str, ModelVersion]:
+        try:
+            text = (self._folder / project / _KEPT_FILE).read_bytes()
+            return _KEPT.validate_json(text)
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise RegistryError(
+                f"{self._folder / project / _KEPT_FILE} is damaged: {error}",
+                code="registry.copy",
+                hint="it is written again when MLflow answers; until then nothing is forecast live",
+            ) from error
