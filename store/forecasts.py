@@ -23,7 +23,11 @@ _PLAIN = (*_KEY, "target_at", "base_price", "made_at")
 _INSTANTS = ("candle_date_time_utc", "target_at", "made_at")
 _TRIPLES = {"quantiles": "", "static": "static_", "ewma": "ewma_"}
 _LEVELS = {"lower": 0.1, "median": 0.5, "upper": 0.9}
-_COLUMNS = (*_PLAIN, *(prefix + level for prefix in _TRIPLES.values() for level in _LEVELS))
+_COLUMNS = (
+    *_PLAIN,
+    "is_production",
+    *(prefix + level for prefix in _TRIPLES.values() for level in _LEVELS),
+)
 
 
 def _pinball(prefix: str) -> str:
@@ -78,18 +82,25 @@ ORDER BY candle_date_time_utc
 """
 
 
+# Live is what was made before the target candle was stored: its outcome could not be known.
+_INSERT = f"""
+INSERT INTO forecasts ({", ".join(_COLUMNS)}, is_live)
+SELECT {", ".join(_COLUMNS)}, target_at > coalesce((
+    SELECT max(c.candle_date_time_utc) FROM candles c
+    WHERE c.market = batch.market AND c.unit = batch.unit
+), '-infinity'::TIMESTAMPTZ)
+FROM batch ON CONFLICT DO NOTHING RETURNING TRUE
+"""  # noqa: S608 - built from constants
+
+
 def insert_forecasts(session: Session, forecasts: Sequence[Forecast]) -> int:
-    """Store forecasts and return how many were new; one that is already stored stays as it is."""
+    """Store forecasts and return how many were new; one that is already stored stays as it is.
+
+    A forecast whose target candle is stored by then is marked as filled later, others as live.
+    """
     if not forecasts:
         return 0
-    columns = ", ".join(_COLUMNS)
-    rows = session.write(
-        Statement(
-            f"INSERT INTO forecasts ({columns}) SELECT {columns} FROM batch"  # noqa: S608
-            " ON CONFLICT DO NOTHING RETURNING TRUE"
-        ),
-        batch=_as_batch(forecasts),
-    )
+    rows = session.write(Statement(_INSERT), batch=_as_batch(forecasts))
     return int(rows.num_rows)
 
 
@@ -142,13 +153,13 @@ def read_outcomes(
 ) -> pa.Table:
     """Return forecasts with outcomes, ascending by candle; `limit` keeps the newest.
 
-    Columns: those of a forecast (quantiles as lower, median, upper, static_*, ewma_*), then
+    Columns: those of a forecast (quantiles as lower, median, upper, static_*, ewma_*), then is_live,
     realised_return, pinball, pinball_static, pinball_ewma (log returns), is_inside.
     """
     version, values = _of_version(model_version)
     tail = "" if limit is None else "ORDER BY candle_date_time_utc DESC, id DESC LIMIT ?"
     return session.read(
-        f"SELECT {', '.join(_COLUMNS)}, realised_return, pinball, pinball_static, "  # noqa: S608
+        f"SELECT {', '.join(_COLUMNS)}, is_live, realised_return, pinball, pinball_static, "  # noqa: S608
         "pinball_ewma, is_inside FROM ("
         "SELECT * FROM forecasts JOIN outcomes ON forecast_id = id"
         f" WHERE project = ?{version} {tail}"
@@ -167,6 +178,7 @@ def _forecast(row: dict[str, Any]) -> Forecast:
     }
     for name, prefix in _TRIPLES.items():
         fields[name] = Quantiles(*(row[prefix + level] for level in _LEVELS))
+    fields["is_production"] = row["is_production"]
     return Forecast(**fields)
 
 
@@ -177,6 +189,7 @@ def _as_batch(forecasts: Sequence[Forecast]) -> pa.Table:
     for name in _PLAIN:
         values = [getattr(each, name) for each in forecasts]
         columns[name] = instant_array(values) if name in _INSTANTS else pa.array(values)
+    columns["is_production"] = pa.array([each.is_production for each in forecasts])
     for name, prefix in _TRIPLES.items():
         for level in _LEVELS:
             values = [getattr(getattr(each, name), level) for each in forecasts]

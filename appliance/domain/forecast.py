@@ -21,7 +21,8 @@ class Forecast:
 
     `candle_date_time_utc` opens the newest candle that the forecast knows; `base_price` is that
     candle's close; `target_at` opens the candle whose close is the outcome. `static` and `ewma` are the
-    naive benchmarks' quantiles for the same return.
+    naive benchmarks' quantiles for the same return. `is_production` says whether the version was in
+    production when it was made; others forecast in the shadow.
     """
 
     project: str
@@ -36,6 +37,7 @@ class Forecast:
     static: Quantiles
     ewma: Quantiles
     made_at: datetime
+    is_production: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Performance:
     """Realised performance of one model version over the newest `rows` matured forecasts.
 
     `pinball*` are mean pinball losses of log returns; `skill_*` is 1 - pinball / pinball_benchmark;
-    `coverage` is the fraction of outcomes inside [lower, upper].
+    `coverage` is the fraction of outcomes inside [lower, upper]. Of the newest forecasts `live_rows` were
+    made before their outcome and `filled_rows` later; where the live ones are enough, they alone count.
     """
 
     project: str
@@ -60,3 +63,5 @@ class Performance:
     mae: float
     direction: float
     computed_at: datetime
+    live_rows: int = 0
+    filled_rows: int = 0

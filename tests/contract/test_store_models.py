@@ -13,8 +13,27 @@ from appliance.domain.alert import Alert
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.forecast import Forecast, Performance, Quantiles
+from appliance.domain.trial import (
+    LossEstimate,
+    ParkedRetrain,
+    Trial,
+    TrialPurpose,
+    TrialState,
+    TwinAccount,
+)
 from appliance.errors import StoreError
-from store import alerts, candles, coverage, drift, events, features, forecasts, performance
+from store import (
+    alerts,
+    candles,
+    coverage,
+    drift,
+    events,
+    features,
+    forecasts,
+    performance,
+    retrains,
+    trials,
+)
 from store.session import Session
 from tests.contract.store_fixtures import market, project, session
 from tests.store_process import MINUTE, START, raw_candle
@@ -275,3 +294,89 @@ def test_an_alert_is_enqueued_once_and_due_until_sent(session: Session, project:
     alerts.mark_sent(session, alert.id, _at(6))
     assert mine(9) == []
     assert alerts.enqueue(session, project, "again", _at(9)) is False
+
+
+def test_a_forecast_made_after_its_outcome_is_marked_as_filled(
+    session: Session, project: str, market: str
+) -> None:
+    raw = [raw_candle(minute, market=market) for minute in range(4)]
+    candles.store_candles(session, raw, "rest", START)
+    forecasts.insert_forecasts(session, [_forecast(project, market, n) for n in (1, 2, 3)])
+    candles.store_candles(session, [raw_candle(n, market=market) for n in (4, 5)], "rest", START)
+    forecasts.join_outcomes(session, project, _at(9))
+    table = forecasts.read_outcomes(session, project)
+    assert table.column("is_live").to_pylist() == [False, True, True]
+
+
+def test_losses_are_paired_on_candles_that_both_versions_forecast(
+    session: Session, project: str, market: str
+) -> None:
+    raw = [raw_candle(minute, market=market) for minute in range(8)]
+    candles.store_candles(session, raw, "rest", START)
+    wide = Quantiles(-0.5, 0.0, 0.5)
+    second = [_forecast(project, market, n, version=2) for n in (1, 2, 3)]
+    shadow = [replace(each, quantiles=wide, is_production=False) for each in second]
+    forecasts.insert_forecasts(session, [_forecast(project, market, n) for n in (0, 1, 2)])
+    forecasts.insert_forecasts(session, [*shadow, _forecast(project, market, 2, horizon=3)])
+    forecasts.join_outcomes(session, project, _at(9))
+    table = trials.paired_losses(session, project, 1, 2, 1, 2, _at(0))
+    assert table.column("candle_date_time_utc").to_pylist() == [_at(1), _at(2)]
+    row = table.to_pylist()[0]
+    y = math.log(103.0 / 101.0)
+    assert row["champion_loss"] == pytest.approx(_loss(y, MODEL))
+    assert row["challenger_loss"] == pytest.approx(_loss(y, wide))
+    assert row["spread"] == pytest.approx(0.02)
+    assert trials.paired_losses(session, project, 1, 2, 1, 2, _at(2)).num_rows == 1
+    assert trials.production_losses(session, project, 2, 1, 2, _at(0)).num_rows == 2
+    assert trials.production_losses(session, project, 1, 1, 2, _at(0)).num_rows == 0
+
+
+def test_a_trial_keeps_its_newest_state_and_evidence(session: Session, project: str) -> None:
+    trial = Trial(project, TrialPurpose.CHALLENGE, 1, 2, _at(0), _at(0), changed_at=_at(1))
+    trials.write_trial(session, trial)
+    other = replace(trial, purpose=TrialPurpose.PROBATION, started_at=_at(1))
+    trials.write_trial(session, other)
+    ended = replace(trial, state=TrialState.WORSE, evidence={"rows": 7}, changed_at=_at(2))
+    trials.write_trial(session, ended)
+    assert trials.read_trials(session, project) == [other, ended]
+    assert trials.read_trials(session, project, TrialState.RUNNING) == [other]
+
+
+def test_at_most_one_retrain_is_parked(session: Session, project: str) -> None:
+    first = ParkedRetrain(project, ("drift", "skill"), _at(0))
+    retrains.park_retrain(session, first)
+    retrains.park_retrain(session, ParkedRetrain(project, ("later",), _at(5)))
+    assert retrains.parked_retrain(session, project) == first
+    retrains.clear_parked(session, project)
+    assert retrains.parked_retrain(session, project) is None
+
+
+def test_the_twin_of_a_config_never_changes(session: Session, project: str) -> None:
+    assert retrains.claim_twin(session, project, "a", 3, _at(0)) == 3
+    assert retrains.claim_twin(session, project, "a", 4, _at(1)) == 3
+    assert retrains.claim_twin(session, project, "b", 4, _at(1)) == 4
+    account = TwinAccount(project, 3, 10, 0.9, 1.0, "gained", _at(2))
+    retrains.write_account(session, replace(account, rows=5))
+    retrains.write_account(session, account)
+    assert retrains.latest_account(session, project) == account
+    assert account.gain == pytest.approx(0.1)
+
+
+def test_an_estimate_is_reconciled_once_all_its_forecasts_matured(
+    session: Session, project: str, market: str
+) -> None:
+    raw = [raw_candle(minute, market=market) for minute in range(5)]
+    candles.store_candles(session, raw, "rest", START)
+    forecasts.insert_forecasts(session, [_forecast(project, market, n) for n in (0, 1, 2)])
+    estimate = LossEstimate(project, 1, _at(0), _at(2), 3, 0.004, None, _at(3))
+    retrains.write_estimate(session, estimate)
+    retrains.write_estimate(session, replace(estimate, expected=9.0))
+    forecasts.join_outcomes(session, project, _at(4))
+    retrains.reconcile_estimates(session, project, 1)
+    assert retrains.read_estimates(session, project, 1) == [estimate]
+    forecasts.join_outcomes(session, project, _at(5))
+    retrains.reconcile_estimates(session, project, 1)
+    (known,) = retrains.read_estimates(session, project, 1)
+    losses = forecasts.read_outcomes(session, project).column("pinball").to_pylist()
+    assert known.realised == pytest.approx(sum(losses) / 3)
+    assert known.expected == 0.004
