@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pyarrow as pa
 
 from appliance.simulator.options import SimulatorOptions
 from appliance.simulator.server import embedded_simulator
@@ -43,3 +45,16 @@ def running_simulator(options: SimulatorOptions = UNLIMITED) -> Iterator[str]:
 def fault(url: str, **fields: object) -> None:
     """Let something go wrong on a simulator."""
     httpx.post(f"{url}/sim/fault", json=fields).raise_for_status()
+
+
+def faults(url: str) -> dict[str, Any]:
+    """Return what the simulator says of its faults: active, coming, started and fired."""
+    described: dict[str, Any] = httpx.get(f"{url}/sim").json()["faults"]
+    return described
+
+
+def truth(url: str, market: str = "KRW-BTC", unit: str = "1", **between: str) -> pa.Table:
+    """Return the closed candles of a market as they really are; `from_` and `to` limit them."""
+    wanted = {name.strip("_"): value for name, value in between.items()}
+    reply = httpx.get(f"{url}/sim/truth/candles", params={"market": market, "unit": unit} | wanted)
+    return pa.ipc.open_stream(reply.raise_for_status().content).read_all()

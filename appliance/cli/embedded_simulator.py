@@ -53,7 +53,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/v1/market/all", timeout=1.0, trust_env=False).is_success:
+            if httpx.get(f"{url}/sim", timeout=1.0, trust_env=False).is_success:
                 return
         except httpx.HTTPError:
             time.sleep(0.1)

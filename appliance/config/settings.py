@@ -59,6 +59,8 @@ class SimulatorSettings(Section):
     """Market to parquet or CSV file."""
     scenario: str = ""
     """File with scripted regime shifts; empty is none."""
+    faults: str = ""
+    """File with scripted faults; empty is none."""
 
 
 class IngestSettings(Section):

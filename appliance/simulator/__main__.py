@@ -49,6 +49,7 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
         start_at=parse_instant(given.start, "--start") if given.start else None,
         speed=given.speed,
         scenario=given.scenario,
+        faults=given.faults,
         has_limits=not given.no_limits,
         latency_ms=given.latency_ms,
     )
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--start", default="", metavar="ISO", help="simulated time at the start; default: now")
     add("--speed", type=float, default=1.0, help="simulated seconds per second")
     add("--scenario", type=Path, help="TOML file with [[shift]] tables")
+    add("--faults", type=Path, help="TOML file with [[fault]] tables")
     add("--no-limits", action="store_true", help="do not enforce request limits")
     add("--latency-ms", type=float, default=0.0, help="added to every REST reply")
     add("--from-settings", action="store_true", help="take everything from this home's settings")

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.simulator.windows import MS_PER_SECOND, Integers, floors
+
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-MS_PER_MINUTE = 60_000
-MINUTES_PER_DAY = 1440
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Candles in ascending order, one array element each.
 
-    `opens` is the opening time in minutes since 1970; `stamp` the last trade in milliseconds; prices
-    and `value` are in the quote currency, `volume` in the base currency.
+    `opens` is the opening time in minutes since 1970 (in seconds for one-second candles); `stamp` the
+    last trade in milliseconds; prices and `value` are in the quote currency, `volume` in the base
+    currency.
     """
 
     opens: Integers
@@ -36,7 +36,7 @@ class Columns:
         return len(self.opens)
 
     def between(self, start: int, end: int) -> Columns:
-        """Return the candles that open in [start, end), in minutes since 1970."""
+        """Return the candles that open in [start, end), given as `opens` is."""
         first, last = np.searchsorted(self.opens, (start, end))
         return self.rows(slice(int(first), int(last)))
 
@@ -47,6 +47,11 @@ class Columns:
     def mapped(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Columns:
         """Return candles whose every column went through `change`."""
         return Columns(*(change(array) for array in self.arrays()))
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the columns take; at least 200, so that empty ones count."""
+        return 200 + sum(array.nbytes for array in self.arrays())
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """Return all columns in declaration order."""
@@ -79,10 +84,10 @@ def concatenate(parts: list[Columns]) -> Columns:
 
 
 def aggregate(candles: Columns, unit: int) -> Columns:
-    """Merge candles into `unit`-minute ones: first open, extremes, last close, summed volume."""
+    """Merge minute candles into wider ones: first open, extremes, last close, summed volume."""
     if len(candles) == 0:
         return candles
-    windows = candles.opens // unit * unit
+    windows = floors(unit, candles.opens)
     first = np.flatnonzero(np.r_[True, windows[1:] != windows[:-1]])
     last = np.r_[first[1:], len(windows)] - 1
     return Columns(
@@ -138,6 +143,29 @@ class Ticks:
             low=price.min(keepdims=True),
             close=price[-1:],
             volume=_rounded(running_sum(volume)[-1:]),
-            value=_rounded(running_sum(price * volume)[-1:]),
+            value=_rounded(running_sum(values(price, volume))[-1:]),
             stamp=self.at[-1:],
         )
+
+    def by_second(self) -> Columns:
+        """Return the one-second candles these trades form."""
+        if len(self.at) == 0:
+            return empty()
+        seconds = self.at // MS_PER_SECOND
+        first = np.flatnonzero(np.r_[True, seconds[1:] != seconds[:-1]])
+        last = np.r_[first[1:], len(seconds)] - 1
+        return Columns(
+            opens=seconds[first],
+            open=self.price[first],
+            high=np.maximum.reduceat(self.price, first),
+            low=np.minimum.reduceat(self.price, first),
+            close=self.price[last],
+            volume=_rounded(np.add.reduceat(self.volume, first)),
+            value=_rounded(np.add.reduceat(values(self.price, self.volume), first)),
+            stamp=self.at[last],
+        )
+
+
+def values(price: Floats, volume: Floats) -> Floats:
+    """Return the traded value of each trade, to 8 decimals so that candles of any width agree."""
+    return _rounded(price * volume)

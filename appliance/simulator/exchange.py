@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config.paths import write_atomically
+from appliance.errors import ConfigError
 from appliance.simulator.book import Book
-from appliance.simulator.faults import FaultPlan
+from appliance.simulator.caches import MarketCaches, PageCaches
+from appliance.simulator.fault_file import FaultScript, load_faults, parse_fault
+from appliance.simulator.faults import FaultKind, FaultPlan, Occurrence
 from appliance.simulator.limits import RequestLimits
 from appliance.simulator.listing import profile
 from appliance.simulator.options import SimulatorOptions
@@ -23,7 +26,7 @@ from appliance.simulator.shifts import (
     shift_from_json,
     shift_to_json,
 )
-from appliance.simulator.simulated_time import SimulatedTime, start_time
+from appliance.simulator.simulated_time import SimulatedTime, start_time, to_ms
 from appliance.simulator.synthetic import SyntheticMarket
 
 _REPLAY_LEAD = timedelta(hours=1)
@@ -33,17 +36,19 @@ class Exchange:
     """Everything that the HTTP and WebSocket sides share.
 
     Raises:
-        ConfigError: a replay file or scenario cannot be used.
+        ConfigError: a replay, scenario or fault file cannot be used.
     """
 
     def __init__(self, options: SimulatorOptions) -> None:
         self.options = options
         self.limits = RequestLimits(options.has_limits)
-        self.faults = FaultPlan()
+        self.caches = PageCaches()
+        self._market_caches = MarketCaches()
         replays = {code: ReplayMarket(code, path) for code, path in options.replay.items()}
         saved = _read_state(options)
         self.time = _resume(saved, options, replays)
         self.started_at = _started_at(saved, self.time)
+        self.faults = self._scripted_faults()
         self._posted = [shift_from_json(fields) for fields in saved.get("shifts", [])]
         scripted = load_scenario(options.scenario, self.started_at) if options.scenario else []
         self.shifts = ShiftSchedule([*scripted, *self._posted])
@@ -58,10 +63,36 @@ class Exchange:
             return None
         if code not in self._books:
             replay = self._replays.get(code)
-            self._books[code] = Book(
-                replay or SyntheticMarket(profile(code), self.options.seed, self.shifts)
-            )
+            self._books[code] = Book(replay or self._synthetic(code), self.caches)
         return self._books[code]
+
+    def _synthetic(self, code: str) -> SyntheticMarket:
+        return SyntheticMarket(profile(code), self.options.seed, self.shifts, self._market_caches)
+
+    def _scripted_faults(self) -> FaultPlan:
+        script = FaultScript()
+        if self.options.faults is not None:
+            script = load_faults(self.options.faults, self.started_at, self.options.speed)
+        return FaultPlan(script.occurrences(to_ms(self.started_at)), self.time.now())
+
+    def fault(self, fields: Mapping[str, Any]) -> list[Occurrence]:
+        """Let a fault happen, now unless the fields say when; return each time of it.
+
+        Raises:
+            ConfigError: unknown kind or field, impossible value, or drawn by the hour for ever.
+        """
+        now_at = self.time.now_at()
+        rule = parse_fault(fields, now_at, self.options.speed)
+        if rule.per_hour:
+            raise ConfigError("fault: per_hour is for the fault file", hint="give times or at")
+        occurrences = list(FaultScript((rule,)).occurrences(to_ms(now_at)))
+        for occurrence in occurrences:
+            self.faults.add(occurrence)
+        return occurrences
+
+    def is_out(self) -> bool:
+        """Whether an outage drops what arrives now; asking counts as one that was dropped."""
+        return self.faults.take(FaultKind.OUTAGE, self.time.now()) is not None
 
     def shift(self, fields: Mapping[str, Any]) -> Shift:
         """Shift the synthetic markets from the next simulated minute on, and remember it.
@@ -76,8 +107,6 @@ class Exchange:
             shift = Shift(**{**shift_to_json(shift), "start": earliest})  # type: ignore[arg-type]
         self.shifts.add(shift)
         self._posted.append(shift)
-        for book in self._books.values():
-            book.forget()
         self._save()
         return shift
 
@@ -92,6 +121,7 @@ class Exchange:
             "markets": list(self.codes),
             "replay": {code: str(path) for code, path in self.options.replay.items()},
             "shifts": [shift_to_json(shift) for shift in self.shifts.all()],
+            "faults": self.faults.describe(self.time.now()),
         }
 
     def narration(self) -> list[str]:

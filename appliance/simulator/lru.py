@@ -37,7 +37,9 @@ class LruCache(Generic[K, V]):
             self._total -= self._weight(dropped)
         return value
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._values.clear()
-        self._total = 0
+    def peek(self, key: K) -> V | None:
+        """Return the value of a key, None when it has to be made."""
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key]

@@ -21,7 +21,8 @@ class SimulatorOptions:
 
     `port` 0 takes a free one; `markets` are the synthetic ones, `replay` maps further (or the same)
     markets to recorded candles; `start_at` is where simulated time begins (None: now, or near the end
-    of the first replay); `speed` is simulated seconds per second; `state_file` keeps simulated time
+    of the first replay); `speed` is simulated seconds per second; `scenario` and `faults` are scripts;
+    `state_file` keeps simulated time
     and shifts over restarts; `has_limits` False switches the request limits off; `latency_ms` is added
     to every REST reply, half of it before the request counts.
     """
@@ -33,6 +34,7 @@ class SimulatorOptions:
     start_at: datetime | None = None
     speed: float = 1.0
     scenario: Path | None = None
+    faults: Path | None = None
     state_file: Path | None = None
     has_limits: bool = True
     latency_ms: float = 0.0
@@ -52,6 +54,7 @@ def options_from_settings(settings: Settings, paths: Paths) -> SimulatorOptions:
         start_at=parse_instant(chosen.start, "simulator.start") if chosen.start else None,
         speed=chosen.speed,
         scenario=Path(chosen.scenario).expanduser() if chosen.scenario else None,
+        faults=Path(chosen.faults).expanduser() if chosen.faults else None,
         state_file=paths.home / "simulator.json",
     )
 

@@ -11,7 +11,8 @@ from pyarrow import csv, parquet
 
 from appliance.domain.candle import TIMEFRAMES
 from appliance.errors import ConfigError
-from appliance.simulator.columns import MINUTES_PER_DAY, MS_PER_MINUTE, Columns, Floats, Ticks
+from appliance.simulator.columns import Columns, Floats, Ticks, empty
+from appliance.simulator.windows import MINUTES_PER_DAY, MS_PER_MINUTE
 
 _PRICES = ("open", "high", "low", "close", "volume")
 _NEEDED = ("candle_date_time_utc", *_PRICES)
@@ -28,6 +29,8 @@ class ReplayMarket:
         ConfigError: the file cannot be read, lacks a column, or its width is none of Upbit's.
     """
 
+    version = 0
+
     def __init__(self, code: str, path: Path) -> None:
         self.code = code
         self._rows = _columns(_read(path), path)
@@ -39,6 +42,14 @@ class ReplayMarket:
     def day(self, day: int) -> Columns:
         """Return every recorded candle of a UTC day (days since 1970)."""
         return self._rows.between(day * MINUTES_PER_DAY, (day + 1) * MINUTES_PER_DAY)
+
+    def is_cached(self, day: int) -> bool:
+        """Return True."""
+        return True
+
+    def seconds(self, hour: int) -> Columns:
+        """Return none: what happened within a recorded candle is not known."""
+        return empty()
 
     def ticks(self, step: int) -> Ticks:
         """Return the made-up trades of the candle that opens at minute `step` since 1970."""

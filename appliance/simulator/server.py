@@ -3,48 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from appliance.errors import ConfigError
+from appliance.simulator.connections import IDLE_SECONDS, Connections
+from appliance.simulator.control import Control
 from appliance.simulator.exchange import Exchange
-from appliance.simulator.faults import FaultKind, parse_fault
 from appliance.simulator.options import HOST, SimulatorOptions
+from appliance.simulator.outages import watch
+from appliance.simulator.replies import not_routed
 from appliance.simulator.rest import RestApi
-from appliance.simulator.shifts import shift_to_json
-from appliance.simulator.socket_protocol import UpbitSocketProtocol, drop_all
 from appliance.simulator.stream import StreamConnection
 
 _START_SECONDS = 15.0
-_log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn would end the process with the signal instead of 0."""
+    """Carries out scripted outages; leaves signals to us, for uvicorn would end the process by them."""
+
+    def __init__(
+        self, config: uvicorn.Config, exchange: Exchange, connections: Connections
+    ) -> None:
+        super().__init__(config)
+        self._watched = exchange, connections
 
     def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
         return nullcontext()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        watching = asyncio.create_task(watch(*self._watched))
+        try:
+            await super().serve(sockets)
+        finally:
+            watching.cancel()
 
 
 def run_simulator(options: SimulatorOptions) -> None:
     """Serve until SIGTERM or SIGINT; the base URL goes to stdout, everything else to stderr.
 
     Raises:
-        ConfigError: the port is taken, or a replay file or scenario cannot be used.
+        ConfigError: the port is taken, or a replay, scenario or fault file cannot be used.
     """
     exchange = Exchange(options)
     listener = _listen(options.port)
@@ -60,7 +72,7 @@ def run_simulator(options: SimulatorOptions) -> None:
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
         await server.serve(sockets=[listener])
 
-    asyncio.run(serve())
+    uvloop.run(serve())
 
 
 @contextmanager
@@ -68,7 +80,7 @@ def embedded_simulator(options: SimulatorOptions) -> Iterator[str]:
     """Serve from a thread of this process while the context lasts; yields the base URL.
 
     Raises:
-        ConfigError: the port is taken, or a replay file or scenario cannot be used.
+        ConfigError: the port is taken, or a replay, scenario or fault file cannot be used.
     """
     exchange = Exchange(options)
     listener = _listen(options.port)
@@ -84,70 +96,56 @@ def embedded_simulator(options: SimulatorOptions) -> Iterator[str]:
         thread.join(_START_SECONDS)
 
 
-def build_app(exchange: Exchange) -> Starlette:
-    """Return the ASGI application over an exchange."""
-    rest = RestApi(exchange)
+class SimulatorApp:
+    """The ASGI application over an exchange: `/v1` without a framework, the rest with one."""
 
-    async def stream(websocket: WebSocket) -> None:
-        await StreamConnection(exchange, websocket).run()
+    def __init__(self, exchange: Exchange, connections: Connections) -> None:
+        self._rest = RestApi(exchange)
 
-    async def not_routed(_request: Request, _error: Exception) -> Response:
-        return rest.not_routed()
+        async def stream(websocket: WebSocket) -> None:
+            await StreamConnection(exchange, websocket).run()
 
-    async def refused(_request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": {"name": "config", "message": str(error)}}, 400)
+        self._others = Starlette(
+            routes=[
+                WebSocketRoute("/websocket/v1", stream),
+                *Control(exchange, connections).routes(),
+            ],
+            exception_handlers={
+                404: self._not_routed,
+                405: self._not_routed,
+                ConfigError: _refused,
+            },
+        )
 
-    return Starlette(
-        routes=[
-            *rest.routes(),
-            WebSocketRoute("/websocket/v1", stream),
-            *_control_routes(exchange),
-        ],
-        exception_handlers={404: not_routed, 405: not_routed, ConfigError: refused},
-    )
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request or serve one socket."""
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            await self._rest(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
 
-
-def _control_routes(exchange: Exchange) -> list[Route]:
-    """Return the endpoints under `/sim`, which Upbit does not have."""
-
-    async def describe(_request: Request) -> Response:
-        return JSONResponse(exchange.describe())
-
-    async def shift(request: Request) -> Response:
-        return JSONResponse(shift_to_json(exchange.shift(await _fields(request))))
-
-    async def fault(request: Request) -> Response:
-        armed = parse_fault(await _fields(request))
-        if armed.kind is FaultKind.DROP:
-            return JSONResponse({"dropped": drop_all()})
-        exchange.faults.arm(armed)
-        return JSONResponse({"kind": armed.kind.value, "count": armed.count})
-
-    return [
-        Route("/sim", describe),
-        Route("/sim/shift", shift, methods=["POST"]),
-        Route("/sim/fault", fault, methods=["POST"]),
-    ]
+    async def _not_routed(self, _request: Request, _error: Exception) -> Response:
+        reply = not_routed(self._rest.date())
+        return Response(
+            reply.body, reply.status, {k.decode(): v.decode() for k, v in reply.headers}
+        )
 
 
-async def _fields(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a control request; web pages, which send an Origin, may not ask."""
-    if "origin" in request.headers:
-        raise ConfigError("control requests from web pages are refused")
-    try:
-        fields = json.loads(await request.body() or b"{}")
-    except ValueError as error:
-        raise ConfigError(f"the body is not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise ConfigError("the body is not a JSON object")
-    return fields
+async def _refused(_request: Request, error: Exception) -> Response:
+    hint = getattr(error, "hint", "")
+    message = f"{error} ({hint})" if hint else str(error)
+    return JSONResponse({"error": {"name": "config", "message": message}}, 400)
 
 
 def _server(exchange: Exchange) -> _Server:
+    connections = Connections()
+    connections.is_out = exchange.is_out
     return _Server(
         uvicorn.Config(
-            build_app(exchange),
-            ws=UpbitSocketProtocol,
+            SimulatorApp(exchange, connections),
+            loop="uvloop",
+            http=cast("Any", connections.http),
+            ws=cast("Any", connections.socket),
             ws_ping_interval=None,
             ws_ping_timeout=None,
             ws_per_message_deflate=True,
@@ -157,9 +155,11 @@ def _server(exchange: Exchange) -> _Server:
             log_level="warning",
             log_config=None,
             lifespan="off",
-            timeout_keep_alive=30,
+            timeout_keep_alive=int(IDLE_SECONDS),
             timeout_graceful_shutdown=1,
-        )
+        ),
+        exchange,
+        connections,
     )
 
 

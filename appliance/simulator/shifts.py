@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from appliance.errors import ConfigError
-from appliance.simulator.columns import MINUTES_PER_DAY, Floats, Integers
+from appliance.simulator.columns import Floats
 from appliance.simulator.options import parse_instant
+from appliance.simulator.windows import MINUTES_PER_DAY, Integers
 
 _FIELDS = ("at", "after_seconds", "duration_seconds", "volatility", "drift", "volume", "market")
 

@@ -1,4 +1,4 @@
-"""The WebSocket side: snapshots, then once a second what a trade has changed."""
+"""The WebSocket side: snapshots, then at a steady pace what a trade has changed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import json
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from appliance.simulator.book import Book
-from appliance.simulator.columns import MS_PER_MINUTE, Columns
+from appliance.simulator.columns import Columns
 from appliance.simulator.exchange import Exchange
-from appliance.simulator.render import times
+from appliance.simulator.faults import FaultKind
+from appliance.simulator.frames import FrameQuirks, Message, candle_fields
 from appliance.simulator.subscription import (
     TICKER_UNIT,
     Subscription,
@@ -19,10 +20,16 @@ from appliance.simulator.subscription import (
     parse_subscription,
 )
 from appliance.simulator.ticker import stream_fields, ticker
+from appliance.simulator.windows import SECOND, window_at
 
-CADENCE_SECONDS = 1.0
 UP_SECONDS = 10.0
+_MOST_CLOSED = 10  # candles that closed since the last look and are still sent
 _HEADERS = [(b"remaining-req", b"group=websocket; min=300; sec=3"), (b"limit-by-ip", b"Yes")]
+
+
+def cadence_seconds(speed: float) -> float:
+    """Return the real seconds between two looks: a second, less where a minute takes few of them."""
+    return min(1.0, max(0.1, 15.0 / speed))
 
 
 class StreamConnection:
@@ -31,6 +38,7 @@ class StreamConnection:
     def __init__(self, exchange: Exchange, socket: WebSocket) -> None:
         self._exchange = exchange
         self._socket = socket
+        self._quirks = FrameQuirks(exchange.faults)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._told: dict[tuple[int, str], tuple[int, int, float]] = {}
 
@@ -45,7 +53,7 @@ class StreamConnection:
                 await self._handle(message.get("text") or message.get("bytes") or "")
         except SubscriptionError as error:
             body = {"error": {"name": error.name, "message": error.message}}
-            await self._socket.send_bytes(json.dumps(body, ensure_ascii=False).encode())
+            await self._send([json.dumps(body, ensure_ascii=False).encode()])
             await self._socket.close(1000)
         except WebSocketDisconnect:
             return
@@ -69,12 +77,14 @@ class StreamConnection:
 
     async def _say_up(self) -> None:
         while True:
-            await self._send([b'{"status":"UP"}'])
+            if not self._is_silent():
+                await self._send([b'{"status":"UP"}'])
             await asyncio.sleep(UP_SECONDS)
 
     async def _push(self, subscription: Subscription) -> None:
+        wait = cadence_seconds(self._exchange.time.speed)
         while True:
-            if not self._exchange.faults.is_silent:
+            if not self._is_silent():
                 now = self._exchange.time.now()
                 messages = [
                     message
@@ -83,7 +93,10 @@ class StreamConnection:
                     for message in self._messages(topic, code, now)
                 ]
                 await self._send(subscription.encode(messages))
-            await asyncio.sleep(CADENCE_SECONDS)
+            await asyncio.sleep(wait)
+
+    def _is_silent(self) -> bool:
+        return self._exchange.faults.take(FaultKind.SILENT, self._exchange.time.now()) is not None
 
     async def _send(self, frames: list[bytes]) -> None:
         for frame in frames:
@@ -92,7 +105,7 @@ class StreamConnection:
             except (WebSocketDisconnect, RuntimeError):  # the client is gone
                 return
 
-    def _messages(self, topic: Topic, code: str, now: int) -> list[dict[str, object]]:
+    def _messages(self, topic: Topic, code: str, now: int) -> list[Message]:
         book = self._exchange.book(code)
         if book is None:  # Upbit is silent about codes it does not know
             return []
@@ -103,10 +116,12 @@ class StreamConnection:
         if topic.unit == TICKER_UNIT:
             messages = self._ticker(book, now, kind)
         else:
-            messages = self._candles(book, topic.unit, now, kind)
+            candles = self._candles(book, topic.unit, now)
+            messages = [candle_fields(candle, code, topic.unit, kind) for candle in candles]
+            messages = self._quirks.changed(messages, book, topic.unit, now)
         return messages if topic.has_snapshot or not is_first else []
 
-    def _ticker(self, book: Book, now: int, kind: str) -> list[dict[str, object]]:
+    def _ticker(self, book: Book, now: int, kind: str) -> list[Message]:
         state = ticker(book, now)
         if state is None or not self._is_news(
             TICKER_UNIT, book, (state.trade_at, state.stamp, state.volume)
@@ -114,15 +129,19 @@ class StreamConnection:
             return []
         return [stream_fields(state, kind)]
 
-    def _candles(self, book: Book, unit: int, now: int, kind: str) -> list[dict[str, object]]:
-        """Return the closed candle's last change, when there was one, and the forming candle."""
+    def _candles(self, book: Book, unit: int, now: int) -> list[Columns]:
+        """Return what has changed: candles that closed since the last look, and the forming one."""
         told = self._told.get((unit, book.market.code))
         candidates = [book.newest(unit, now)]
-        window = now // MS_PER_MINUTE // unit * unit
+        window = window_at(unit, now)
         if told is not None and told[0] < window:
-            candidates.insert(0, book.candle_at(unit, told[0]))
+            first = max(told[0], window - _MOST_CLOSED * (1 if unit == SECOND else unit))
+            closed = list(book.closed_between(unit, first, window, now))
+            candidates = [
+                part.rows(slice(row, row + 1)) for part in closed for row in range(len(part))
+            ] + candidates
         return [
-            _candle_fields(candle, book.market.code, unit, kind)
+            candle
             for candle in candidates
             if len(candle) and self._is_news(unit, book, _mark(candle))
         ]
@@ -137,20 +156,3 @@ class StreamConnection:
 
 def _mark(candle: Columns) -> tuple[int, int, float]:
     return int(candle.opens[0]), int(candle.stamp[0]), float(candle.volume[0])
-
-
-def _candle_fields(candle: Columns, code: str, unit: int, kind: str) -> dict[str, object]:
-    return {
-        "type": f"candle.{unit}m",
-        "code": code,
-        "candle_date_time_utc": times(candle.opens)[0],
-        "candle_date_time_kst": times(candle.opens + 540)[0],
-        "opening_price": float(candle.open[0]),
-        "high_price": float(candle.high[0]),
-        "low_price": float(candle.low[0]),
-        "trade_price": float(candle.close[0]),
-        "candle_acc_trade_volume": float(candle.volume[0]),
-        "candle_acc_trade_price": float(candle.value[0]),
-        "timestamp": int(candle.stamp[0]),
-        "stream_type": kind,
-    }

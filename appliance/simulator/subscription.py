@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.domain.candle import TIMEFRAMES
+from appliance.simulator.windows import SECOND
 
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 TICKER_UNIT = 0
 """Stands for the type `ticker`."""
 _TYPES = {"ticker": TICKER_UNIT} | {f"candle.{unit}m": unit for unit in TIMEFRAMES}
-_SILENT_TYPES = ("trade", "orderbook", "candle.1s")
+_TYPES["candle.1s"] = SECOND
+_SILENT_TYPES = ("trade", "orderbook")
 
 SIMPLE_KEYS = {
     "type": "ty",
@@ -67,7 +69,7 @@ class SubscriptionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One type with its codes; `unit` is the candle's width in minutes or `TICKER_UNIT`."""
+    """One type with its codes; `unit` is the candle's width in minutes, `SECOND` or `TICKER_UNIT`."""
 
     unit: int
     codes: tuple[str, ...]

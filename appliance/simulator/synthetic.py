@@ -20,23 +20,22 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from appliance.simulator.caches import MarketCaches
 from appliance.simulator.columns import (
-    MINUTES_PER_DAY,
-    MS_PER_MINUTE,
     Columns,
     Floats,
-    Integers,
     Ticks,
     empty,
     running_sum,
+    values,
 )
+from appliance.simulator.day_paths import MAX_TRADES, DayPaths
 from appliance.simulator.listing import MarketProfile, tick_table
-from appliance.simulator.lru import LruCache
 from appliance.simulator.shifts import ShiftSchedule
+from appliance.simulator.windows import MINUTES_PER_DAY, MS_PER_MINUTE
 
 LISTED_AT = datetime(2017, 9, 25, 3, tzinfo=UTC)
 LAST_YEAR = 2060
-MAX_TRADES = 24
 _FIRST_MINUTE = int(LISTED_AT.timestamp()) // 60
 _FIRST_DAY = _FIRST_MINUTE // MINUTES_PER_DAY
 _DAYS = (LAST_YEAR - 2017 + 1) * 366
@@ -47,23 +46,11 @@ _SCALES = ((360, 0.28), (90, 0.32), (20, 0.28))  # minutes between knots, standa
 _LEAD_MINUTES = 5
 _JUMP_CHANCE = 3.0 / MINUTES_PER_DAY
 _JUMP_SIZE = 6.0
-_CACHED_DAYS = 80
-_CACHED_PATHS = 6
 # Mean absolute one-minute return by UTC hour, relative to the day's mean (KRW-BTC, September 2025).
 _HOURS = (
     *(1.08, 0.9, 0.86, 0.85, 0.84, 0.78, 0.79, 0.81, 0.93, 0.85, 0.85, 0.85),
     *(1.1, 1.32, 1.42, 1.22, 1.24, 1.26, 1.24, 1.13, 1.02, 0.89, 0.83, 0.84),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Paths:
-    """A day's trades as (1440, MAX_TRADES) arrays, of which the first `counts[i]` of a row are real."""
-
-    counts: Integers
-    price: Floats
-    volume: Floats
-    at: Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +69,55 @@ class SyntheticMarket:
     base_unit = 1
     first_minute = _FIRST_MINUTE
 
-    def __init__(self, profile: MarketProfile, seed: int, shifts: ShiftSchedule) -> None:
+    def __init__(
+        self,
+        profile: MarketProfile,
+        seed: int,
+        shifts: ShiftSchedule,
+        caches: MarketCaches | None = None,
+    ) -> None:
         self.code = profile.code
         self._profile = profile
         self._shifts = shifts
-        self._shift_version = shifts.version
         digest = hashlib.sha256(f"{seed}:{profile.code}".encode()).digest()
         self._key = int.from_bytes(digest[:8], "little")
         bounds, sizes = zip(*tick_table(profile.code), strict=True)
         self._tick_bounds, self._tick_sizes = np.array(bounds), np.array(sizes)
         self._daily_levels, self._daily_excitement = self._daily_series()
-        self._days: LruCache[int, Columns] = LruCache(_CACHED_DAYS)
-        self._paths: LruCache[int, _Paths] = LruCache(_CACHED_PATHS)
+        self._caches = caches or MarketCaches()
         self._edge_levels: dict[int, float] = {}
 
     def day(self, day: int) -> Columns:
         """Return every minute candle of a UTC day (days since 1970), the future included."""
-        self._drop_outdated()
         if not _FIRST_DAY <= day < _FIRST_DAY + _DAYS - 1:
             return empty()
-        return self._days.get_or(day, lambda: self._candles(day))
+        return self._caches.days.get_or(self._key_of(day), lambda: self._candles(day))
+
+    @property
+    def version(self) -> int:
+        """Changes when what has not happened yet becomes different."""
+        return self._shifts.version
+
+    def _key_of(self, day: int) -> tuple[str, int, int]:
+        return self.code, day, self._shifts.version
+
+    def is_cached(self, day: int) -> bool:
+        """Whether a day is there without being computed."""
+        return self._caches.days.peek(self._key_of(day)) is not None
+
+    def seconds(self, hour: int) -> Columns:
+        """Return every one-second candle of an hour (since 1970), the future included."""
+        day, first = divmod(hour * 60, MINUTES_PER_DAY)
+        if not _FIRST_MINUTE <= hour * 60 < (_FIRST_DAY + _DAYS - 1) * MINUTES_PER_DAY:
+            return empty()
+        return self._day_paths(day).ticks(first, first + 60).by_second()
 
     def ticks(self, minute: int) -> Ticks:
         """Return every trade of a minute (since 1970)."""
-        self._drop_outdated()
         day, index = divmod(minute, MINUTES_PER_DAY)
         if minute < _FIRST_MINUTE:
             return Ticks(np.empty(0, np.int64), np.empty(0), np.empty(0))
-        paths = self._day_paths(day)
-        count = int(paths.counts[index])
-        return Ticks(
-            paths.at[index, :count], paths.price[index, :count], paths.volume[index, :count]
-        )
+        return self._day_paths(day).ticks(index, index + 1)
 
     def yearly_range(self, day: int) -> tuple[tuple[int, float], tuple[int, float]]:
         """Return (day, price) of the lowest and highest daily level of the 364 days before `day`."""
@@ -125,13 +129,6 @@ class SyntheticMarket:
             _FIRST_DAY + first + high,
             float(prices[1]),
         )
-
-    def _drop_outdated(self) -> None:
-        if self._shift_version != self._shifts.version:
-            self._shift_version = self._shifts.version
-            self._days.clear()
-            self._paths.clear()
-            self._edge_levels.clear()
 
     def _generator(self, stream: int) -> np.random.Generator:
         return np.random.Generator(np.random.Philox(key=np.array([self._key, stream], np.uint64)))
@@ -219,10 +216,10 @@ class SyntheticMarket:
             self._edge_levels[minute] = float(level)
         return self._edge_levels[minute]
 
-    def _day_paths(self, day: int) -> _Paths:
-        return self._paths.get_or(day, lambda: self._draw_paths(day))
+    def _day_paths(self, day: int) -> DayPaths:
+        return self._caches.paths.get_or(self._key_of(day), lambda: self._draw_paths(day))
 
-    def _draw_paths(self, day: int) -> _Paths:
+    def _draw_paths(self, day: int) -> DayPaths:
         latent = self._latent(day)
         level, volatility, volume_factor = self._shifted(day, latent)
         draws = self._generator((4 << 40) + day)
@@ -247,7 +244,7 @@ class SyntheticMarket:
         offset.sort(axis=1)
         opens = (day * MINUTES_PER_DAY + np.arange(MINUTES_PER_DAY)) * MS_PER_MINUTE
         at = opens[:, None] + (offset * (MS_PER_MINUTE - 1)).astype(np.int64)
-        return _Paths(counts, price, np.maximum(volume, 1e-8), at)
+        return DayPaths(counts, price, np.maximum(volume, 1e-8), at)
 
     def _candles(self, day: int) -> Columns:
         paths = self._day_paths(day)
@@ -255,7 +252,7 @@ class SyntheticMarket:
         has_trade = paths.counts > 0
         has_trade &= day * MINUTES_PER_DAY + minutes >= _FIRST_MINUTE
         last = np.maximum(paths.counts - 1, 0)
-        is_real = np.arange(MAX_TRADES) < paths.counts[:, None]
+        is_real = paths.is_real()
         volume = np.where(is_real, paths.volume, 0.0)
         columns = Columns(
             opens=(day * MINUTES_PER_DAY + minutes).astype(np.int64),
@@ -264,7 +261,7 @@ class SyntheticMarket:
             low=np.where(is_real, paths.price, np.inf).min(axis=1),
             close=paths.price[minutes, last],
             volume=np.round(running_sum(volume)[:, -1], 8),
-            value=np.round(running_sum(paths.price * volume)[:, -1], 8),
+            value=np.round(running_sum(values(paths.price, volume))[:, -1], 8),
             stamp=paths.at[minutes, last],
         )
         return columns.rows(has_trade)

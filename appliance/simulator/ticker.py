@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from appliance.simulator.book import DAY_UNIT, Book
-from appliance.simulator.columns import MINUTES_PER_DAY, MS_PER_MINUTE, Columns, concatenate
+from appliance.simulator.book import Book
+from appliance.simulator.columns import Columns, concatenate
 from appliance.simulator.render import decimal
+from appliance.simulator.windows import DAY, MINUTES_PER_DAY, MS_PER_MINUTE
 
 _KST = timedelta(hours=9)
 
@@ -48,7 +49,7 @@ class Ticker:
 def ticker(book: Book, now: int) -> Ticker | None:
     """Return a market's ticker at `now` (ms since 1970), None when it never traded."""
     minute = now // MS_PER_MINUTE
-    today = book.newest(DAY_UNIT, now)
+    today = book.newest(DAY, now)
     if len(today) == 0:
         return None
     day = int(today.opens[0]) // MINUTES_PER_DAY

@@ -72,7 +72,7 @@ def simulator_spec(paths: Paths, ports: dict[str, int]) -> ServiceSpec:
         name=SIMULATOR,
         command=(sys.executable, "-m", "appliance.simulator", "--from-settings"),
         environment=base_environment(paths),
-        probe=HttpProbe(f"http://{HOST}:{ports['simulator']}", "/v1/market/all"),
+        probe=HttpProbe(f"http://{HOST}:{ports['simulator']}", "/sim"),
         endpoint=f"{HOST}:{ports['simulator']}",
         stop_stage=4,
         timing=ProbeTiming(starting=0.3),

@@ -137,7 +137,6 @@ def test_days_follow_each_other_s_closes(url: str) -> None:
     assert rows[0]["prev_closing_price"] == rows[1]["trade_price"]
     assert rows[0]["change_price"] == rows[0]["trade_price"] - rows[1]["trade_price"]
     assert "unit" not in rows[0]
-    assert get(url, "candles/seconds", market="KRW-BTC").json() == []
 
 
 def test_markets_and_their_details(url: str) -> None:

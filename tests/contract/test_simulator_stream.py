@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from appliance.simulator import socket_protocol
+from appliance.simulator import connections
 from tests.simulator_fixtures import UNLIMITED, fault, running_simulator
 
 TICKET: dict[str, Any] = {"ticket": "test"}
@@ -145,7 +145,7 @@ async def test_a_wrong_subscription_gets_an_error_and_a_close(
 async def test_who_says_nothing_is_dropped_without_a_close_frame(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_protocol, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.3)
     async with stream(url) as socket:
         with pytest.raises(ConnectionClosed) as closed:
             await receive(socket)

@@ -90,7 +90,7 @@ async def test_a_silent_socket_is_given_up_and_opened_again() -> None:
     with running_simulator(FAST) as url:
         async with listening(url, "KRW-BTC", timing=timing) as listener:
             await listener.until(lambda: listener.candles)
-            await asyncio.to_thread(fault, url, kind="silent", seconds=3)
+            await asyncio.to_thread(fault, url, kind="silent", real_seconds=3)
             await listener.until(lambda: listener.count(StreamState.CONNECTED) >= 2)
     assert any("nothing received" in status.message for status in listener.statuses)
 

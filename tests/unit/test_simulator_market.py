@@ -10,10 +10,11 @@ import pytest
 
 from appliance.errors import ConfigError
 from appliance.simulator.book import Book
-from appliance.simulator.columns import MINUTES_PER_DAY, Columns
+from appliance.simulator.columns import Columns
 from appliance.simulator.listing import profile
 from appliance.simulator.shifts import Shift, ShiftSchedule, load_scenario, parse_shift
 from appliance.simulator.synthetic import SyntheticMarket
+from appliance.simulator.windows import MINUTES_PER_DAY
 
 DAY = 20_500
 NOON = DAY * MINUTES_PER_DAY + 720
