@@ -64,6 +64,8 @@ def schema_version() -> int:
 def migrate(connection: Any, migrations: tuple[Migration, ...] | None = None) -> int:
     """Apply what is missing, each file in a transaction of its own, and return the version.
 
+    What was applied is checkpointed at once: DuckDB 1.5 cannot replay every ALTER TABLE from its log.
+
     Args:
         connection: an open DuckDB connection.
         migrations: by default those that ship with this code.
@@ -76,9 +78,11 @@ def migrate(connection: Any, migrations: tuple[Migration, ...] | None = None) ->
     applied = dict(connection.execute("SELECT version, checksum FROM schema_migrations").fetchall())
     _refuse_newer(applied, known)
     _refuse_changed(applied, known)
-    for migration in known:
-        if migration.version not in applied:
-            _apply(connection, migration)
+    missing = [migration for migration in known if migration.version not in applied]
+    for migration in missing:
+        _apply(connection, migration)
+    if missing:
+        connection.execute("CHECKPOINT")
     return known[-1].version
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -70,3 +73,16 @@ def test_a_missing_number_is_refused(tmp_path: Path) -> None:
     (tmp_path / "0001_step.sql").unlink()
     with pytest.raises(StoreError):
         read_migrations(tmp_path)
+
+
+def test_a_kill_right_after_a_migration_leaves_a_file_that_opens(tmp_path: Path) -> None:
+    file = tmp_path / "store.duckdb"
+    program = (
+        "import duckdb, os, signal, sys; from store.migrate import migrate;"
+        "connection = duckdb.connect(sys.argv[1]); migrate(connection);"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(file)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with duckdb.connect(str(file)) as connection:
+        assert migrate(connection) == schema_version()
