@@ -54,6 +54,17 @@ RETURNING corrections > 0 AS is_corrected
 """  # noqa: S608 - column names are constants
 
 
+COUNT_WITH_BATCH = """
+SELECT count(*) FROM (
+    SELECT candle_date_time_utc FROM candles
+    WHERE market = $1 AND unit = $2 AND candle_date_time_utc >= $3 AND candle_date_time_utc < $4
+    UNION SELECT opens_at FROM batch
+    WHERE market = $1 AND unit = $2 AND opens_at >= $3 AND opens_at < $4
+)
+"""
+"""Candles of a market and timeframe in a range, with those that a batch is about to store."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredCandles:
     """What a write changed; candles that were already stored with the same values are in neither."""
@@ -63,9 +74,15 @@ class StoredCandles:
 
 
 def store_candles(
-    session: Session, raw: Sequence[RawCandle], source: str, received_at: datetime
+    session: Session,
+    raw: Sequence[RawCandle],
+    source: str,
+    received_at: datetime,
+    together_with: Sequence[Statement] = (),
 ) -> StoredCandles:
     """Store candles raw and typed in one transaction; of the same candle the last one wins.
+
+    The statements `together_with` run before, in the same transaction, and see the candles as `batch`.
 
     Raises:
         StoreError: a time is not `yyyy-MM-ddTHH:mm:ss`; nothing was stored.
@@ -73,8 +90,11 @@ def store_candles(
     import pyarrow.compute as pc
 
     if not raw:
+        if together_with:
+            session.write(*together_with)
         return StoredCandles(0, 0)
     rows = session.write(
+        *together_with,
         Statement(_UPSERT_RAW, (source, received_at)),
         Statement(_UPSERT_TYPED),
         batch=_as_batch(raw),
@@ -118,6 +138,28 @@ def count_candles(session: Session, market: str, unit: int) -> int:
     """Return how many candles are stored."""
     sql = "SELECT count(*) FROM candles WHERE market = ? AND unit = ?"
     return int(scalar(session.read(sql, [market, unit])))
+
+
+def count_between(
+    session: Session, market: str, unit: int, start_at: datetime, end_at: datetime
+) -> int:
+    """Return how many stored candles open in [start_at, end_at)."""
+    sql = (
+        "SELECT count(*) FROM candles WHERE market = ? AND unit = ?"
+        " AND candle_date_time_utc >= ? AND candle_date_time_utc < ?"
+    )
+    return int(scalar(session.read(sql, [market, unit, start_at, end_at])))
+
+
+def remove_candles(session: Session, market: str, unit: int, opens_at: Sequence[datetime]) -> None:
+    """Remove candles that the exchange does not list; `candles_raw` keeps what was once sent."""
+    session.write(
+        Statement(
+            "DELETE FROM candles WHERE market = ? AND unit = ?"
+            " AND list_contains(?::TIMESTAMPTZ[], candle_date_time_utc)",
+            (market, unit, list(opens_at)),
+        )
+    )
 
 
 def _bounds(start_at: datetime | None, end_at: datetime | None) -> str:

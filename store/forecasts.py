@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from appliance.domain.forecast import Forecast, Quantiles
+from store.coverage import PROVEN
 from store.rows import instant_array, scalar, utc
 from store.session import Session, Statement
 
@@ -60,7 +61,7 @@ WITH waiting AS (
     UNION ALL
     SELECT m.*, ln(k.close / m.base_price) FROM met m ASOF JOIN known k
         ON k.market = m.market AND k.unit = m.unit AND m.target_at >= k.last_at
-    JOIN coverage s ON s.market = m.market AND s.unit = m.unit
+    JOIN ({PROVEN}) s ON s.market = m.market AND s.unit = m.unit
         AND s.start_at <= m.target_at AND s.end_at > m.target_at
         AND s.start_at <= k.last_at + to_minutes(m.unit)
     WHERE m.close IS NULL

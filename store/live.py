@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
-from store.rows import taken, utc, utc_or_none
+from store.rows import scalar, taken, utc, utc_or_none
 from store.session import Session, Statement
 
 _LIVE = (
@@ -34,10 +35,12 @@ _INGESTION = (
 )
 
 
-def write_live(session: Session, live: LiveCandle) -> None:
-    """Replace the forming candle of its market and timeframe."""
-    values = [getattr(live.candle, name) for name in _LIVE[:-1]]
-    session.write(_replace("live_candles", _LIVE, (*values, live.received_at)))
+def write_live(session: Session, *live: LiveCandle) -> None:
+    """Replace the forming candles of their markets and timeframes."""
+    rows = [
+        (*(getattr(each.candle, name) for name in _LIVE[:-1]), each.received_at) for each in live
+    ]
+    session.write(*(_replace("live_candles", _LIVE, row) for row in rows))
 
 
 def read_live(session: Session) -> list[LiveCandle]:
@@ -52,10 +55,10 @@ def read_live(session: Session) -> list[LiveCandle]:
     ]
 
 
-def write_ingestion(session: Session, status: IngestionStatus) -> None:
-    """Replace the ingestor's status of a market and timeframe."""
-    values = tuple(getattr(status, name) for name in _INGESTION)
-    session.write(_replace("ingestion", _INGESTION, values))
+def write_ingestion(session: Session, *statuses: IngestionStatus) -> None:
+    """Replace the ingestor's status of markets and timeframes."""
+    rows = [tuple(getattr(status, name) for name in _INGESTION) for status in statuses]
+    session.write(*(_replace("ingestion", _INGESTION, row) for row in rows))
 
 
 def read_ingestion(session: Session) -> list[IngestionStatus]:
@@ -76,6 +79,12 @@ def read_ingestion(session: Session) -> list[IngestionStatus]:
         )
         for row in rows
     ]
+
+
+def expected_until(session: Session, market: str, unit: int) -> datetime | None:
+    """Return the newest close that the ingestor expects to be proven by now; None when it never said."""
+    sql = "SELECT expected_until_at FROM ingestion WHERE market = ? AND unit = ?"
+    return utc_or_none(scalar(session.read(sql, [market, unit])))
 
 
 def keep_only(session: Session, feeds: Sequence[tuple[str, int]]) -> None:

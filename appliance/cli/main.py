@@ -29,6 +29,7 @@ COMMANDS = {
     "candles": "data",
     "coverage": "history",
     "backfill": "history",
+    "audit": "history",
     "events": "observe",
     "sql": "data",
     "doctor": "doctor",

@@ -72,6 +72,8 @@ class IngestSettings(Section):
     """Candle widths in minutes."""
     history_candles: Annotated[int, Field(ge=200, le=2_000_000)] = 20_000
     """Candles to backfill per market and timeframe on a first start."""
+    audit_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "18:10"
+    """UTC time, by the exchange's clock, of the nightly comparison with REST."""
 
 
 class StoreSettings(Section):

@@ -42,8 +42,8 @@ async def _ingest(paths: Paths, settings: Settings) -> int:
     source = await asyncio.to_thread(resolve_source, settings, paths)
     _log.info("source=%s url=%s", source.source_id, source.rest_url)
     gate = StoreGate(paths)
-    client = open_client(source.rest_url, settings.source.requests_per_second)
-    running = asyncio.create_task(Ingestor(gate, client, source, settings).run())
+    client = open_client(source.rest_url, settings.source.requests_per_second, source.speed)
+    running = asyncio.create_task(Ingestor(gate, client, source, settings, paths).run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)

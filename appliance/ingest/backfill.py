@@ -1,29 +1,27 @@
 """History, newest first, as fast as the exchange's limit allows.
 
 Several requests are in flight while a thread stores what has arrived, in order and in batches; a span
-is proven only after its candles are stored. A kill at any point leaves what is proven complete, and
+is proven in the transaction that stores its candles. A kill at any point leaves what is proven complete, and
 the next run continues there.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 from appliance import clock
+from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import EventKind
 from appliance.ingest.feed import Feed
-from appliance.ingest.pages import Page, PagesBack
+from appliance.ingest.keeper import Keeper
+from appliance.ingest.pages import PagesBack
 from appliance.upbit.client import MAX_COUNT, UpbitClient
 from store import Session
 from store.candles import count_candles
 from store.coverage import proven_from
-
-_MOST_UNSTORED = 32 * MAX_COUNT  # with more candles than this fetching waits for the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,67 +97,6 @@ def fill_history(
     return BackfillResult(run.fetched, run.stored - stored, is_complete)
 
 
-class Keeper:
-    """Stores and proves pages in a thread, in the order given; pages that wait go in one batch."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self._waiting: deque[Page] = deque()
-        self._writes: deque[Future[None]] = deque()
-        self._has_failed = False
-        self._thread = ThreadPoolExecutor(1, "backfill-store")
-        self._handed = 0  # changed by the caller only
-        self._stored = 0  # changed by the thread only
-        self.inserted = 0
-
-    def __enter__(self) -> Keeper:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._thread.shutdown(wait=True)
-
-    @property
-    def unstored(self) -> int:
-        """Candles handed over that are not stored and proven yet."""
-        return self._handed - self._stored
-
-    def keep(self, page: Page) -> None:
-        """Hand over a page; waits while too many are not stored yet.
-
-        Raises:
-            StoreError: an earlier page could not be stored; nothing after it was.
-        """
-        self._handed += len(page.rows)
-        self._waiting.append(page)
-        self._writes.append(self._thread.submit(self._store_waiting))
-        while self._writes and (self.unstored > _MOST_UNSTORED or self._writes[0].done()):
-            self._writes.popleft().result()
-
-    def flush(self) -> None:
-        """Wait until everything is stored and proven.
-
-        Raises:
-            StoreError: a page could not be stored; nothing after it was.
-        """
-        while self._writes:
-            self._writes.popleft().result()
-
-    def _store_waiting(self) -> None:
-        pages = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        if not pages or self._has_failed:
-            return
-        self._has_failed = True
-        rows = [row for page in pages for row in page.rows]
-        self.inserted += self._feed.store(rows).inserted
-        end_at = pages[0].end_at
-        for page, older in zip(pages, [*pages[1:], None], strict=True):
-            if older is None or older.end_at != page.start_at:
-                self._feed.prove(page.start_at, end_at)
-                end_at = page.start_at if older is None else older.end_at
-        self._stored += len(rows)
-        self._has_failed = False
-
-
 class _Run:
     """One backfill up to a count."""
 
@@ -189,7 +126,7 @@ class _Run:
         """Fetch back from `end_at`; return whether the wanted count was reached."""
         self.reached_at = end_at
         is_exhausted = False
-        with Keeper(self._feed) as keeper:
+        with Keeper(self._feed, ProofMethod.BACKFILL) as keeper:
             while self.stored < self._until_count and not is_exhausted:
                 is_exhausted = self._fetch(keeper)
                 keeper.flush()

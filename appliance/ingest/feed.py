@@ -8,21 +8,23 @@ from datetime import UTC, datetime, timedelta
 
 from appliance import clock
 from appliance.domain.candle import RawCandle
+from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.upbit.client import UpbitClient
 from store import Session
 from store.candles import StoredCandles, store_candles
-from store.coverage import prove_span
+from store.coverage import proof
 from store.events import append_event
+from store.gaps import known_gaps, recount
 
-PROOF_METHOD = "rest"
+GRACE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
     """What every step of ingestion needs; `source_id` is stored with each raw candle.
 
-    `actor` is who events name as their cause.
+    `actor` is who events name as their cause; `speed` are exchange seconds per second.
     """
 
     session: Session
@@ -31,32 +33,52 @@ class Feed:
     unit: int
     source_id: str
     actor: str = "ingestor"
+    speed: float = 1.0
 
     @property
     def width(self) -> timedelta:
         """Width of one candle."""
         return timedelta(minutes=self.unit)
 
+    def closed_at(self) -> datetime:
+        """Return the newest close that is at least `GRACE` old in exchange time."""
+        return floor_to(self.client.exchange_now() - GRACE, self.width)
+
+    def real(self, seconds: float) -> timedelta:
+        """Return how much exchange time passes in some seconds of ours."""
+        return timedelta(seconds=seconds * self.speed)
+
     def page(self, to: datetime | None, count: int, *, is_bulk: bool = False) -> list[RawCandle]:
         """Ask the exchange for candles that open before `to`, newest first."""
         return self.client.minute_candles(self.market, self.unit, to, count, is_bulk=is_bulk)
 
-    def store(self, candles: Sequence[RawCandle]) -> StoredCandles:
-        """Store candles raw and typed."""
-        return store_candles(self.session, candles, self.source_id, clock.now())
+    def keep(
+        self,
+        candles: Sequence[RawCandle],
+        proven: Sequence[tuple[datetime, datetime]],
+        method: ProofMethod,
+    ) -> StoredCandles:
+        """Store candles, and that the spans `proven` hold no others, in one transaction."""
+        now = clock.now()
+        statements = [
+            statement
+            for start_at, end_at in proven
+            if start_at < end_at
+            for statement in proof(self.market, self.unit, start_at, end_at, method, now)
+        ]
+        if candles:
+            first_at, last_at = opens_at(candles[-1]), opens_at(candles[0]) + self.width
+            known = known_gaps(self.session, self.market, self.unit, first_at, last_at)
+            statements += [recount(each) for each in known]
+        return store_candles(self.session, candles, self.source_id, now, statements)
 
-    def prove(self, start_at: datetime, end_at: datetime) -> None:
-        """Record that every candle of [start_at, end_at) is stored; an empty span changes nothing.
-
-        Must come after `store` of the same page: a kill in between leaves an unproven span, which is
-        fetched again, never a proven one without its candles.
-        """
-        if start_at < end_at:
-            prove_span(
-                self.session, self.market, self.unit, start_at, end_at, PROOF_METHOD, clock.now()
-            )
-
-    def record(self, kind: EventKind, summary: str, **details: object) -> None:
+    def record(
+        self,
+        kind: EventKind,
+        summary: str,
+        severity: Severity = Severity.INFO,
+        **details: object,
+    ) -> None:
         """Append an event about this feed."""
         known: dict[str, object] = {"market": self.market, "unit": self.unit}
         append_event(
@@ -66,7 +88,7 @@ class Feed:
                 summary=f"{self.market} {self.unit}m: {summary}",
                 actor=self.actor,
                 at=clock.now(),
-                severity=Severity.WARNING if kind is EventKind.GAP_FOUND else Severity.INFO,
+                severity=severity,
                 details=known | details,
             ),
         )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 from appliance import clock
 from appliance.domain.candle import Gap
+from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import EventKind
-from appliance.ingest.backfill import Keeper
 from appliance.ingest.feed import Feed, floor_to
-from appliance.ingest.pages import PagesBack
-from appliance.ingest.reconcile import GRACE
-from store.coverage import unproven_spans
+from appliance.ingest.gap_log import settle_gaps
+from appliance.ingest.keeper import Keeper, fill_span
+from appliance.ingest.pages import Page
+from store.coverage import gaps, proven_from
 
 _SHORTEST_SECONDS = 0.5
 
@@ -38,16 +38,29 @@ class RangeProgress:
         """Estimate from the present pace; None before anything is done."""
         return (self.wanted - self.done) * self.seconds / self.done if self.done else None
 
+    def __str__(self) -> str:
+        """Return `600 of 1,200 intervals (50.0%), 1,990 candles/s, 3 s left`."""
+        left = "" if self.seconds_left is None else f", {self.seconds_left:,.0f} s left"
+        return (
+            f"{self.done:,} of {self.wanted:,} intervals "
+            f"({self.done / max(self.wanted, 1):.1%}), {self.rate:,.0f} candles/s{left}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RangeResult:
-    """What filling a range did; `first_at` is set when the exchange has nothing before it."""
+    """What filling a range did.
+
+    `end_at` is later than asked for where the range was extended to touch the proven history;
+    `first_at` is set when the exchange has nothing before it.
+    """
 
     start_at: datetime
     end_at: datetime
     fetched: int
     inserted: int
     first_at: datetime | None
+    is_extended: bool = False
 
 
 def fill_range(
@@ -58,23 +71,29 @@ def fill_range(
 ) -> RangeResult:
     """Store and prove what is unproven of [start_at, end_at), None for up to the newest closed candle.
 
-    The bounds are rounded down to the timeframe, and a candle that still forms is left out.
+    The bounds are rounded down to the timeframe, and a candle that still forms is left out. A range that
+    ends before the proven history is extended to touch it, so that no gap is left between.
     `progress` is called after every page; what it raises ends the run. Stored pages stay, and calling
     again continues.
 
     Raises:
         UpbitRejected, UpbitUnavailable, StoreUnavailable: see `backfill`.
     """
-    closed_at = floor_to(feed.client.exchange_now() - GRACE, feed.width)
+    closed_at = feed.closed_at()
     start_at = floor_to(start_at, feed.width)
     end_at = closed_at if end_at is None else min(closed_at, floor_to(end_at, feed.width))
-    spans = unproven_spans(feed.session, feed.market, feed.unit, start_at, end_at)
+    history_at = proven_from(feed.session, feed.market, feed.unit)
+    is_extended = history_at is not None and start_at < end_at < history_at
+    if is_extended and history_at is not None:
+        end_at = history_at
+    spans = gaps(feed.session, feed.market, feed.unit, start_at, end_at)
     run = _RangeRun(feed, spans, progress)
     try:
         first_at = run.fill()
     finally:
         run.record(end_at)
-    return RangeResult(start_at, end_at, run.fetched, run.inserted, first_at)
+        settle_gaps(feed)
+    return RangeResult(start_at, end_at, run.fetched, run.inserted, first_at, is_extended)
 
 
 class _RangeRun:
@@ -89,7 +108,7 @@ class _RangeRun:
         self._started = clock.monotonic()
         self._wanted = sum((span.end_at - span.start_at) // feed.width for span in spans)
         self._done = 0
-        self._keeper = Keeper(feed)
+        self._keeper = Keeper(feed, ProofMethod.BACKFILL)
         self._reached_at: datetime | None = None
         self.fetched = 0
 
@@ -102,26 +121,20 @@ class _RangeRun:
         """Fill the spans; return where the exchange's history begins when it was reached."""
         with self._keeper:
             for span in reversed(self._spans):
-                if self._fill(span):
-                    self._keeper.flush()
-                    return self._reached_at or span.end_at
+                begins_at = fill_span(
+                    self._keeper, self._feed, span.start_at, span.end_at, self._take
+                )
+                if begins_at is not None:
+                    break
+            else:
+                begins_at = None
             self._keeper.flush()
-        return None
+        return begins_at
 
-    def _fill(self, span: Gap) -> bool:
-        """Fill one span; return whether the exchange has nothing before what was received."""
-        before = self._done
-        pages = PagesBack(self._feed, span.end_at, span.start_at, lambda _in_flight: True)
-        with closing(iter(pages)) as ordered:
-            for page in ordered:
-                self._keeper.keep(page)
-                self._reached_at = page.start_at
-                self.fetched += len(page.rows)
-                self._done = before + (span.end_at - page.start_at) // self._feed.width
-                self._show()
-        return pages.is_exhausted
-
-    def _show(self) -> None:
+    def _take(self, page: Page) -> None:
+        self._reached_at = page.start_at
+        self.fetched += len(page.rows)
+        self._done += (page.end_at - page.start_at) // self._feed.width
         seconds = clock.monotonic() - self._started
         self._progress(RangeProgress(self._done, self._wanted, self.fetched, seconds))
 

@@ -4,77 +4,77 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from appliance import clock
-from appliance.config.settings import Settings
+from appliance.config.paths import Paths
+from appliance.config.settings import Settings, load_settings
+from appliance.config.watch import ConfigWatch
+from appliance.domain.candle import IngestionState
 from appliance.domain.event import Event, EventKind
-from appliance.errors import StoreUnavailable, UpbitError, UpbitRejected
-from appliance.ingest.backfill import BackfillProgress, fill_history
-from appliance.ingest.feed import Feed
-from appliance.ingest.feed_state import FeedState
-from appliance.ingest.reconcile import SyncResult, catch_up, catch_up_quietly, repair_gaps
-from appliance.ingest.schedule import close_trigger
+from appliance.errors import ConfigError
+from appliance.ingest.feed import floor_to
+from appliance.ingest.feed_state import FeedState, Trouble
+from appliance.ingest.follower import Follower, Shared
+from appliance.ingest.schedule import audit_trigger, close_trigger
 from appliance.ingest.store_gate import StoreGate
 from appliance.upbit.client import UpbitClient
 from appliance.upbit.source import Source
 from appliance.upbit.websocket import CandleStream, StreamState, StreamStatus
 from store import Session
 from store.events import append_event
-from store.live import write_ingestion, write_live
+from store.live import keep_only, write_ingestion, write_live
 from store.source import claim_source, source_id
 
-T = TypeVar("T")
 STATUS_SECONDS = 2.0
 LIVE_SECONDS = 1.0
-STORE_RETRY_SECONDS = 1.0
-REJECTED_RETRY_SECONDS = 300.0
-_LONGEST_RETRY_SECONDS = 30.0
-_CONFIRM_AGAIN_SECONDS = 0.5
+CONFIG_SECONDS = 1.0
+EXPECTED_AFTER_SECONDS = 15.0  # longer than the second look that proves a candle's absence
 _log = logging.getLogger(__name__)
 
 
-class Stopped(Exception):
-    """Ends a backfill when the ingestor is asked to end."""
-
-
 class Ingestor:
-    """All feeds of a home.
+    """All feeds of a home; they follow the configuration's files while it runs.
 
     Args:
         gate: way to the store.
         client: REST client.
         source: where candles come from.
         settings: markets, timeframes and history.
+        paths: the home, whose configuration is watched.
     """
 
     def __init__(
-        self, gate: StoreGate, client: UpbitClient, source: Source, settings: Settings
+        self,
+        gate: StoreGate,
+        client: UpbitClient,
+        source: Source,
+        settings: Settings,
+        paths: Paths,
     ) -> None:
-        self._gate = gate
         self._client = client
         self._source = source
-        self._history = settings.ingest.history_candles
-        self._speed = settings.simulator.speed if source.is_simulated else 1.0
-        self._markets = settings.ingest.markets
-        self._units = settings.ingest.timeframes
-        self._is_stopping = False
-        self._preparations: set[asyncio.Task[None]] = set()
-        self.feeds: dict[tuple[str, int], FeedState] = {
-            (market, unit): FeedState(market, unit)
-            for market in self._markets
-            for unit in self._units
-        }
-        self._confirmations = ThreadPoolExecutor(4, "confirm")
-        self._backfills = ThreadPoolExecutor(2, "backfill")
-        self._writes = ThreadPoolExecutor(1, "write")
+        self._settings = settings
+        self._paths = paths
+        self._watch = ConfigWatch(paths)
+        self._config_trouble: Trouble | None = None
+        self._shared = Shared(
+            gate, client, source.source_id, source.speed, settings.ingest.history_candles
+        )
+        self.feeds: dict[tuple[str, int], FeedState] = {}
+        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._stream = CandleStream(
+            source.websocket_url,
+            settings.ingest.markets,
+            settings.ingest.timeframes,
+            self._take_stream_status,
+        )
 
     async def run(self) -> None:
         """Ingest until cancelled.
@@ -83,20 +83,25 @@ class Ingestor:
             ConfigError: the store belongs to another source.
         """
         self._scheduler.start()
+        shared = self._shared
         try:
-            await self._through_store(self._writes, self._claim)
+            await shared.through_store(shared.writes, self._claim)
             async with asyncio.TaskGroup() as group:
-                for loop in self._loops():
+                self._apply(group, _configured(self._settings))
+                await shared.through_store(shared.writes, self._forget_others)
+                for loop in self._loops(group):
                     group.create_task(loop)
         finally:
-            self._is_stopping = True
             self._scheduler.shutdown(wait=False)
-            for pool in (self._confirmations, self._backfills, self._writes):
-                pool.shutdown(wait=False, cancel_futures=True)
+            shared.close()
 
-    def _loops(self) -> list[Coroutine[Any, Any, None]]:
-        follow = [self._follow(state) for state in self.feeds.values()]
-        return [self._stream(), self._write_status(), self._write_prices(), *follow]
+    def _loops(self, group: asyncio.TaskGroup) -> list[Coroutine[Any, Any, None]]:
+        return [
+            self._follow_stream(),
+            self._write_status(),
+            self._write_prices(),
+            self._follow_config(group),
+        ]
 
     def _claim(self, session: Session) -> None:
         is_first = source_id(session) is None
@@ -109,146 +114,173 @@ class Ingestor:
                 Event(EventKind.SOURCE_CHOSEN, summary, "ingestor", clock.now(), details=details),
             )
 
+    def _forget_others(self, session: Session) -> None:
+        keep_only(session, list(self.feeds))
+
+    def _apply(self, group: asyncio.TaskGroup, wanted: Sequence[tuple[str, int]]) -> None:
+        """Start and end feeds so that exactly the wanted ones are followed."""
+        for key in [key for key in self.feeds if key not in wanted]:
+            self._tasks.pop(key).cancel()
+            state = self.feeds.pop(key)
+            for job in (state.key, f"audit {state.key}"):
+                if self._scheduler.get_job(job):
+                    self._scheduler.remove_job(job)
+        for key in wanted:
+            if key not in self.feeds:
+                state = FeedState(*key)
+                state.stream = self._connecting()
+                self.feeds[key] = state
+                self._tasks[key] = group.create_task(self._follow(state))
+
     async def _follow(self, state: FeedState) -> None:
-        """Keep one feed up to date for ever; failures are shown, retried, and touch no other feed."""
-        failures = 0
-        is_prepared = False
-        since_at: datetime | None = None
-        while True:
-            state.wanted.clear()
-            try:
-                await self._confirm(state, is_routine=is_prepared and not failures)
-                if not is_prepared:
-                    is_prepared = True
-                    self._schedule(state)
-                    self._preparations.add(asyncio.create_task(self._prepare(state)))
-            except UpbitRejected as error:
-                state.is_rejected = True
-                await self._report(state, f"{error.message}; {error.hint}", REJECTED_RETRY_SECONDS)
-                continue
-            except UpbitError as error:
-                state.is_rejected = False
-                since_at = since_at or clock.now()
-                failures += 1
-                wait = min(_LONGEST_RETRY_SECONDS, 2.0 ** min(failures - 1, 5))
-                message = (
-                    f"no candles since {since_at:%H:%M:%S} UTC: {error.message}; next try in "
-                    f"{wait:.0f} s, what is missing is fetched when it answers"
-                )
-                await self._report(state, message, wait)
-                continue
-            if state.rest_message:
-                _log.warning("feed recovered market=%s unit=%d", state.market, state.unit)
-            failures, since_at, state.rest_message = 0, None, ""
-            await self._wait_for_close(state)
+        """Run a feed; once the exchange has answered, its clock tells when candles close."""
+        follower = Follower(state, self._shared)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follower.run())
+            await follower.ready.wait()
+            self._schedule(state, follower)
 
-    async def _report(self, state: FeedState, message: str, wait: float) -> None:
-        if not state.rest_message:
-            _log.warning("feed broke market=%s unit=%d: %s", state.market, state.unit, message)
-        state.rest_message = message
-        await asyncio.sleep(wait)
-
-    async def _wait_for_close(self, state: FeedState) -> None:
-        """Wait until a candle has closed; ask again soon while REST lags behind the stream."""
-        timeout = _CONFIRM_AGAIN_SECONDS if state.is_behind else None
-        try:
-            await asyncio.wait_for(state.wanted.wait(), timeout)
-        except TimeoutError:
-            return
-
-    async def _confirm(self, state: FeedState, is_routine: bool) -> None:
-        """Store what has closed; after a start or a failure what is missing counts as a gap."""
-
-        def work(session: Session) -> SyncResult:
-            feed = self._feed(session, state)
-            return catch_up_quietly(feed) if is_routine else catch_up(feed)
-
-        result = await self._through_store(self._confirmations, work)
-        state.watermark_at = result.watermark_at
-
-    async def _prepare(self, state: FeedState) -> None:
-        """Repair gaps and fill history beside the live candles; retried until it is done."""
-
-        def show(progress: BackfillProgress) -> None:
-            if self._is_stopping:
-                raise Stopped
-            state.backfill_message = str(progress)
-
-        def work(session: Session) -> None:
-            feed = self._feed(session, state)
-            repair_gaps(feed)
-            fill_history(feed, self._history, show)
-
-        while True:
-            try:
-                await self._through_store(self._backfills, work)
-            except UpbitError as error:
-                _log.warning("backfill of %s interrupted: %s", state.key, error.message)
-                await asyncio.sleep(_LONGEST_RETRY_SECONDS / 3)
-                continue
-            finally:
-                state.backfill_message = ""
-            return
-
-    def _schedule(self, state: FeedState) -> None:
+    def _schedule(self, state: FeedState, follower: Follower) -> None:
+        now, speed = self._client.exchange_now(), self._source.speed
         self._scheduler.add_job(
             state.wanted.set,
-            close_trigger(state.unit, self._speed, self._client.exchange_now(), clock.now()),
+            close_trigger(state.unit, speed, now, clock.now()),
             id=state.key,
             replace_existing=True,
             coalesce=True,
             misfire_grace_time=30,
         )
-
-    async def _stream(self) -> None:
-        stream = CandleStream(
-            self._source.websocket_url, self._markets, self._units, self._take_stream_status
+        self._scheduler.add_job(
+            follower.audit,
+            audit_trigger(self._settings.ingest.audit_at, speed, now, clock.now()),
+            id=f"audit {state.key}",
+            replace_existing=True,
+            coalesce=True,
+            misfire_grace_time=None,
         )
-        async for live in stream.candles():
+
+    async def _follow_stream(self) -> None:
+        async for live in self._stream.candles():
             state = self.feeds.get((live.candle.market, live.candle.unit))
             if state is not None and state.take_tick(live):
                 state.wanted.set()
 
     def _take_stream_status(self, status: StreamStatus) -> None:
-        if status.state is not StreamState.SILENT:
+        if status.state is not StreamState.SILENT or not status.market:
             _log.info("stream %s: %s", status.state.value, status.message)
-        for state in self.feeds.values():
-            if status.market and (status.market, status.unit) != (state.market, state.unit):
+        for key, state in self.feeds.items():
+            if not status.market or (status.market, status.unit) == key:
+                _note_stream(state, status)
+
+    def _connecting(self) -> Trouble:
+        return Trouble(
+            IngestionState.POLLING,
+            "connecting to the stream",
+            "closed candles come by REST meanwhile",
+            clock.now(),
+        )
+
+    async def _follow_config(self, group: asyncio.TaskGroup) -> None:
+        """Take in changed configuration files; a broken one changes nothing but the status."""
+        while True:
+            await asyncio.sleep(CONFIG_SECONDS)
+            if not self._watch.has_changed():
                 continue
-            is_connected = status.state is StreamState.CONNECTED
-            state.is_streaming = is_connected
-            state.stream_message = "" if is_connected else status.message
+            try:
+                settings = load_settings(self._paths)
+            except ConfigError as error:
+                _log.warning("configuration not taken in: %s; %s", error.message, error.hint)
+                step = f"{error.hint}; until then the configuration before goes on"
+                self._config_trouble = Trouble(
+                    IngestionState.MISCONFIGURED, error.message, step, clock.now()
+                )
+                continue
+            self._config_trouble = None
+            await self._reconfigure(group, settings)
+
+    async def _reconfigure(self, group: asyncio.TaskGroup, settings: Settings) -> None:
+        before, after = set(self.feeds), _configured(settings)
+        self._settings = settings
+        self._shared.history_candles = settings.ingest.history_candles
+        added, removed = [key for key in after if key not in before], before - set(after)
+        if not added and not removed:
+            return
+        self._apply(group, after)
+        await self._stream.subscribe(settings.ingest.markets, settings.ingest.timeframes)
+
+        def record(session: Session) -> None:
+            self._forget_others(session)
+            for kind, feeds in (
+                (EventKind.MARKET_ADDED, added),
+                (EventKind.MARKET_REMOVED, removed),
+            ):
+                for market, unit in sorted(feeds):
+                    append_event(session, _feed_event(kind, market, unit))
+
+        await self._shared.through_store(self._shared.writes, record)
 
     async def _write_status(self) -> None:
         def work(session: Session) -> None:
             now = clock.now()
-            for state in self.feeds.values():
-                write_ingestion(session, state.status(now))
+            rows = [state.status(now) for state in tuple(self.feeds.values())]
+            if rows:
+                write_ingestion(session, *rows)
 
         while True:
-            await self._through_store(self._writes, work)
+            self._expect()
+            await self._shared.through_store(self._shared.writes, work)
             await asyncio.sleep(STATUS_SECONDS)
+
+    def _expect(self) -> None:
+        """Note up to where each feed should be proven by now, and what is wrong with all of them."""
+        now = self._client.known_time()
+        for state in self.feeds.values():
+            state.config = self._config_trouble
+            if now is not None:
+                due_at = now - timedelta(seconds=EXPECTED_AFTER_SECONDS * self._source.speed)
+                state.expected_until_at = floor_to(due_at, timedelta(minutes=state.unit))
 
     async def _write_prices(self) -> None:
         while True:
-            for state in self.feeds.values():
-                if state.live is not None and state.is_live_unsaved:
-                    live, state.is_live_unsaved = state.live, False
-                    await self._through_store(self._writes, partial(write_live, live=live))
+            unsaved = [state for state in self.feeds.values() if state.is_live_unsaved]
+            fresh = [state.live for state in unsaved if state.live is not None]
+            for state in unsaved:
+                state.is_live_unsaved = False
+
+            def work(session: Session, fresh: list[Any] = fresh) -> None:
+                write_live(session, *fresh)
+
+            if fresh:
+                await self._shared.through_store(self._shared.writes, work)
             await asyncio.sleep(LIVE_SECONDS)
 
-    async def _through_store(self, pool: ThreadPoolExecutor, work: Callable[[Session], T]) -> T:
-        """Run `work` in a thread with the store's session, again and again while there is none."""
 
-        def attempt() -> T:
-            with self._gate.use() as session:
-                return work(session)
+def _configured(settings: Settings) -> list[tuple[str, int]]:
+    ingest = settings.ingest
+    return [(market, unit) for market in ingest.markets for unit in ingest.timeframes]
 
-        while True:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(pool, attempt)
-            except StoreUnavailable:
-                await asyncio.sleep(STORE_RETRY_SECONDS)
 
-    def _feed(self, session: Session, state: FeedState) -> Feed:
-        return Feed(session, self._client, state.market, state.unit, self._source.source_id)
+def _note_stream(state: FeedState, status: StreamStatus) -> None:
+    state.is_streaming = status.state is StreamState.CONNECTED
+    if state.is_streaming:
+        state.stream = None
+        return
+    is_silent = status.state is StreamState.SILENT
+    kind = IngestionState.SILENT if is_silent else IngestionState.POLLING
+    trouble = Trouble(
+        kind, status.message, "closed candles come by REST meanwhile; nothing to do", clock.now()
+    )
+    same = state.stream is not None and state.stream.state is kind
+    state.stream = (
+        replace(trouble, since_at=state.stream.since_at) if same and state.stream else trouble
+    )
+
+
+def _feed_event(kind: EventKind, market: str, unit: int) -> Event:
+    words = (
+        "is ingested from now on"
+        if kind is EventKind.MARKET_ADDED
+        else ("is no longer ingested; its data stays")
+    )
+    details: dict[str, object] = {"market": market, "unit": unit}
+    return Event(kind, f"{market} {unit}m {words}", "operator", clock.now(), details=details)

@@ -1,51 +1,78 @@
-"""Closed candles from REST: from the watermark to the present, and into gaps."""
+"""Closed candles from REST: the newest page first, then what lies between it and the proven history.
+
+When is an interval proven? The reply of a request after its close says so, with three exceptions, as
+REST has been seen to list closed candles late:
+
+- an interval whose candle the stream has shown is never taken for one without a trade;
+- absent intervals at the end of a reply, with no later candle behind them, need a second look ten
+  seconds after their close;
+- every confirmation reads the newest 15 closed candles again, an hourly one 200, the audit all: what
+  comes or changes late wins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from appliance.domain.candle import Gap
-from appliance.domain.event import EventKind
+from appliance.domain.candle import RawCandle
+from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.ingest.backfill import BackfillProgress, fill_history
-from appliance.ingest.feed import Feed, floor_to, opens_at
+from appliance.ingest.feed import Feed, opens_at
+from appliance.ingest.gap_log import note_gap, settle_gaps
+from appliance.ingest.keeper import Keeper, fill_span
 from appliance.upbit.client import MAX_COUNT, UpbitClient
 from store import Session
-from store.candles import StoredCandles
-from store.coverage import gaps, watermark
-from store.events import read_events
+from store.candles import count_between
+from store.coverage import gaps, proven_from, proven_until, watermark
 
-OVERLAP_CANDLES = 3  # the newest rows of a reply have been seen to be late or corrected
-GRACE = timedelta(seconds=1)
-_OUTAGE_CANDLES = 3  # a watermark further behind than this was an interruption, not latency
-_RECENT_EVENTS = 200
-_FORWARD_CANDLES = MAX_COUNT - 10  # a page on the way ends well before the forming candle
+OVERLAP_CANDLES = 15
+SECOND_LOOK_SECONDS = 10.0
+_OUTAGE_CANDLES = 3  # a proven end further behind than this was an interruption, not latency
+_OUTAGE_SECONDS = 30.0  # of our time, which counts when the exchange's runs fast
+_LONGEST_WAIT = timedelta(minutes=10)  # for REST to list what the stream has shown
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What one synchronisation did; `watermark_at` is the end of what is proven now."""
+    """What one synchronisation did.
+
+    `watermark_at` is where the first gap begins; `proven_until_at` the newest proven end; `look_again`
+    says that the newest closed intervals are not proven yet; `has_gap` that something between is not.
+    """
 
     fetched: int
     inserted: int
     corrected: int
     watermark_at: datetime | None
+    proven_until_at: datetime | None = None
+    look_again: bool = False
+    has_gap: bool = False
 
 
 def synchronise(
     session: Session, client: UpbitClient, market: str, unit: int, *, source_id: str
 ) -> SyncResult:
-    """Store every candle that has closed since the watermark, and three before it once more.
+    """Store what has closed since the newest proven end, and the newest candles before it once more.
 
-    A candle counts as closed one second after its end, or when a later one exists. Intervals without
-    a trade are proven with the rest. On an empty store only the newest page is fetched.
+    On an empty store only the newest page is fetched.
 
     Raises:
         UpbitRejected: the market does not exist.
-        UpbitUnavailable, StoreUnavailable: nothing after the last proven page was changed.
+        UpbitUnavailable, StoreUnavailable: stored pages stay; calling again continues.
     """
-    return catch_up_quietly(Feed(session, client, market, unit, source_id))
+    feed = Feed(session, client, market, unit, source_id)
+    result = confirm(feed, GapCause.RESTART)
+    if not result.has_gap:
+        return result
+    repaired = repair_gaps(feed)
+    return replace(
+        result,
+        fetched=result.fetched + repaired.fetched,
+        inserted=result.inserted + repaired.inserted,
+        watermark_at=repaired.watermark_at,
+    )
 
 
 def bring_up_to_date(
@@ -66,147 +93,134 @@ def bring_up_to_date(
         UpbitUnavailable, StoreUnavailable: stored pages stay; calling again continues.
     """
     feed = Feed(session, client, market, unit, source_id, actor)
-    newest = catch_up(feed)
+    newest = confirm(feed, GapCause.RESTART)
     repaired = repair_gaps(feed)
     filled = fill_history(feed, history_candles, progress)
     return SyncResult(
         fetched=newest.fetched + repaired.fetched + filled.fetched,
         inserted=newest.inserted + repaired.inserted + filled.inserted,
-        corrected=newest.corrected + repaired.corrected,
-        watermark_at=newest.watermark_at,
+        corrected=newest.corrected,
+        watermark_at=watermark(session, market, unit),
+        proven_until_at=newest.proven_until_at,
     )
 
 
-def catch_up(feed: Feed) -> SyncResult:
-    """Synchronise, and record an interruption that was long enough to leave a gap."""
-    proven_at = watermark(feed.session, feed.market, feed.unit)
+def confirm(
+    feed: Feed,
+    cause: GapCause,
+    streamed: Collection[datetime] = (),
+    overlap: int = OVERLAP_CANDLES,
+) -> SyncResult:
+    """Store the newest closed candles and prove what their page shows; an interruption is a gap.
+
+    Args:
+        feed: what to confirm.
+        cause: why a stretch that was not proven in time was not.
+        streamed: opening times of candles that the stream has shown lately.
+        overlap: how many proven candles to read again.
+    """
+    proven_at = proven_until(feed.session, feed.market, feed.unit)
+    count = _wanted(feed, proven_at, overlap)
+    rows = feed.page(None, count)
+    end_at = _closed_end(feed, rows)
+    settled_at = _settled_end(feed, rows, end_at, _after(streamed, proven_at))
+    closed = [row for row in rows if opens_at(row) < end_at]
+    start_at = _reached(feed, rows, closed, count, proven_at)
+    is_late = proven_at is not None and _is_outage(feed, proven_at, settled_at)
+    if is_late and proven_at is not None:
+        note_gap(feed, proven_at, settled_at, cause)
+    spans = [] if start_at is None else [(start_at, settled_at)]
+    stored = feed.keep(closed, spans, _method(proven_at, is_late))
+    if is_late:
+        settle_gaps(feed)
+    return SyncResult(
+        fetched=len(closed),
+        inserted=stored.inserted,
+        corrected=stored.corrected,
+        watermark_at=watermark(feed.session, feed.market, feed.unit),
+        proven_until_at=proven_until(feed.session, feed.market, feed.unit),
+        look_again=settled_at < end_at,
+        has_gap=proven_at is not None and start_at is not None and start_at > proven_at,
+    )
+
+
+def repair_gaps(feed: Feed, on_gap: Callable[[str], None] = lambda _words: None) -> SyncResult:
+    """Fetch what is missing between proven spans, newest first; `fetched` is 0 when nothing is."""
+    fetched = inserted = 0
+    until_at = proven_until(feed.session, feed.market, feed.unit)
+    for gap in reversed(gaps(feed.session, feed.market, feed.unit, end_at=until_at)):
+        note_gap(feed, gap.start_at, gap.end_at, GapCause.RESTART)
+        on_gap(f"repairing {gap.start_at:%Y-%m-%d %H:%M} to {gap.end_at:%Y-%m-%d %H:%M} UTC")
+        with Keeper(feed, ProofMethod.REPAIR) as keeper:
+            begins_at = fill_span(keeper, feed, gap.start_at, gap.end_at)
+            keeper.flush()
+        if begins_at is not None:  # nothing was traded before, and so not in the gap either
+            feed.keep([], [(gap.start_at, begins_at)], ProofMethod.REPAIR)
+        fetched += keeper.handed
+        inserted += keeper.inserted
+    settle_gaps(feed)
+    reached_at = watermark(feed.session, feed.market, feed.unit)
+    return SyncResult(fetched, inserted, 0, reached_at, until_at)
+
+
+def _wanted(feed: Feed, proven_at: datetime | None, overlap: int) -> int:
+    """Return how many rows reach from now back over the overlap, the forming candle included."""
     if proven_at is None:
-        return catch_up_quietly(feed)
-    expected_at = floor_to(feed.client.exchange_now(), feed.width)
-    if _is_outage(feed, proven_at, expected_at):
-        _record_gap(feed, Gap(feed.market, feed.unit, proven_at, expected_at))
-    result = catch_up_quietly(feed)
-    reached_at = result.watermark_at or proven_at
-    if _is_outage(feed, proven_at, reached_at):
-        _record_gap(feed, Gap(feed.market, feed.unit, proven_at, reached_at))
-        _record_repair(feed, proven_at, reached_at, result.inserted)
-    return result
+        return MAX_COUNT
+    begins_at = proven_from(feed.session, feed.market, feed.unit) or proven_at
+    since = feed.client.exchange_now() - max(proven_at - overlap * feed.width, begins_at)
+    return int(min(MAX_COUNT, max(since // feed.width, 0) + 2))
+
+
+def _closed_end(feed: Feed, rows: Sequence[RawCandle]) -> datetime:
+    """Return up to where candles are closed: a candle is when a later one exists, or by the clock."""
+    end_at = feed.closed_at()
+    return max(end_at, opens_at(rows[0])) if rows else end_at
+
+
+def _settled_end(
+    feed: Feed, rows: Sequence[RawCandle], end_at: datetime, streamed: Collection[datetime]
+) -> datetime:
+    """Return up to where absence in this reply means that nobody traded."""
+    now = feed.client.exchange_now()
+    listed = {opens_at(row) for row in rows}
+    patience = max(_LONGEST_WAIT, feed.real(3 * SECOND_LOOK_SECONDS))
+    shown = [at for at in streamed if now - patience < at < end_at and at not in listed]
+    newest_end_at = max(listed, default=end_at - MAX_COUNT * feed.width) + feed.width
+    looked_at = now - feed.real(SECOND_LOOK_SECONDS)
+    tail_at = max(newest_end_at, looked_at - (looked_at - newest_end_at) % feed.width)
+    return min([end_at, tail_at, *shown])
+
+
+def _after(streamed: Collection[datetime], proven_at: datetime | None) -> list[datetime]:
+    return [at for at in streamed if proven_at is None or at >= proven_at]
+
+
+def _reached(
+    feed: Feed,
+    rows: Sequence[RawCandle],
+    closed: Sequence[RawCandle],
+    count: int,
+    proven_at: datetime | None,
+) -> datetime | None:
+    """Return from where the page proves; None when it shows nothing."""
+    if proven_at is None:
+        return opens_at(closed[-1]) if closed else None
+    if not rows or opens_at(rows[-1]) <= proven_at:
+        return proven_at
+    # Fewer rows than asked for mean the beginning of history, unless an older candle is stored.
+    first_at = opens_at(rows[-1])
+    begins_at = proven_from(feed.session, feed.market, feed.unit) or first_at
+    is_first = not count_between(feed.session, feed.market, feed.unit, begins_at, first_at)
+    return proven_at if len(rows) < count and is_first else first_at
 
 
 def _is_outage(feed: Feed, proven_at: datetime, until_at: datetime) -> bool:
-    return until_at - proven_at >= _OUTAGE_CANDLES * feed.width
+    allowed = max(_OUTAGE_CANDLES * feed.width, feed.real(_OUTAGE_SECONDS))
+    return until_at - proven_at >= allowed
 
 
-def repair_gaps(feed: Feed) -> SyncResult:
-    """Fetch what is missing between proven spans; `fetched` is 0 when nothing is."""
-    totals = _Totals()
-    for gap in gaps(feed.session, feed.market, feed.unit):
-        _record_gap(feed, gap)
-        before = totals.inserted
-        end_at = gap.end_at
-        while end_at > gap.start_at:
-            rows = feed.page(end_at, MAX_COUNT)
-            totals.add(len(rows), feed.store(rows))
-            reached_at = opens_at(rows[-1]) if len(rows) == MAX_COUNT else gap.start_at
-            reached_at = min(reached_at, end_at - feed.width)  # whatever the reply, go back
-            feed.prove(max(reached_at, gap.start_at), end_at)
-            end_at = reached_at
-        _record_repair(feed, gap.start_at, gap.end_at, totals.inserted - before)
-    return totals.result(watermark(feed.session, feed.market, feed.unit))
-
-
-@dataclass(slots=True)
-class _Totals:
-    fetched: int = 0
-    inserted: int = 0
-    corrected: int = 0
-
-    def add(self, fetched: int, stored: StoredCandles) -> None:
-        self.fetched += fetched
-        self.inserted += stored.inserted
-        self.corrected += stored.corrected
-
-    def result(self, watermark_at: datetime | None) -> SyncResult:
-        return SyncResult(self.fetched, self.inserted, self.corrected, watermark_at)
-
-
-def catch_up_quietly(feed: Feed) -> SyncResult:
-    """Run `synchronise` for a feed, without events."""
-    totals = _Totals()
-    proven_at = watermark(feed.session, feed.market, feed.unit)
+def _method(proven_at: datetime | None, is_late: bool) -> ProofMethod:
     if proven_at is None:
-        _newest_page(feed, totals, None, MAX_COUNT)
-        return totals.result(watermark(feed.session, feed.market, feed.unit))
-    start_at = proven_at - OVERLAP_CANDLES * feed.width
-    newest_at: datetime | None = start_at
-    # Oldest first, so that the watermark only ever moves over what is stored.
-    while newest_at is not None:
-        needed = _candles_until_now(feed, start_at, newest_at)
-        if needed > MAX_COUNT:
-            end_at = start_at + _FORWARD_CANDLES * feed.width
-            rows = feed.page(end_at, MAX_COUNT)
-            totals.add(len(rows), feed.store(rows))
-            feed.prove(start_at, end_at)
-            start_at = end_at
-        else:
-            newest_at = _newest_page(feed, totals, start_at, needed)
-    return totals.result(watermark(feed.session, feed.market, feed.unit))
-
-
-def _newest_page(
-    feed: Feed, totals: _Totals, start_at: datetime | None, count: int
-) -> datetime | None:
-    """Store the newest page, and prove it from `start_at` on when it reaches back that far.
-
-    Returns None when it did; otherwise the exchange is further ahead than its last reply let expect
-    (this machine slept), and the newest opening time is returned.
-    """
-    rows = feed.page(None, count)
-    end_at = floor_to(feed.client.exchange_now() - GRACE, feed.width)
-    if rows:
-        end_at = max(end_at, opens_at(rows[0]))
-    closed = [row for row in rows if opens_at(row) < end_at]
-    totals.add(len(closed), feed.store(closed))
-    if start_at is None and closed:
-        start_at = opens_at(closed[-1])
-    if start_at is None:
-        return None
-    if len(rows) == count and opens_at(rows[-1]) > start_at:
-        return opens_at(rows[0])
-    feed.prove(start_at, end_at)
-    return None
-
-
-def _candles_until_now(feed: Feed, start_at: datetime, newest_at: datetime) -> int:
-    """Return how many rows reach from now back to `start_at`, the forming candle included."""
-    now = max(feed.client.exchange_now(), newest_at)
-    return max(OVERLAP_CANDLES, (now - start_at) // feed.width) + 2
-
-
-def _record_gap(feed: Feed, gap: Gap) -> None:
-    """Append one event per gap, however often its repair is tried."""
-    start = gap.start_at.isoformat()
-    recent = read_events(feed.session, limit=_RECENT_EVENTS, kinds=[EventKind.GAP_FOUND])
-    mine = {"market": feed.market, "unit": feed.unit, "start_at": start}
-    if any(mine.items() <= event.details.items() for event in recent):
-        return
-    missing = (gap.end_at - gap.start_at) // feed.width
-    feed.record(
-        EventKind.GAP_FOUND,
-        f"{missing:,} candles unknown since {gap.start_at:%Y-%m-%d %H:%M} UTC",
-        start_at=start,
-        end_at=gap.end_at.isoformat(),
-        candles=missing,
-    )
-
-
-def _record_repair(feed: Feed, start_at: datetime, end_at: datetime, inserted: int) -> None:
-    intervals = (end_at - start_at) // feed.width
-    feed.record(
-        EventKind.GAP_REPAIRED,
-        f"gap from {start_at:%Y-%m-%d %H:%M} UTC filled: {inserted:,} candles, "
-        f"{max(0, intervals - inserted):,} of {intervals:,} intervals without a trade",
-        start_at=start_at.isoformat(),
-        end_at=end_at.isoformat(),
-        candles=inserted,
-    )
+        return ProofMethod.BACKFILL
+    return ProofMethod.REPAIR if is_late else ProofMethod.LIVE

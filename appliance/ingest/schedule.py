@@ -12,6 +12,7 @@ from appliance.ingest.feed import floor_to
 
 _SAME_CLOCK = timedelta(seconds=3)
 _SETTLED = timedelta(seconds=1)
+_DAY = timedelta(days=1)
 
 
 def close_trigger(
@@ -30,3 +31,17 @@ def close_trigger(
     next_close = floor_to(exchange_now, width) + width
     starts_at = real_now + (next_close - exchange_now) / speed + _SETTLED
     return IntervalTrigger(seconds=max(1.0, width.total_seconds() / speed), start_date=starts_at)
+
+
+def audit_trigger(
+    audit_at: str, speed: float, exchange_now: datetime, real_now: datetime
+) -> BaseTrigger:
+    """Return a trigger that fires every day of the exchange at `audit_at` (HH:MM, UTC)."""
+    hour, minute = (int(part) for part in audit_at.split(":"))
+    if speed == 1.0 and abs(exchange_now - real_now) < _SAME_CLOCK:
+        return CronTrigger(hour=hour, minute=minute, timezone="UTC")
+    next_at = exchange_now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if next_at <= exchange_now:
+        next_at += _DAY
+    starts_at = real_now + (next_at - exchange_now) / speed
+    return IntervalTrigger(seconds=_DAY.total_seconds() / speed, start_date=starts_at)

@@ -40,9 +40,10 @@ class _Observed:
 
     at: datetime
     monotonic: float
+    speed: float
 
     def extrapolated(self) -> datetime:
-        return self.at + timedelta(seconds=clock.monotonic() - self.monotonic)
+        return self.at + timedelta(seconds=self.speed * (clock.monotonic() - self.monotonic))
 
 
 class UpbitClient:
@@ -51,11 +52,13 @@ class UpbitClient:
     Args:
         base_url: such as `https://api.upbit.com`.
         rate_limit: the host's shared budget; see `open_client`.
+        speed: exchange seconds per second; other than 1 for a simulator only.
     """
 
-    def __init__(self, base_url: str, rate_limit: HostRateLimit) -> None:
+    def __init__(self, base_url: str, rate_limit: HostRateLimit, speed: float = 1.0) -> None:
         self.base_url = base_url.rstrip("/")
         self._rate_limit = rate_limit
+        self._speed = speed
         self._observed: _Observed | None = None
         self._http = httpx.Client(
             base_url=self.base_url,
@@ -118,6 +121,10 @@ class UpbitClient:
             UpbitUnavailable: unreachable, over the limit, blocked, or the reply is nonsense.
         """
         return parse_markets(self._get("/v1/market/all", MARKET, {}, "").content)
+
+    def known_time(self) -> datetime | None:
+        """Return the exchange's present as `exchange_now`, None when it never replied; never asks."""
+        return None if self._observed is None else self._observed.extrapolated()
 
     def exchange_now(self) -> datetime:
         """Return the exchange's present, at most about a second behind; asks it when it never replied.
@@ -191,7 +198,7 @@ class UpbitClient:
             # still no more than a second ahead of the exchange.
             if sent_at <= expected < sent_at + timedelta(seconds=1):
                 return
-        self._observed = _Observed(sent_at, clock.monotonic())
+        self._observed = _Observed(sent_at, clock.monotonic(), self._speed)
 
     def _failure(self, reply: httpx.Response, market: str) -> UpbitError:
         if reply.status_code == 418:
@@ -219,12 +226,12 @@ class UpbitClient:
         )
 
 
-def open_client(base_url: str, per_second: int = 10) -> UpbitClient:
+def open_client(base_url: str, per_second: int = 10, speed: float = 1.0) -> UpbitClient:
     """Return a client on the budget that all processes of this user share for that host."""
     parts = urlsplit(base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     limit = HostRateLimit(shared_directory(), per_second, f"{parts.hostname}:{port}")
-    return UpbitClient(base_url, limit)
+    return UpbitClient(base_url, limit, speed)
 
 
 def format_to(to: datetime, unit: int) -> str:

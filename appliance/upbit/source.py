@@ -25,7 +25,10 @@ _PROBE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where candles come from; `source_id` is what the store is bound to, `label` the banner."""
+    """Where candles come from; `source_id` is what the store is bound to, `label` the banner.
+
+    `speed` are its seconds per second of ours.
+    """
 
     kind: Kind
     rest_url: str
@@ -33,6 +36,7 @@ class Source:
     label: str
     source_id: str
     is_simulated: bool
+    speed: float = 1.0
 
 
 def resolve_source(settings: Settings, paths: Paths) -> Source:
@@ -86,6 +90,7 @@ def simulator_source(settings: Settings, url: str) -> Source:
         source_id=f"simulator:seed={settings.simulator.seed}"
         + (f":replay={replayed}" if replayed else ""),
         is_simulated=True,
+        speed=settings.simulator.speed,
     )
 
 

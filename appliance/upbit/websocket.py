@@ -12,6 +12,7 @@ import json
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -90,6 +91,19 @@ class CandleStream:
         self._timing = timing or StreamTiming()
         self._failures = 0
         self._unheard: set[tuple[str, int]] = set()
+        self._socket: ClientConnection | None = None
+
+    async def subscribe(self, markets: Sequence[str], units: Sequence[int]) -> None:
+        """Subscribe to these from now on; on a connection the new subscription replaces the old."""
+        before = self._feeds()
+        self._markets, self._units = tuple(markets), tuple(units)
+        self._unheard = (self._unheard | (self._feeds() - before)) & self._feeds()
+        if self._socket is not None:
+            with suppress(WebSocketException, OSError):  # the next connection subscribes anew
+                await (self._socket.send(self._subscription()) if markets else self._socket.close())
+
+    def _feeds(self) -> set[tuple[str, int]]:
+        return {(market, unit) for market in self._markets for unit in self._units}
 
     async def candles(self) -> AsyncIterator[LiveCandle]:
         """Yield forming candles for ever; cancel to stop."""
@@ -121,14 +135,18 @@ class CandleStream:
             proxy=None if is_loopback(self._url) else True,
         ) as socket:
             await socket.send(self._subscription())
+            self._socket = socket
             self._on_status(StreamStatus(StreamState.CONNECTED, "stream connected"))
-            self._unheard = {(market, unit) for market in self._markets for unit in self._units}
-            async for live in self._receive(socket):
-                yield live
+            self._unheard = self._feeds()
+            try:
+                async for live in self._receive(socket):
+                    yield live
+            finally:
+                self._socket = None
 
     async def _receive(self, socket: ClientConnection) -> AsyncIterator[LiveCandle]:
         subscribed_at = heard_at = clock.monotonic()
-        is_reported = False
+        is_reported = is_silent = False
         while True:
             try:
                 frame = await asyncio.wait_for(socket.recv(), self._timing.silent_after / 3)
@@ -137,14 +155,24 @@ class CandleStream:
             now = clock.monotonic()
             live = parse_message(frame, clock.now()) if frame is not None else None
             if live is not None:
-                heard_at = now
+                heard_at, is_silent = now, False
                 self._unheard.discard((live.candle.market, live.candle.unit))
                 yield live
             if not is_reported and now - subscribed_at > self._timing.silent_after:
                 is_reported = True
                 self._report_silent()
+            if not is_silent and now - heard_at > 2 * self._timing.silent_after:
+                is_silent = True
+                self._report_all_silent()
             if now - heard_at > self._timing.dead_after:
                 raise TimeoutError(f"nothing received for {self._timing.dead_after:.0f} s")
+
+    def _report_all_silent(self) -> None:
+        message = (
+            f"the stream is connected but has sent nothing for {2 * self._timing.silent_after:.0f} s; "
+            f"it is opened anew after {self._timing.dead_after:.0f} s"
+        )
+        self._on_status(StreamStatus(StreamState.SILENT, message))
 
     def _report_silent(self) -> None:
         for market, unit in sorted(self._unheard):

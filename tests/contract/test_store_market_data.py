@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from appliance.domain.candle import Candle, Gap, IngestionStatus, LiveCandle
+from appliance.domain.coverage import ProofMethod
 from appliance.errors import ConfigError, StoreError
 from store import candles, coverage, live, source
 from store.candles import StoredCandles
@@ -29,8 +30,8 @@ def _store(session: Session, market: str, *minutes: int) -> StoredCandles:
     )
 
 
-def _prove(session: Session, market: str, start: int, end: int, method: str = "rest") -> None:
-    coverage.prove_span(session, market, 1, _at(start), _at(end), method, START)
+def _prove(session: Session, market: str, start: int, end: int) -> None:
+    coverage.prove_span(session, market, 1, _at(start), _at(end), ProofMethod.LIVE, START)
 
 
 def _gaps(session: Session, market: str, *bounds: int) -> list[tuple[int, int]]:
@@ -119,21 +120,6 @@ def test_a_range_is_half_open_ascending_and_limited_to_the_newest(
     assert table.column("candle_date_time_utc").to_pylist() == [_at(5), _at(6), _at(7)]
 
 
-def test_touching_spans_become_one(session: Session, market: str) -> None:
-    for start, end in ((0, 5), (20, 25), (5, 8), (18, 20), (7, 19)):
-        _prove(session, market, start, end)
-    spans = session.read("SELECT start_at, end_at FROM coverage WHERE market = ?", [market])
-    assert spans.to_pylist() == [{"start_at": _at(0), "end_at": _at(25)}]
-    assert coverage.watermark(session, market, 1) == _at(25)
-
-
-def test_proving_what_is_proven_changes_nothing(session: Session, market: str) -> None:
-    _prove(session, market, 0, 10, "backfill")
-    _prove(session, market, 2, 5, "rest")
-    rows = session.read("SELECT method, end_at FROM coverage WHERE market = ?", [market])
-    assert rows.to_pylist() == [{"method": "backfill", "end_at": _at(10)}]
-
-
 def test_spans_of_other_markets_are_left_alone(session: Session, market: str) -> None:
     _prove(session, market, 0, 10)
     _prove(session, market + "X", 5, 20)
@@ -151,13 +137,6 @@ def test_absence_inside_a_span_is_no_gap_and_outside_is(session: Session, market
     _prove(session, market, 0, 5)
     _prove(session, market, 8, 10)
     assert _gaps(session, market) == [(5, 8)]
-
-
-def test_a_stored_candle_splits_a_gap(session: Session, market: str) -> None:
-    _prove(session, market, 0, 2)
-    _store(session, market, 4, 5)
-    _prove(session, market, 9, 10)
-    assert _gaps(session, market) == [(2, 4), (6, 9)]
 
 
 def test_bounds_widen_and_narrow_where_gaps_are_looked_for(session: Session, market: str) -> None:

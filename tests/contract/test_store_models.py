@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from appliance.domain.alert import Alert
+from appliance.domain.coverage import ProofMethod
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.forecast import Forecast, Performance, Quantiles
@@ -199,9 +200,9 @@ def test_a_proven_no_trade_target_takes_the_last_close_before_it(
     candles.store_candles(session, raw, "rest", START)
     forecasts.insert_forecasts(session, [_forecast(project, market, 3, horizon=2)])
     assert forecasts.join_outcomes(session, project, _at(9)) == 0
-    coverage.prove_span(session, market, 1, _at(0), _at(5), "rest", START)
+    coverage.prove_span(session, market, 1, _at(0), _at(5), ProofMethod.LIVE, START)
     assert forecasts.join_outcomes(session, project, _at(9)) == 0
-    coverage.prove_span(session, market, 1, _at(5), _at(6), "rest", START)
+    coverage.prove_span(session, market, 1, _at(5), _at(6), ProofMethod.LIVE, START)
     assert forecasts.join_outcomes(session, project, _at(9)) == 1
     (row,) = forecasts.read_outcomes(session, project).to_pylist()
     assert row["realised_return"] == 0.0
@@ -212,11 +213,11 @@ def test_a_gap_before_a_no_trade_target_keeps_the_outcome_waiting(
 ) -> None:
     raw = [raw_candle(minute, market=market) for minute in (0, 2)]
     candles.store_candles(session, raw[:1], "rest", START)
-    coverage.prove_span(session, market, 1, _at(0), _at(1), "rest", START)
-    coverage.prove_span(session, market, 1, _at(3), _at(9), "rest", START)
+    coverage.prove_span(session, market, 1, _at(0), _at(1), ProofMethod.LIVE, START)
+    coverage.prove_span(session, market, 1, _at(3), _at(9), ProofMethod.LIVE, START)
     forecasts.insert_forecasts(session, [_forecast(project, market, 0, horizon=4)])
     assert forecasts.join_outcomes(session, project, _at(9)) == 0
-    candles.store_candles(session, raw[1:], "rest", START)
+    candles.store_candles(session, raw[1:], ProofMethod.LIVE, START)
     assert forecasts.join_outcomes(session, project, _at(9)) == 1
     (row,) = forecasts.read_outcomes(session, project).to_pylist()
     assert row["realised_return"] == pytest.approx(math.log(102.0 / 100.0))
@@ -380,3 +381,13 @@ def test_an_estimate_is_reconciled_once_all_its_forecasts_matured(
     losses = forecasts.read_outcomes(session, project).column("pinball").to_pylist()
     assert known.realised == pytest.approx(sum(losses) / 3)
     assert known.expected == 0.004
+
+
+def test_a_target_without_a_trade_counts_across_a_change_of_method(
+    session: Session, project: str, market: str
+) -> None:
+    candles.store_candles(session, [raw_candle(0, market=market)], "rest", START)
+    coverage.prove_span(session, market, 1, _at(0), _at(2), ProofMethod.BACKFILL, START)
+    coverage.prove_span(session, market, 1, _at(2), _at(9), ProofMethod.LIVE, START)
+    forecasts.insert_forecasts(session, [_forecast(project, market, 0, horizon=4)])
+    assert forecasts.join_outcomes(session, project, _at(9)) == 1

@@ -15,8 +15,10 @@ import pytest
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.main import run
 from appliance.config.paths import SOURCE_ROOT, Paths
+from store import Statement, open_store
+from store.candles import read_candles
 from tests.simulator_fixtures import LIMITED, running_simulator
-from tests.store_process import running_service
+from tests.store_process import MINUTE, running_service
 from tests.unit.test_cli import no_dashboard
 from tests.waiting import wait_until
 
@@ -79,10 +81,10 @@ def test_the_file_is_left_to_a_service_that_is_being_restarted(
 def test_a_gap_that_stays_is_named_with_the_command_that_fills_it(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(["backfill", "KRW-BTC", *RANGE], no_dashboard)
-    capsys.readouterr()
     earlier = ["--from", "2026-01-05T05:00", "--to", "2026-01-05T06:00"]
-    assert run(["backfill", "KRW-BTC", *earlier], no_dashboard) == ExitCode.DONE
+    run(["backfill", "KRW-BTC", *earlier], no_dashboard)
+    capsys.readouterr()
+    assert run(["backfill", "KRW-BTC", *RANGE], no_dashboard) == ExitCode.DONE
     assert "--from 2026-01-05T06:00 --to 2026-01-05T08:00" in capsys.readouterr().err
     (known,) = coverage(capsys)
     assert known["missing"] == 120
@@ -150,3 +152,64 @@ def test_after_ctrl_c_the_same_command_resumes(
     assert requests(url) - before <= (5040 - kept) / 200 + 6
     (known,) = coverage(capsys)
     assert (known["expected"], known["missing"]) == (5040, 0)
+
+
+def test_a_range_before_the_history_is_extended_to_touch_it(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["backfill", "KRW-BTC", *RANGE], no_dashboard)
+    capsys.readouterr()
+    earlier = ["--from", "2026-01-05T05:00", "--to", "2026-01-05T06:00"]
+    assert run(["backfill", "KRW-BTC", *earlier], no_dashboard) == ExitCode.DONE
+    assert "extended to 2026-01-05 08:00 UTC" in capsys.readouterr().err
+    (known,) = coverage(capsys)
+    assert (known["expected"], known["missing"]) == (360, 0)
+    assert known["watermark_at"] == "2026-01-05T11:00:00+00:00"
+
+
+def test_an_audit_corrects_recovers_and_removes_and_the_ledger_keeps_that(
+    url: str, home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["backfill", "KRW-BTC", *RANGE], no_dashboard)
+    with open_store(home) as store:
+        before = read_candles(store, "KRW-BTC", 1).to_pylist()
+        at = [row["candle_date_time_utc"] for row in before]
+        store.write(
+            Statement("UPDATE candles SET close = 1 WHERE candle_date_time_utc = ?", (at[20],)),
+            Statement("DELETE FROM candles WHERE candle_date_time_utc = ?", (at[40],)),
+        )
+    capsys.readouterr()
+    assert run(["audit", "KRW-BTC", "--json"], no_dashboard) == ExitCode.DONE
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["checked"], told["corrected"], told["recovered"]) == (165, 1, 1)
+    with open_store(home) as store:
+        assert read_candles(store, "KRW-BTC", 1).to_pylist() == before
+    (known,) = coverage(capsys)
+    assert (known["repaired"], known["missing"]) == (2, 0)
+    assert known["audited_at"]
+    assert run(["audit", "KRW-BTC"], no_dashboard) == ExitCode.DONE
+    assert "CORRECTED" in capsys.readouterr().out
+
+
+def test_an_audit_removes_what_the_exchange_does_not_list(
+    url: str, home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["backfill", "KRW-ICX", *RANGE], no_dashboard)
+    with open_store(home) as store:
+        before = read_candles(store, "KRW-ICX", 1).to_pylist()
+        taken = {row["candle_date_time_utc"] for row in before}
+        start = min(taken)
+        quiet = next(start + i * MINUTE for i in range(160) if start + i * MINUTE not in taken)
+        store.write(
+            Statement(
+                "INSERT INTO candles SELECT market, unit, ?, open, high, low, close, volume, value, 0"
+                " FROM candles WHERE candle_date_time_utc = ?",
+                (quiet, start),
+            )
+        )
+    capsys.readouterr()
+    assert run(["audit", "KRW-ICX", "--json"], no_dashboard) == ExitCode.DONE
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["corrected"], told["recovered"], told["removed"]) == (0, 0, 1)
+    with open_store(home) as store:
+        assert read_candles(store, "KRW-ICX", 1).to_pylist() == before

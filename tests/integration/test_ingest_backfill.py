@@ -12,16 +12,17 @@ import pytest
 
 from appliance.config.paths import Paths
 from appliance.domain.candle import RawCandle
+from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.domain.event import EventKind
 from appliance.errors import StoreUnavailable, UpbitUnavailable
 from appliance.ingest.backfill import fill_history
 from appliance.ingest.feed import Feed, opens_at
 from appliance.ingest.fill_range import RangeProgress, fill_range
 from appliance.ingest.pages import PagesBack
-from appliance.ingest.reconcile import catch_up_quietly
+from appliance.ingest.reconcile import confirm
 from store import open_store
 from store.candles import StoredCandles, count_candles, read_candles
-from store.coverage import gaps, prove_span, summarise, unproven_spans
+from store.coverage import gaps, prove_span, summarise
 from store.events import read_events
 from tests.simulator_fixtures import NOON, UNLIMITED, fault, running_simulator, upbit_client
 
@@ -75,17 +76,22 @@ def test_pages_of_a_quiet_market_leave_in_order_touch_and_miss_nothing(feed: Fee
 def test_pages_after_one_that_could_not_be_stored_are_not_stored_either(
     feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catch_up_quietly(feed)
+    confirm(feed, GapCause.RESTART)
     before = count_candles(feed.session, BUSY, 1)
-    real, calls = Feed.store, iter(range(10))
+    real, calls = Feed.keep, iter(range(10))
 
-    def refused_once(feed: Feed, candles: Sequence[RawCandle]) -> StoredCandles:
+    def refused_once(
+        feed: Feed,
+        candles: Sequence[RawCandle],
+        proven: Sequence[tuple[datetime, datetime]],
+        method: ProofMethod,
+    ) -> StoredCandles:
         if next(calls) == 0:
             raise StoreUnavailable("the disk is full")
-        return real(feed, candles)
+        return real(feed, candles, proven, method)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Feed, "store", refused_once)
+        patched.setattr(Feed, "keep", refused_once)
         with pytest.raises(StoreUnavailable):
             fill_history(feed, 3000, lambda _progress: None)
     assert count_candles(feed.session, BUSY, 1) == before
@@ -99,7 +105,7 @@ def test_a_range_is_filled_exactly_and_only_once(feed: Feed, url: str) -> None:
     seen: list[RangeProgress] = []
     result = fill_range(feed, start_at, end_at, seen.append)
     assert stored_times(feed) == [opens_at(r) for r in one_by_one(feed, start_at, end_at)][::-1]
-    assert unproven_spans(feed.session, BUSY, 1, start_at, end_at) == []
+    assert gaps(feed.session, BUSY, 1, start_at, end_at) == []
     assert (seen[-1].done, seen[-1].wanted, result.inserted) == (
         1200,
         1200,
@@ -139,7 +145,7 @@ def test_what_arrived_before_a_failure_stays_and_the_next_run_fetches_the_rest(
 
     with pytest.raises(UpbitUnavailable):
         fill_range(feed, start_at, None, fail_later)
-    (rest,) = unproven_spans(feed.session, BUSY, 1, start_at, CLOSED_AT)
+    (rest,) = gaps(feed.session, BUSY, 1, start_at, CLOSED_AT)
     assert rest.start_at == start_at
     assert rest.end_at <= CLOSED_AT - 1000 * MINUTE
     fill_range(feed, start_at, None, lambda _progress: None)
@@ -169,7 +175,15 @@ def test_a_summary_says_what_each_interval_is(feed: Feed) -> None:
     assert summarise(feed.session, QUIET, 1) is None
     hole_at = CLOSED_AT - 500 * MINUTE
     fill_range(quiet, hole_at, None, lambda _progress: None)
-    prove_span(feed.session, QUIET, 1, hole_at - 70 * MINUTE, hole_at - 50 * MINUTE, "rest", NOON)
+    prove_span(
+        feed.session,
+        QUIET,
+        1,
+        hole_at - 70 * MINUTE,
+        hole_at - 50 * MINUTE,
+        ProofMethod.BACKFILL,
+        NOON,
+    )
     summary = summarise(feed.session, QUIET, 1)
     assert summary is not None
     assert summary.candles == count_candles(feed.session, QUIET, 1)

@@ -25,6 +25,7 @@ from appliance.domain.event import EventKind
 from appliance.simulator.options import SimulatorOptions
 from store import Session
 from store.candles import count_candles, read_candles
+from store.coverage import summarise
 from store.events import read_events
 from store.live import read_ingestion, read_live
 from store.source import claim_source
@@ -72,6 +73,11 @@ def state(session: Session, market: str = "KRW-BTC") -> str:
     return row.state if row else ""
 
 
+def _missing(session: Session) -> int:
+    summary = summarise(session, "KRW-BTC", 1)
+    return summary.missing if summary else 0
+
+
 def stop(process: subprocess.Popen[str]) -> tuple[int, float, str]:
     """Return exit code, seconds it took, and stderr of a SIGTERM."""
     started = clock.monotonic()
@@ -104,7 +110,7 @@ def test_it_fills_history_follows_the_stream_and_confirms_by_rest(home: Paths) -
         assert unknown is not None
         assert unknown.state == "rejected"
         assert "KRW-NOPE is not a market" in unknown.message
-        assert "ingest.markets" in unknown.message
+        assert "ingest.markets" in unknown.next_step
         kinds = [event.kind for event in read_events(session)]
         assert kinds[:2] == [EventKind.SOURCE_CHOSEN, EventKind.BACKFILLED]
         code, seconds, _ = stop(process)
@@ -132,7 +138,11 @@ def test_an_exchange_that_goes_away_is_told_and_its_return_is_used(home: Paths) 
             wait_until(lambda: state(session) == "disconnected", 60, "not told")
             told = status(session)
             assert told is not None
-            assert re.match(r"no candles since \d\d:\d\d:\d\d UTC: .* next try in", told.message)
+            assert "does not answer" in told.message
+            assert told.since_at is not None
+            assert re.match(r"asked again in \d+ s; what is missing is fetched", told.next_step)
+            # What closes meanwhile is a gap at once.
+            wait_until(lambda: _missing(session) > 0, 60, "no gap")
             port = urlsplit(url).port or 0
             back = replace(FAST, port=port, start_at=NOON + timedelta(hours=3))
             exchange.enter_context(running_simulator(back))

@@ -12,11 +12,12 @@ import pytest
 
 from appliance.config.paths import Paths
 from appliance.domain.candle import Gap
+from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.domain.event import EventKind
-from appliance.errors import UpbitRejected, UpbitUnavailable
+from appliance.errors import StoreError, UpbitRejected, UpbitUnavailable
 from appliance.ingest.backfill import BackfillProgress, backfill
 from appliance.ingest.feed import Feed
-from appliance.ingest.reconcile import SyncResult, bring_up_to_date, catch_up, synchronise
+from appliance.ingest.reconcile import SyncResult, bring_up_to_date, confirm, synchronise
 from appliance.upbit.client import UpbitClient
 from store import Session, Statement, open_store
 from store.candles import count_candles, read_candles, store_candles
@@ -96,7 +97,7 @@ def test_a_repeat_changes_nothing(bench: Bench) -> None:
     bench.synchronise()
     again = bench.synchronise()
     assert (again.inserted, again.corrected) == (0, 0)
-    assert 0 < again.fetched < 10
+    assert 0 < again.fetched <= 16
 
 
 def test_minutes_without_a_trade_are_proven_not_missing(bench: Bench) -> None:
@@ -117,9 +118,11 @@ def test_a_corrected_candle_within_the_overlap_wins(bench: Bench) -> None:
     assert stored_rows(bench, BUSY)[-1][1] == newest.trade_price
 
 
-def test_a_long_absence_is_filled_oldest_first_over_many_pages(bench: Bench) -> None:
+def test_a_long_absence_is_filled_newest_page_first(bench: Bench) -> None:
     start_at = CLOSED_AT - timedelta(minutes=1000)
-    prove_span(bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, "rest", NOON)
+    prove_span(
+        bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, ProofMethod.BACKFILL, NOON
+    )
     result = bench.synchronise()
     assert result.watermark_at == CLOSED_AT
     assert gaps(bench.session, BUSY, 1) == []
@@ -131,7 +134,9 @@ def test_whatever_the_absence_the_forming_candle_is_neither_stored_nor_proven(
     bench: Bench, minutes: int
 ) -> None:
     start_at = CLOSED_AT - timedelta(minutes=minutes)
-    prove_span(bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, "rest", NOON)
+    prove_span(
+        bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, ProofMethod.BACKFILL, NOON
+    )
     assert bench.synchronise().watermark_at == CLOSED_AT
     assert read_candles(bench.session, BUSY, 1, start_at=CLOSED_AT).num_rows == 0
     expected = exchange_rows(bench, BUSY, min(minutes, 200))
@@ -142,7 +147,9 @@ def test_nothing_is_proven_unseen_when_this_machine_slept_and_its_clock_stood_st
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_at = CLOSED_AT - timedelta(minutes=700)
-    prove_span(bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, "rest", NOON)
+    prove_span(
+        bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, ProofMethod.BACKFILL, NOON
+    )
     monkeypatch.setattr(bench.client, "exchange_now", lambda: start_at + timedelta(seconds=90))
     result = bench.synchronise()
     assert result.watermark_at == CLOSED_AT
@@ -155,7 +162,9 @@ def test_when_the_exchange_fails_half_way_the_watermark_stays_at_what_is_stored(
     bench: Bench,
 ) -> None:
     start_at = CLOSED_AT - timedelta(minutes=1000)
-    prove_span(bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, "rest", NOON)
+    prove_span(
+        bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, ProofMethod.BACKFILL, NOON
+    )
     fault(bench.url, kind="html", count=1)
     with pytest.raises(UpbitUnavailable):
         bench.synchronise()
@@ -208,24 +217,16 @@ def test_an_interrupted_backfill_continues_where_it_was(bench: Bench) -> None:
     assert gaps(bench.session, BUSY, 1) == []
 
 
-def test_a_kill_between_storing_and_proving_is_repaired(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(Exception):
-        pass
-
-    def killed(*_arguments: object) -> None:
-        raise Killed
-
-    bench.synchronise(QUIET)
-    with monkeypatch.context() as patched:
-        patched.setattr(Feed, "prove", killed)
-        with pytest.raises(Killed):
-            bench.backfill(2000, QUIET)
-    assert bench.stored(QUIET) > 200
-    bring_up_to_date(bench.session, bench.client, QUIET, 1, source_id=SOURCE, history_candles=1000)
-    assert gaps(bench.session, QUIET, 1) == []
-    assert stored_rows(bench, QUIET)[-200:] == exchange_rows(bench, QUIET, 200)
+def test_candles_and_their_proof_are_stored_together_or_not_at_all(bench: Bench) -> None:
+    rows = bench.client.minute_candles(BUSY, 1, CLOSED_AT, 5)
+    broken = replace(rows[2], opening_price=None)  # type: ignore[arg-type]
+    feed = Feed(bench.session, bench.client, BUSY, 1, SOURCE)
+    span = (CLOSED_AT - timedelta(minutes=5), CLOSED_AT)
+    with pytest.raises(StoreError):
+        feed.keep([*rows[:2], broken], [span], ProofMethod.LIVE)
+    assert (bench.stored(), watermark(bench.session, BUSY, 1)) == (0, None)
+    feed.keep(rows, [span], ProofMethod.LIVE)
+    assert (bench.stored(), watermark(bench.session, BUSY, 1)) == (5, CLOSED_AT)
 
 
 def test_history_ends_where_the_listing_began(home: Paths, tmp_path: Path) -> None:
@@ -244,13 +245,15 @@ def test_history_ends_where_the_listing_began(home: Paths, tmp_path: Path) -> No
 
 def test_an_interruption_is_recorded_as_a_gap_found_and_repaired_once(bench: Bench) -> None:
     start_at = CLOSED_AT - timedelta(minutes=90)
-    prove_span(bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, "rest", NOON)
-    catch_up(Feed(bench.session, bench.client, BUSY, 1, SOURCE))
+    prove_span(
+        bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, ProofMethod.BACKFILL, NOON
+    )
+    confirm(Feed(bench.session, bench.client, BUSY, 1, SOURCE), GapCause.RESTART)
     (found,) = bench.summaries(EventKind.GAP_FOUND)
     (repaired,) = bench.summaries(EventKind.GAP_REPAIRED)
     assert "KRW-BTC 1m: 90 candles unknown since 2026-01-05 10:30 UTC" in found
     assert "filled" in repaired
-    catch_up(Feed(bench.session, bench.client, BUSY, 1, SOURCE))
+    confirm(Feed(bench.session, bench.client, BUSY, 1, SOURCE), GapCause.RESTART)
     assert len(bench.summaries(EventKind.GAP_FOUND)) == 1
 
 
@@ -277,5 +280,5 @@ def _forget(session: Session, start_at: datetime, end_at: datetime) -> None:
             (start_at, end_at),
         ),
     )
-    prove_span(session, BUSY, 1, first_at, start_at, "rest", NOON)
-    prove_span(session, BUSY, 1, end_at, last_at, "rest", NOON)
+    prove_span(session, BUSY, 1, first_at, start_at, ProofMethod.BACKFILL, NOON)
+    prove_span(session, BUSY, 1, end_at, last_at, ProofMethod.BACKFILL, NOON)

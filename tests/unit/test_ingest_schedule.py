@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.triggers.cron import CronTrigger
 
-from appliance.domain.candle import Candle, LiveCandle
+from appliance.domain.candle import Candle, IngestionState, LiveCandle
+from appliance.errors import UpbitUnavailable
 from appliance.ingest.backfill import BackfillProgress
 from appliance.ingest.feed import floor_to
-from appliance.ingest.feed_state import FeedState
+from appliance.ingest.feed_state import FeedState, Trouble, rest_trouble
 from appliance.ingest.schedule import close_trigger
 
 NOW = datetime(2026, 1, 5, 12, 7, 20, tzinfo=UTC)
+GONE = UpbitUnavailable("does not answer")
 
 
 @pytest.mark.parametrize(
@@ -62,9 +64,9 @@ def test_a_later_candle_on_the_stream_means_that_one_has_closed() -> None:
 def test_the_feed_is_behind_until_rest_has_confirmed_what_the_stream_has_closed() -> None:
     state = FeedState("KRW-BTC", 1)
     state.take_tick(live(8))
-    state.watermark_at = datetime(2026, 1, 5, 12, 7, tzinfo=UTC)
+    state.proven_until_at = datetime(2026, 1, 5, 12, 7, tzinfo=UTC)
     assert state.is_behind
-    state.watermark_at = datetime(2026, 1, 5, 12, 8, tzinfo=UTC)
+    state.proven_until_at = datetime(2026, 1, 5, 12, 8, tzinfo=UTC)
     assert not state.is_behind
 
 
@@ -73,8 +75,15 @@ def test_the_status_names_the_worst_thing_that_is_wrong() -> None:
     assert state.status(NOW).state == "polling"
     state.take_tick(live(8))
     assert (state.status(NOW).state, state.status(NOW).message) == ("streaming", "")
-    state.backfill_message = str(BackfillProgress(12_000, 20_000, 9.8))
+    state.show_backfill(str(BackfillProgress(12_000, 20_000, 9.8)), NOW)
     assert state.status(NOW).state == "backfilling"
     assert state.status(NOW).message == "12,000 of 20,000 candles, 9.8 requests/s, 4 s left"
-    state.rest_message = "no candles since 12:00:00 UTC"
-    assert state.status(NOW).state == "disconnected"
+    garbage = UpbitUnavailable("an HTML page", code="upbit.nonsense")
+    blocked = UpbitUnavailable("blocked until 12:05:00", code="upbit.blocked")
+    state.config = Trouble(IngestionState.MISCONFIGURED, "unknown key", "correct it", NOW)
+    assert state.status(NOW).state == "misconfigured"
+    for error, name in ((blocked, "blocked"), (garbage, "garbled"), (GONE, "disconnected")):
+        state.rest = rest_trouble(error, NOW, 4.0)
+        told = state.status(NOW)
+        assert (told.state, told.message, told.since_at) == (name, error.message, NOW)
+        assert "in 4 s" in told.next_step

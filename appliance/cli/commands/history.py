@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -12,6 +11,7 @@ import click
 
 from appliance import clock
 from appliance.cli import session
+from appliance.cli.commands.progress_line import ProgressLine
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate
 from appliance.domain.candle import TIMEFRAMES
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from appliance.config.settings import Settings
     from appliance.domain.coverage import MarketCoverage
     from appliance.ingest.feed import Feed
-    from appliance.ingest.fill_range import RangeProgress, RangeResult
+    from appliance.ingest.fill_range import RangeResult
     from store import Session
+    from store.audits import Audit
 
 _unit_option = click.option(
     "--unit", type=click.Choice([str(unit) for unit in TIMEFRAMES]), help="Candle width in minutes."
@@ -39,8 +40,9 @@ _unit_option = click.option(
 def coverage_command(market: str | None, unit: str | None, as_json: bool) -> None:
     """Show how complete the stored candles are: of MARKET, or of all.
 
-    Every interval between the first and the last proven instant is a candle, proven without a trade,
-    or a gap. The watermark is where the first gap begins.
+    Every interval from the first proven instant to the newest close is a candle, proven without a trade,
+    repaired (proven late, or found wrong by an audit), or a gap. The watermark is where the first gap
+    begins.
     """
     from store import coverage
 
@@ -67,20 +69,25 @@ def _as_json(summary: MarketCoverage) -> dict[str, object]:
             "start_at": gap.start_at,
             "end_at": gap.end_at,
             "missing": _intervals(gap.start_at, gap.end_at, gap.unit),
-            "age_seconds": round((now - gap.start_at).total_seconds(), 1),
+            "age_seconds": round((now - (gap.found_at or gap.start_at)).total_seconds(), 1),
+            "found_at": gap.found_at,
+            "cause": gap.cause or "not yet on record",
         }
         for gap in summary.gaps
     ]
     shares = {
         f"{name}_percent": 100 * getattr(summary, name) / summary.expected
-        for name in ("candles", "no_trade", "missing")
+        for name in ("candles", "no_trade", "repaired", "missing")
     }
     return {**asdict(summary), **shares, "gaps": gaps}
 
 
 def _print_coverage(summaries: list[MarketCoverage]) -> None:
     emit_table(
-        ("MARKET", "UNIT", "SINCE", "WATERMARK", "EXPECTED", "CANDLE", "NO TRADE", "GAP"),
+        (
+            *("MARKET", "UNIT", "SINCE", "WATERMARK", "EXPECTED"),
+            *("CANDLE", "NO TRADE", "REPAIRED", "GAP", "AUDITED"),
+        ),
         [
             (
                 each.market,
@@ -88,7 +95,8 @@ def _print_coverage(summaries: list[MarketCoverage]) -> None:
                 each.start_at,
                 each.watermark_at,
                 each.expected,
-                *(_share(n, each.expected) for n in (each.candles, each.no_trade, each.missing)),
+                *(_share(n, each.expected) for n in _parts(each)),
+                "never" if each.audited_at is None else age(each.audited_at, clock.now()),
             )
             for each in summaries
         ],
@@ -97,7 +105,7 @@ def _print_coverage(summaries: list[MarketCoverage]) -> None:
     if gaps:
         emit("")
         emit_table(
-            ("GAP OF", "UNIT", "SINCE", "UNTIL", "MISSING", "AGE"),
+            ("GAP OF", "UNIT", "SINCE", "UNTIL", "MISSING", "CAUSE", "AGE"),
             [
                 (
                     gap.market,
@@ -105,11 +113,16 @@ def _print_coverage(summaries: list[MarketCoverage]) -> None:
                     gap.start_at,
                     gap.end_at,
                     _intervals(gap.start_at, gap.end_at, gap.unit),
-                    age(gap.start_at, clock.now()),
+                    gap.cause or "not yet on record",
+                    age(gap.found_at or gap.start_at, clock.now()),
                 )
                 for gap in gaps
             ],
         )
+
+
+def _parts(summary: MarketCoverage) -> tuple[int, int, int, int]:
+    return summary.candles, summary.no_trade, summary.repaired, summary.missing
 
 
 def _share(part: int, whole: int) -> str:
@@ -144,10 +157,12 @@ def backfill_command(market: str, from_text: str, to_text: str | None, unit: str
     if end_at is not None and end_at <= start_at:
         raise ConfigError("--to is not after --from", hint="both are instants, --to is exclusive")
     settings = session.settings()
-    line = _ProgressLine()
+    line = ProgressLine()
     with _feed(session.paths(), settings, market.upper(), unit) as feed:
         try:
-            result = fill_range(feed, start_at, end_at, line.show)
+            result = fill_range(
+                feed, start_at, end_at, lambda p: line.show(str(p), p.done >= p.wanted)
+            )
         except KeyboardInterrupt:
             line.end()
             narrate("interrupted; what has arrived is stored, the same command resumes")
@@ -156,6 +171,61 @@ def backfill_command(market: str, from_text: str, to_text: str | None, unit: str
             line.end()
         _tell(feed, result)
     return ExitCode.DONE
+
+
+@click.command("audit")
+@click.argument("market", required=False)
+@click.option("--from", "from_text", metavar="ISO", help="UTC; a week before the end if left out.")
+@click.option("--to", "to_text", metavar="ISO", help="Exclusive; the newest settled candle.")
+@_unit_option
+@session.json_option
+def audit_command(
+    market: str | None, from_text: str | None, to_text: str | None, unit: str | None, as_json: bool
+) -> int:
+    """Compare stored candles of MARKET, or of all, with the exchange once more, and correct them.
+
+    Works with the appliance up and down. The same runs every night at `ingest.audit_at`.
+    """
+    from appliance.simulator.options import parse_instant
+
+    start_at = None if from_text is None else parse_instant(from_text, "--from")
+    end_at = None if to_text is None else parse_instant(to_text, "--to")
+    settings = session.settings()
+    codes = settings.ingest.markets if market is None else (market.upper(),)
+    units = [str(each) for each in settings.ingest.timeframes] if unit is None else [unit]
+    done = []
+    for code in codes:
+        for width in units:
+            with _feed(session.paths(), settings, code, width) as feed:
+                done.append(_audit(feed, start_at, end_at))
+    results = [result for result in done if result is not None]
+    if as_json:
+        emit_json([asdict(result) for result in results])
+    else:
+        emit_table(
+            ("MARKET", "UNIT", "FROM", "TO", "CHECKED", "CORRECTED", "RECOVERED", "REMOVED"),
+            [(*(r.market, r.unit, r.start_at, r.end_at), *_counts(r)) for r in results],
+        )
+    return ExitCode.DONE
+
+
+def _counts(result: Audit) -> tuple[int, int, int, int]:
+    return result.checked, result.corrected, result.recovered, result.removed
+
+
+def _audit(feed: Feed, start_at: datetime | None, end_at: datetime | None) -> Audit | None:
+    """Audit one feed between the bounds, as far as it is proven."""
+    from appliance.ingest.audit import audit, settled_window
+
+    window = settled_window(feed, start_at, end_at)
+    if window is None:
+        narrate(f"nothing of {feed.market} {feed.unit}m is proven there")
+        return None
+    line = ProgressLine()
+    try:
+        return audit(feed, *window, lambda progress: line.show(str(progress), progress.is_done))
+    finally:
+        line.end()
 
 
 @contextmanager
@@ -173,14 +243,16 @@ def _feed(home: Paths, settings: Settings, market: str, unit: str | None) -> Ite
     with nullcontext() if is_running else simulator_for(settings, home):
         source = resolve_source(settings, home)
         with (
-            open_client(source.rest_url, settings.source.requests_per_second) as client,
+            open_client(
+                source.rest_url, settings.source.requests_per_second, source.speed
+            ) as client,
             open_store(home) as store,
         ):
             if is_running:
                 _require_service(store)
             claim_source(store, source.source_id)
             width = settings.ingest.timeframes[0] if unit is None else int(unit)
-            yield Feed(store, client, market, width, source.source_id, actor="operator")
+            yield Feed(store, client, market, width, source.source_id, "operator", source.speed)
 
 
 def _require_service(store: Session) -> None:
@@ -198,6 +270,11 @@ def _tell(feed: Feed, result: RangeResult) -> None:
     from store.coverage import gaps
 
     what = f"{feed.market} {feed.unit}m"
+    if result.is_extended:
+        narrate(
+            f"extended to {result.end_at:%Y-%m-%d %H:%M} UTC, where the proven history begins, "
+            "so that no gap is left between"
+        )
     if result.first_at is not None:
         narrate(f"the exchange has nothing before {result.first_at:%Y-%m-%d %H:%M} UTC")
     narrate(
@@ -211,38 +288,3 @@ def _tell(feed: Feed, result: RangeResult) -> None:
             f"next: appliance backfill {feed.market} --unit {feed.unit} "
             f"--from {gap.start_at:%Y-%m-%dT%H:%M} --to {gap.end_at:%Y-%m-%dT%H:%M}"
         )
-
-
-class _ProgressLine:
-    """One line on stderr, rewritten on a terminal and repeated every few seconds elsewhere."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._every = 0.2 if self._is_terminal else 5.0
-        self._shown_at = clock.monotonic() - self._every
-        self._is_open = False
-
-    def show(self, progress: RangeProgress) -> None:
-        """Show it unless something was shown a moment ago."""
-        now = clock.monotonic()
-        if now - self._shown_at < self._every and progress.done < progress.wanted:
-            return
-        self._shown_at = now
-        left = progress.seconds_left
-        text = (
-            f"{progress.done:,} of {progress.wanted:,} intervals "
-            f"({progress.done / max(progress.wanted, 1):.1%}), {progress.rate:,.0f} candles/s"
-            + ("" if left is None else f", {left:,.0f} s left")
-        )
-        if not self._is_terminal:
-            narrate(text)
-            return
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
-        self._is_open = True
-
-    def end(self) -> None:
-        """Leave the line standing."""
-        if self._is_open:
-            narrate("")
-        self._is_open = False

@@ -1,0 +1,52 @@
+"""Gaps on record: one row and one event when found, one event when all of it is repaired."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from appliance import clock
+from appliance.domain.candle import Gap
+from appliance.domain.coverage import GapCause
+from appliance.domain.event import EventKind, Severity
+from appliance.ingest.feed import Feed
+from store.coverage import gaps
+from store.gaps import KnownGap, close_gap, open_gaps, record_gap
+
+
+def note_gap(feed: Feed, start_at: datetime, end_at: datetime, cause: GapCause) -> None:
+    """Put what is not yet on record of an unproven stretch there, with an event."""
+    gap = Gap(feed.market, feed.unit, start_at, end_at)
+    for found in record_gap(feed.session, gap, cause, clock.now()):
+        missing = (found.end_at - found.start_at) // feed.width
+        feed.record(
+            EventKind.GAP_FOUND,
+            f"{missing:,} candles unknown since {found.start_at:%Y-%m-%d %H:%M} UTC ({cause.value})",
+            Severity.WARNING,
+            cause=cause.value,
+            start_at=found.start_at.isoformat(),
+            end_at=found.end_at.isoformat(),
+            candles=missing,
+        )
+
+
+def settle_gaps(feed: Feed) -> None:
+    """Close every gap on record of which nothing is unproven any more, with an event."""
+    for gap in open_gaps(feed.session, feed.market, feed.unit):
+        if gaps(feed.session, feed.market, feed.unit, gap.start_at, gap.end_at):
+            continue
+        closed = close_gap(feed.session, gap, clock.now())
+        if closed is not None:
+            _record_repair(feed, closed)
+
+
+def _record_repair(feed: Feed, gap: KnownGap) -> None:
+    intervals = (gap.end_at - gap.start_at) // feed.width
+    feed.record(
+        EventKind.GAP_REPAIRED,
+        f"gap from {gap.start_at:%Y-%m-%d %H:%M} UTC filled: {gap.candles:,} candles, "
+        f"{intervals - gap.candles:,} of {intervals:,} intervals without a trade",
+        cause=gap.cause,
+        start_at=gap.start_at.isoformat(),
+        end_at=gap.end_at.isoformat(),
+        candles=gap.candles,
+    )
