@@ -67,7 +67,9 @@ def test_forecasts_of_recorded_candles_have_skill(
     if not path.exists():
         pytest.skip(f"no recorded candles at {path}")
     spec = load_spec_from_config(config)
-    candles = pd.read_parquet(path).iloc[:-1].tail(spec.training_rows + spec.features.lookback)
+    candles = (
+        pd.read_parquet(path).iloc[:-1].tail(spec.training_rows + spec.features.lookback(spec.unit))
+    )
     candles[TIME] = candles[TIME].dt.tz_localize("UTC")
     rows = label_rows(compute_rows(candles, [], spec.unit, spec.features), spec.unit, spec.horizon)
     scores = evaluate_walk_forward(

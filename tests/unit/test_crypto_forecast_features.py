@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.config.settings import ProjectSettings, Settings
 from appliance.domain.candle import Gap
+from appliance.errors import ConfigError
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import FeatureSpec
-from appliance.pipelines.crypto_forecast.preprocessor.data_preparation import prepare_grid
+from appliance.pipelines.crypto_forecast.preprocessor.data_preparation import (
+    MarketCandles,
+    aggregate_grid,
+    prepare_grid,
+)
 from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import feature_names
 from appliance.pipelines.crypto_forecast.preprocessor.preprocess import moving_average
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
@@ -22,9 +28,22 @@ from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
     to_arrow,
     to_frame,
 )
+from appliance.pipelines.spec import describe_project
 from tests.fakes.market import ORIGIN, synthetic_candles, without_rows
 
 SPEC = FeatureSpec(half_lives=(3, 6, 12), scale_half_life=6, return_lags=(1, 5))
+CROSSED = FeatureSpec(
+    half_lives=(3, 6, 12),
+    scale_half_life=6,
+    return_lags=(1, 5),
+    lags=(1, 7),
+    seasons=((20, 3),),
+    season_span=5,
+    cross_markets=("KRW-ETH",),
+    cross_timeframes=(5, 15),
+    cross_half_lives=(1, 2),
+    truncation=3,
+)
 ROWS = 300
 MINUTE = timedelta(minutes=1)
 
@@ -42,7 +61,7 @@ def assert_same(actual: pd.DataFrame, expected: pd.DataFrame) -> None:
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    cut=st.integers(SPEC.lookback + 5, ROWS),
+    cut=st.integers(SPEC.lookback(1) + 5, ROWS),
     idle=st.sets(st.integers(1, ROWS - 2), max_size=40),
 )
 def test_truncating_the_future_changes_no_feature(seed: int, cut: int, idle: set[int]) -> None:
@@ -57,7 +76,7 @@ def test_truncating_the_future_changes_no_feature(seed: int, cut: int, idle: set
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    first=st.integers(SPEC.lookback + 60, ROWS - 1),
+    first=st.integers(SPEC.lookback(1) + 60, ROWS - 1),
     idle=st.sets(st.integers(1, ROWS - 2), max_size=40),
 )
 def test_rows_computed_from_their_look_back_equal_rows_computed_from_all(
@@ -66,15 +85,117 @@ def test_rows_computed_from_their_look_back_equal_rows_computed_from_all(
     candles = without_rows(synthetic_candles(ROWS, seed), sorted(idle))
     first_at = ORIGIN + first * MINUTE
     whole = compute_rows(candles, [], 1, SPEC)
-    tail = candles.tail(ROWS - first + SPEC.lookback + 1)
+    tail = candles.tail(ROWS - first + SPEC.lookback(1) + 1)
     alone = compute_rows(tail, [], 1, SPEC)
     assert_same(alone[alone[TIME] >= first_at], whole[whole[TIME] >= first_at])
 
 
-def test_all_features_are_there_and_finite() -> None:
+def crossed(
+    candles: pd.DataFrame, other: pd.DataFrame, end_at: datetime | None = None
+) -> pd.DataFrame:
+    others = {"KRW-ETH": MarketCandles(other, [])}
+    return compute_rows(candles, [], 1, CROSSED, end_at, others)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    cut=st.integers(CROSSED.lookback(1) + 5, ROWS),
+    idle=st.sets(st.integers(1, ROWS - 2), max_size=40),
+)
+def test_truncating_the_future_changes_no_cross_feature(
+    seed: int, cut: int, idle: set[int]
+) -> None:
+    candles = without_rows(synthetic_candles(ROWS, seed), sorted(idle))
+    other = without_rows(synthetic_candles(ROWS, seed + 1), sorted(idle)[::2])
+    cut_at = ORIGIN + cut * MINUTE
+    whole = crossed(candles, other)
+    truncated = crossed(candles[candles[TIME] < cut_at], other[other[TIME] < cut_at], cut_at)
+    assert len(truncated) > 0
+    assert_same(truncated, whole[whole[TIME] < cut_at])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    first=st.integers(CROSSED.lookback(1) + 60, ROWS - 1),
+    idle=st.sets(st.integers(1, ROWS - 2), max_size=40),
+)
+def test_cross_rows_computed_from_their_look_back_equal_rows_computed_from_all(
+    seed: int, first: int, idle: set[int]
+) -> None:
+    candles = without_rows(synthetic_candles(ROWS, seed), sorted(idle))
+    other = synthetic_candles(ROWS, seed + 1)
+    count = ROWS - first + CROSSED.lookback(1) + 1
+    first_at = ORIGIN + first * MINUTE
+    whole, alone = crossed(candles, other), crossed(candles.tail(count), other.tail(count))
+    assert_same(alone[alone[TIME] >= first_at], whole[whole[TIME] >= first_at])
+
+
+def test_the_newest_wider_candle_counts_from_its_close_on() -> None:
+    grid = prepare_grid(synthetic_candles(40).iloc[3:], [], 1)
+    wider, known = aggregate_grid(grid, 1, 5)
+    for row, at in enumerate(grid.index):
+        closed = wider.index[wider.index + 5 * MINUTE <= at + MINUTE]
+        assert known[row] == len(closed) - 1
+    first = grid.loc[wider.index[0] : wider.index[0] + 4 * MINUTE]
+    assert wider["open"].iloc[0] == first["open"].iloc[0]
+    assert wider["high"].iloc[0] == first["high"].max()
+    assert wider["low"].iloc[0] == first["low"].min()
+    assert wider["close"].iloc[0] == first["close"].iloc[-1]
+    assert wider["volume"].iloc[0] == pytest.approx(first["volume"].sum())
+
+
+def test_a_row_needs_the_other_market_too() -> None:
+    candles, other = synthetic_candles(ROWS), synthetic_candles(ROWS, 2)
+    unknown = [gap(250, 255)]
+    holed = MarketCandles(without_rows(other, range(250, 255)), unknown)
+    rows = compute_rows(candles, [], 1, CROSSED, None, {"KRW-ETH": holed})
+    times = set(rows[TIME])
+    assert not any(ORIGIN + i * MINUTE in times for i in range(250, 260))
+    assert ORIGIN + 249 * MINUTE in times
+    assert ORIGIN + 260 * MINUTE in times
+
+
+def test_cross_features_follow_the_other_market_and_not_the_own() -> None:
+    candles = synthetic_candles(ROWS)
+    calm, wild = synthetic_candles(ROWS, 5), synthetic_candles(ROWS, 5, volatility=5e-3)
+    low, high = crossed(candles, calm), crossed(candles, wild)
+    assert (high["KRW-ETH_volatility"] > low["KRW-ETH_volatility"] + 0.5).all()
+    own = [name for name in low if not str(name).startswith("KRW-ETH")]
+    assert_same(low[own], high[own])
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"cross_timeframes": [90]}, "cross_timeframes"),
+        ({"cross_timeframes": [1]}, "multiples"),
+        ({"cross_markets": ["KRW-BTC"]}, "KRW-BTC itself"),
+        ({"half_lives": [60, 15]}, "ascend"),
+    ],
+)
+def test_cross_features_that_make_no_sense_are_refused(
+    features: dict[str, object], words: str
+) -> None:
+    project = ProjectSettings(config="krw_btc_1m", overrides={"features": features})
+    with pytest.raises(ConfigError) as raised:
+        describe_project(Settings(projects={"crypto_forecast": project}), "crypto_forecast")
+    assert words in raised.value.message
+
+
+@pytest.mark.parametrize("spec", [SPEC, CROSSED])
+def test_all_features_are_there_and_finite(spec: FeatureSpec) -> None:
+    others = {"KRW-ETH": MarketCandles(synthetic_candles(ROWS, 3), [])}
+    rows = compute_rows(synthetic_candles(ROWS), [], 1, spec, None, others)
+    assert list(rows.columns) == [TIME, "close", *feature_names(spec)]
+    assert len(rows) == ROWS - spec.lookback(1) + 1
+    assert np.isfinite(rows.drop(columns=TIME).to_numpy()).all()
+
+
+def test_the_fewest_features_are_finite() -> None:
     rows = compute_rows(synthetic_candles(ROWS), [], 1, SPEC)
-    assert list(rows.columns) == [TIME, "close", *feature_names(SPEC)]
-    assert len(rows) == ROWS - SPEC.lookback + 1
+    assert len(rows) == ROWS - SPEC.lookback(1) + 1
     assert np.isfinite(rows.drop(columns=TIME).to_numpy()).all()
 
 
@@ -106,7 +227,7 @@ def test_a_market_that_stands_still_divides_by_nothing() -> None:
     candles = synthetic_candles(ROWS)
     still = candles.assign(open=100.0, high=100.0, low=100.0, close=100.0, volume=0.0)
     rows = compute_rows(still, [], 1, SPEC)
-    assert len(rows) == ROWS - SPEC.lookback + 1
+    assert len(rows) == ROWS - SPEC.lookback(1) + 1
     assert np.isfinite(rows.drop(columns=TIME).to_numpy()).all()
 
 
@@ -115,7 +236,7 @@ def test_labels_are_returns_over_the_horizon() -> None:
     rows = compute_rows(candles, [], 1, SPEC)
     labelled = label_rows(rows, 1, 5)
     assert len(labelled) == len(rows) - 5
-    position = SPEC.lookback - 1
+    position = SPEC.lookback(1) - 1
     close = candles["close"].to_numpy()
     assert labelled.returns[0] == pytest.approx(np.log(close[position + 5] / close[position]))
     steps = np.diff(np.log(close[position : position + 6]))

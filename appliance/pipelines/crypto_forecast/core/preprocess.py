@@ -9,7 +9,10 @@ from appliance.domain.event import EventKind, Severity
 from appliance.errors import DataQualityError
 from appliance.pipelines.context import Json, StageContext, StageSkipped
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.loader.candle_loader import load_window
+from appliance.pipelines.crypto_forecast.loader.candle_loader import (
+    known_until,
+    load_window,
+)
 from appliance.pipelines.crypto_forecast.loader.feature_loader import load_rows
 from appliance.pipelines.crypto_forecast.preprocessor.quality import (
     Quality,
@@ -18,11 +21,9 @@ from appliance.pipelines.crypto_forecast.preprocessor.quality import (
 )
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
     TIME,
-    compute_rows,
     to_arrow,
 )
 from appliance.pipelines.crypto_forecast.utils.serving import serves
-from store.coverage import watermark
 from store.events import read_events
 from store.features import newest_feature_at, oldest_feature_at, write_features
 from store.forecasts import latest_forecasts
@@ -48,9 +49,10 @@ def prepare_features(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         StageSkipped: there are no candles yet.
     """
     spec, session = context.spec, context.session
-    end_at = watermark(session, spec.market, spec.unit)
+    end_at = known_until(session, spec)
     if end_at is None:
-        raise StageSkipped("no candles are stored yet")
+        markets = ", ".join((spec.market, *spec.features.cross_markets))
+        raise StageSkipped(f"not all of {markets} have {spec.unit}-minute candles yet")
     width = timedelta(minutes=spec.unit)
     window_at = end_at - (spec.training_rows + spec.horizon) * width
     newest_at = newest_feature_at(session, context.project, spec.market, spec.unit)
@@ -73,7 +75,7 @@ def prepare_newest(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         StageSkipped: there are no candles or no rows of this config yet.
     """
     spec, session = context.spec, context.session
-    end_at = watermark(session, spec.market, spec.unit)
+    end_at = known_until(session, spec)
     newest_at = newest_feature_at(session, context.project, spec.market, spec.unit)
     if end_at is None or newest_at is None:
         raise StageSkipped("the data workflow has prepared no rows yet")
@@ -96,7 +98,7 @@ def check_quality(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     rows = load_rows(context.session, context.project, spec, limit=spec.monitoring.window_rows)
     if rows.empty:
         raise StageSkipped(
-            f"no prepared rows yet: a row needs {spec.features.lookback} candles before it"
+            f"no prepared rows yet: a row needs {spec.features.lookback(spec.unit)} candles before it"
         )
     told = context.result_of("load_candles", "exchange_at")
     now_at = datetime.fromisoformat(told) if isinstance(told, str) else clock.now()
@@ -121,7 +123,7 @@ def _compute(context: StageContext[ForecastSpec], first_at: datetime, end_at: da
     window = load_window(context.session, spec, first_at, end_at)
     if window is None:
         return 0
-    rows = compute_rows(window.candles, window.gaps, spec.unit, spec.features, window.end_at)
+    rows = window.rows(spec)
     rows = rows[rows[TIME] >= first_at]
     if rows.empty:
         return 0
@@ -141,15 +143,13 @@ def _compute_repaired(
 ) -> int:
     spec, written = context.spec, 0
     since_at = clock.now() - REPAIR_MEMORY
+    sources = {(market, spec.unit) for market in (spec.market, *spec.features.cross_markets)}
     for event in read_events(context.session, limit=20, kinds=[EventKind.GAP_REPAIRED]):
         found = event.details
-        if event.at < since_at or (found.get("market"), found.get("unit")) != (
-            spec.market,
-            spec.unit,
-        ):
+        if event.at < since_at or (found.get("market"), found.get("unit")) not in sources:
             continue
         start_at, end_at = (datetime.fromisoformat(str(found[k])) for k in ("start_at", "end_at"))
-        reach_at = end_at + timedelta(minutes=spec.unit * spec.features.lookback)
+        reach_at = end_at + timedelta(minutes=spec.unit * spec.features.lookback(spec.unit))
         first_at, last_at = max(start_at, window_at), min(reach_at, newest_at)
         if first_at < last_at:
             written += _compute(context, first_at, last_at)

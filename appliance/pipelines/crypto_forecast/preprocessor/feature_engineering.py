@@ -7,21 +7,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import FeatureSpec
+from appliance.pipelines.crypto_forecast.preprocessor.cross_features import cross_names
 from appliance.pipelines.crypto_forecast.preprocessor.preprocess import (
     Series,
+    lagged,
+    log_ratio,
     moving_average,
+    moving_volatility,
     trailing_return,
+    windowed_mean,
 )
 
 Vector = NDArray[np.float64]
 
-SMALLEST_VOLATILITY = 1e-6
-"""Floor of the volatility per candle: a market that stands still must not divide by zero."""
-
 VOLATILITY = "volatility"
 """The feature that scales returns and forecasts: EWMA volatility of one candle's log return."""
 
-CALENDAR = ("hour_sin", "hour_cos", "weekday_sin", "weekday_cos")
+CALENDAR = ("hour_sin", "hour_cos", "half_day_sin", "half_day_cos", "weekday_sin", "weekday_cos")
 """Features that say when it is; they cannot drift."""
 
 
@@ -30,41 +32,46 @@ def feature_names(spec: FeatureSpec) -> list[str]:
     return [
         VOLATILITY,
         *(f"return_{lag}" for lag in spec.return_lags),
-        "volatility_short",
-        "volatility_long",
-        "range_volatility",
+        *(f"volatility_{length}" for length in _own_half_lives(spec)),
+        *(f"parkinson_{length}" for length in spec.half_lives),
+        *(f"garman_klass_{length}" for length in spec.half_lives),
+        *(f"season_{period}" for period, _ in spec.seasons),
         "range_now",
         "downside",
-        "volume_short",
+        *(f"volume_{length}" for length in spec.half_lives[:-1]),
         "volume_now",
+        "value_trend",
         "idle",
+        *(f"{name}_lag_{lag}" for lag in spec.lags for name in ("move", "volume")),
+        *cross_names(spec),
         *CALENDAR,
     ]
 
 
-def engineer_features(series: Series, spec: FeatureSpec) -> pd.DataFrame:
-    """Return all features, one row per row of `series`, NaN where a row cannot be known.
+def engineer_features(series: Series, scale: Vector, spec: FeatureSpec) -> dict[str, Vector]:
+    """Return the features of the own candles by name, NaN where a row cannot be known.
 
-    Returns:
-        Columns as `feature_names`, index as `series.times`.
+    `scale` is `volatility_scale` of the same series.
     """
-    scale = _volatility(series, spec.scale_half_life, spec.truncation)
-    columns = {
+    volumes = _volumes(series, spec)
+    return {
         VOLATILITY: scale,
         **_returns(series, scale, spec),
         **_volatilities(series, scale, spec),
-        **_volumes(series, spec),
+        **_seasons(series, spec),
+        **volumes,
+        **_lags(series, scale, volumes["volume_now"], spec),
         **_calendar(series.times),
     }
-    frame = pd.DataFrame(columns, index=series.times)[feature_names(spec)]
-    frame.iloc[: spec.lookback - 1] = np.nan
-    frame.loc[~np.isfinite(series.close)] = np.nan
-    return frame
 
 
-def _volatility(series: Series, half_life: int, truncation: int) -> Vector:
-    variance = moving_average(series.returns**2, half_life, truncation)
-    return np.maximum(np.sqrt(variance), SMALLEST_VOLATILITY)
+def volatility_scale(series: Series, spec: FeatureSpec) -> Vector:
+    """Return the EWMA volatility that everything else is measured by, per candle."""
+    return moving_volatility(series.returns**2, spec.scale_half_life, spec.truncation)
+
+
+def _own_half_lives(spec: FeatureSpec) -> list[int]:
+    return [length for length in spec.half_lives if length != spec.scale_half_life]
 
 
 def _returns(series: Series, scale: Vector, spec: FeatureSpec) -> dict[str, Vector]:
@@ -75,40 +82,74 @@ def _returns(series: Series, scale: Vector, spec: FeatureSpec) -> dict[str, Vect
 
 
 def _volatilities(series: Series, scale: Vector, spec: FeatureSpec) -> dict[str, Vector]:
-    short, middle, long = spec.half_lives
-    ranges = moving_average(series.range_variance, middle, spec.truncation)
-    downside = moving_average(
-        np.where(series.returns < 0.0, series.returns**2, series.returns * 0.0),
-        middle,
-        spec.truncation,
-    )
-    base = np.maximum(
-        moving_average(series.returns**2, middle, spec.truncation), SMALLEST_VOLATILITY**2
-    )
-    return {
-        "volatility_short": np.log(_volatility(series, short, spec.truncation) / scale),
-        "volatility_long": np.log(_volatility(series, long, spec.truncation) / scale),
-        "range_volatility": np.log(np.maximum(np.sqrt(ranges), SMALLEST_VOLATILITY) / scale),
-        "range_now": series.span / scale,
-        "downside": downside / base,
+    squares = series.returns**2
+    middle = spec.half_lives[len(spec.half_lives) // 2]
+    falls = np.where(series.returns < 0.0, squares, series.returns * 0.0)
+    fallen = moving_volatility(falls, middle, spec.truncation)
+    moved = moving_volatility(squares, middle, spec.truncation)
+    named: dict[str, tuple[Vector, list[int]]] = {
+        "volatility": (squares, _own_half_lives(spec)),
+        "parkinson": (series.parkinson, list(spec.half_lives)),
+        "garman_klass": (series.garman_klass, list(spec.half_lives)),
     }
+    ratios = {
+        f"{name}_{length}": np.log(moving_volatility(values, length, spec.truncation) / scale)
+        for name, (values, lengths) in named.items()
+        for length in lengths
+    }
+    return {**ratios, "range_now": series.span / scale, "downside": (fallen / moved) ** 2}
+
+
+def _seasons(series: Series, spec: FeatureSpec) -> dict[str, Vector]:
+    """Mean squared return after the same time of earlier cycles, against that of all candles since."""
+    squares = series.returns**2
+    features: dict[str, Vector] = {}
+    for period, cycles in spec.seasons:
+        ago = np.arange(period * cycles)[::-1]
+        weights = (ago % period >= period - spec.season_span).astype(np.float64)
+        then = windowed_mean(squares, weights)
+        usual = windowed_mean(squares, np.ones(period * cycles))
+        features[f"season_{period}"] = log_ratio(np.sqrt(then), np.sqrt(usual))
+    return features
 
 
 def _volumes(series: Series, spec: FeatureSpec) -> dict[str, Vector]:
-    short, middle, long = spec.half_lives
+    *shorter, long = spec.half_lives
+    middle = spec.half_lives[len(spec.half_lives) // 2]
     usual = moving_average(series.volume, long, spec.truncation)
-    recent = moving_average(series.volume, short, spec.truncation)
-    idle = moving_average(series.is_idle, middle, spec.truncation)
+    features = {
+        f"volume_{length}": _relative(moving_average(series.volume, length, spec.truncation), usual)
+        for length in shorter
+    }
+    features["volume_now"] = _relative(series.volume, usual)
+    features["value_trend"] = _relative(
+        moving_average(series.value, spec.half_lives[0], spec.truncation),
+        moving_average(series.value, middle, spec.truncation),
+    )
+    features["idle"] = moving_average(series.is_idle, middle, spec.truncation)
+    return features
+
+
+def _lags(
+    series: Series, scale: Vector, volume_now: Vector, spec: FeatureSpec
+) -> dict[str, Vector]:
+    features: dict[str, Vector] = {}
+    for lag in spec.lags:
+        features[f"move_lag_{lag}"] = np.abs(lagged(series.returns, lag)) / scale
+        features[f"volume_lag_{lag}"] = lagged(volume_now, lag)
+    return features
+
+
+def _relative(volume: Vector, usual: Vector) -> Vector:
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(usual > 0.0, recent / usual, usual * 0.0)
-        now = np.where(usual > 0.0, series.volume / usual, usual * 0.0)
-    return {"volume_short": np.log1p(ratio), "volume_now": np.log1p(now), "idle": idle}
+        ratio = np.where(usual > 0.0, volume / usual, usual * 0.0)
+    return np.asarray(np.log1p(ratio), dtype=np.float64)
 
 
 def _calendar(times: pd.DatetimeIndex) -> dict[str, Vector]:
     hour = 2.0 * np.pi * (times.hour + times.minute / 60.0) / 24.0
     weekday = 2.0 * np.pi * (times.day_of_week + times.hour / 24.0) / 7.0
-    values = (np.sin(hour), np.cos(hour), np.sin(weekday), np.cos(weekday))
+    values = [wave(angle) for angle in (hour, 2.0 * hour, weekday) for wave in (np.sin, np.cos)]
     return {
         name: np.asarray(value, dtype=np.float64)
         for name, value in zip(CALENDAR, values, strict=True)
