@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +13,9 @@ import skops.io
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.linear_model import QuantileRegressor
 
-from appliance.errors import InsufficientData
+from appliance.errors import ConfigError, InsufficientData
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import EvaluationSpec, FeatureSpec
 from appliance.pipelines.crypto_forecast.evaluator.comparison import compare_models
 from appliance.pipelines.crypto_forecast.evaluator.figures import fold_figure, holdout_figures
@@ -21,11 +24,13 @@ from appliance.pipelines.crypto_forecast.evaluator.walk_forward import (
     evaluate_walk_forward,
     split_folds,
 )
+from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import CALENDAR
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
     LabelledRows,
     compute_rows,
     label_rows,
 )
+from appliance.pipelines.crypto_forecast.trainer.linear_quantiles import smoothed_quantile
 from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
 from appliance.pipelines.crypto_forecast.trainer.training import content_hash, split_rows
 from appliance.pipelines.crypto_forecast.utils.load_spec_from_config import load_spec_from_config
@@ -94,6 +99,13 @@ def test_it_survives_skops_without_foreign_types(
 def test_columns_are_taken_by_name(model: QuantileForecaster, rows: LabelledRows) -> None:
     shuffled = rows.features[rows.features.columns[::-1]]
     np.testing.assert_array_equal(model.predict(shuffled), model.predict(rows.features))
+
+
+def test_a_missing_feature_is_named(model: QuantileForecaster, rows: LabelledRows) -> None:
+    with pytest.raises(ConfigError) as raised:
+        model.predict(rows.features.drop(columns=["return_5", "idle"]))
+    assert "return_5, idle are not prepared" in raised.value.message
+    assert "appliance run train" in raised.value.hint
 
 
 def test_without_realised_volatility_it_still_learns(rows: LabelledRows) -> None:
@@ -166,3 +178,68 @@ def test_a_model_is_not_better_than_itself(model: QuantileForecaster, rows: Labe
 def test_the_content_hash_tells_data_apart(rows: LabelledRows) -> None:
     assert content_hash(rows) == content_hash(rows.slice(0))
     assert content_hash(rows) != content_hash(rows.slice(1))
+
+
+@pytest.fixture(scope="module")
+def timeless(rows: LabelledRows) -> LabelledRows:
+    """Two days say nothing about weekdays, but a line would follow them."""
+    return replace(rows, features=rows.features.drop(columns=list(CALENDAR)))
+
+
+@pytest.fixture(scope="module", params=["linear", "blend", "lightgbm"])
+def other(request: pytest.FixtureRequest, timeless: LabelledRows) -> QuantileForecaster:
+    """A model of another kind of learner."""
+    if request.param == "lightgbm":
+        pytest.importorskip("lightgbm", reason="the extra lightgbm is not installed")
+    part = timeless.slice(0, 2_800)
+    fitted = QuantileForecaster(
+        horizon=HORIZON, kind=request.param, scale_iter=30, quantile_iter=10
+    )
+    return fitted.fit(part.features, part.returns, part.realised)
+
+
+def test_every_learner_has_skill_and_coverage_and_survives_skops(
+    other: QuantileForecaster, timeless: LabelledRows
+) -> None:
+    test = timeless.slice(2_800 + HORIZON)
+    x = test.features
+    forecast = other.predict(x)
+    scores = score(test.returns, forecast, other.predict_static(x), other.predict_ewma(x), LEVELS)
+    assert scores.skill_static > 0.02
+    assert scores.coverage == pytest.approx(0.8, abs=0.08)
+    assert (np.diff(forecast, axis=1) >= 0.0).all()
+    stored = skops.io.dumps(other)
+    types = skops.io.get_untrusted_types(data=stored)
+    assert all(name.startswith(("sklearn.", "numpy.", "appliance.pipelines.")) for name in types)
+    np.testing.assert_array_equal(skops.io.loads(stored, trusted=types).predict(x), forecast)
+
+
+def test_a_missing_extra_is_named(rows: LabelledRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(ConfigError) as raised:
+        QuantileForecaster(horizon=HORIZON, kind="lightgbm").fit(rows.features, rows.returns)
+    assert "--extra lightgbm" in raised.value.hint
+
+
+@pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
+def test_smoothed_quantile_regression_agrees_with_the_linear_program(level: float) -> None:
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(2_000, 3))
+    y = 1.0 + x @ [0.5, -1.0, 0.0] + (1.0 + 0.3 * np.abs(x[:, 0])) * generator.standard_t(5, 2_000)
+    exact = QuantileRegressor(quantile=level, alpha=0.0, solver="highs").fit(x, y)
+    design = np.column_stack([np.ones(len(x)), x])
+    smooth = smoothed_quantile(design, y, level, penalty=0.0)
+
+    def loss(forecast: np.ndarray) -> float:
+        return float(pinball_losses(y, forecast[:, None], (level,)).mean())
+
+    assert loss(design @ smooth) < 1.005 * loss(exact.predict(x))
+
+
+def test_calibration_shifts_a_learner_that_is_wrong(rows: LabelledRows) -> None:
+    """The spread doubles after the rows that are learnt from at first."""
+    part = rows.slice(0, 2_800)
+    returns = part.returns * np.where(np.arange(2_800) < 2_100, 1.0, 3.0)
+    fitted = new_model().fit(part.features, returns, part.realised)
+    assert fitted.shifts_[0] < -0.2
+    assert fitted.shifts_[2] > 0.2

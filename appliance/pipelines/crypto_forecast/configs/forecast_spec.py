@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -55,8 +55,13 @@ class FeatureSpec(SpecSection):
 
 
 class LearnerSpec(SpecSection):
-    """Parameters of the gradient-boosted regressions; see `QuantileForecaster`."""
+    """Which learner, and its parameters; see `QuantileForecaster`."""
 
+    kind: Literal["gradient_boosting", "linear", "lightgbm", "blend"] = "gradient_boosting"
+    """`blend` is the mean of the linear and the boosted quantiles; `lightgbm` is an optional extra.
+
+    Lines follow the calendar beyond what they have seen: give `linear` and `blend` some weeks of rows.
+    """
     scale_iter: Annotated[int, Field(ge=1, le=2000)] = 80
     """Trees of the volatility regression."""
     scale_leaf_nodes: Annotated[int, Field(ge=2, le=255)] = 8
@@ -73,8 +78,10 @@ class LearnerSpec(SpecSection):
     """Shrinkage."""
     l2_regularization: Annotated[float, Field(ge=0.0)] = 1.0
     """Pull of leaf values towards zero."""
-    calibration_fraction: Annotated[float, Field(ge=0.05, le=0.5)] = 0.15
-    """Newest part of the training rows that calibrates the quantiles and is not learnt from."""
+    linear_penalty: Annotated[float, Field(ge=0.0)] = 0.1
+    """Pull of the linear quantiles towards those of the scaled return, per row."""
+    calibration_fraction: Annotated[float, Field(ge=0.05, le=0.5)] = 0.25
+    """Newest part of the training rows that calibrates the quantiles; learnt from only afterwards."""
     random_state: int = 7
     """Same rows, same model."""
 
