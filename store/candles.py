@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from appliance.domain.candle import Candle, RawCandle
@@ -160,6 +160,24 @@ def remove_candles(session: Session, market: str, unit: int, opens_at: Sequence[
             (market, unit, list(opens_at)),
         )
     )
+
+
+def count_by_bucket(
+    session: Session,
+    market: str,
+    unit: int,
+    start_at: datetime,
+    end_at: datetime,
+    width: timedelta,
+) -> dict[int, int]:
+    """Return how many candles open in each bucket of `width` from `start_at`, without empty ones."""
+    found = session.read(
+        "SELECT floor(epoch(candle_date_time_utc - ?::TIMESTAMPTZ) / ?)::INTEGER AS bucket,"
+        " count(*) AS candles FROM candles WHERE market = ? AND unit = ?"
+        " AND candle_date_time_utc >= ? AND candle_date_time_utc < ? GROUP BY bucket",
+        [start_at, width.total_seconds(), market, unit, start_at, end_at],
+    )
+    return {int(row["bucket"]): int(row["candles"]) for row in found.to_pylist()}
 
 
 def _bounds(start_at: datetime | None, end_at: datetime | None) -> str:

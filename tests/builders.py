@@ -14,10 +14,12 @@ from appliance.control.api import (
     ProjectStatus,
     SourceStatus,
 )
-from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
+from appliance.domain.candle import Candle, Gap, IngestionStatus, LiveCandle
+from appliance.domain.coverage import MarketCoverage
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.forecast import Forecast, Performance, Quantiles
+from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind, JobState
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.domain.workflow import (
@@ -253,8 +255,73 @@ def market(**changes: object) -> MarketStatus:
         "lag_seconds": 3.0,
         "stored_candles": 86_412,
         "gaps": 0,
+        "coverage": coverage(),
     }
     return MarketStatus(MARKET, 1, **(values | changes))  # type: ignore[arg-type]
+
+
+def gap(
+    start: datetime | None = None, minutes: int = 3, cause: str = "outage", **changes: object
+) -> Gap:
+    """Return an open gap of the project's market."""
+    start_at = start or ago(minutes=52, seconds=31)
+    found_at = start_at + timedelta(minutes=minutes)
+    return replace(
+        Gap(MARKET, 1, start_at, found_at, found_at, cause),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def coverage(*gaps: Gap, **changes: object) -> MarketCoverage:
+    """Return sixty days of minutes, a few of them without a trade."""
+    end_at = NOW.replace(second=0)
+    known = {g: (g.end_at - g.start_at) // timedelta(minutes=1) for g in gaps}
+    missing = sum(known.values())
+    return replace(
+        MarketCoverage(
+            market=MARKET,
+            unit=1,
+            start_at=end_at - timedelta(days=60),
+            end_at=end_at,
+            watermark_at=gaps[0].start_at if gaps else end_at,
+            expected=86_400,
+            candles=86_141 - missing,
+            no_trade=213,
+            repaired=46,
+            missing=missing,
+            gaps=gaps,
+            audited_at=ago(hours=10.9),
+        ),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def strip(cells: int, width: timedelta = timedelta(minutes=20)) -> list[CoverageCell]:
+    """Return cells of every sort: before the history, full, with few and many no-trades, gap."""
+    kinds = (
+        (0, 0, 0, 0),
+        (20, 0, 0, 0),
+        (17, 3, 0, 0),
+        (4, 16, 0, 0),
+        (12, 0, 8, 0),
+        (18, 0, 0, 2),
+    )
+    end_at = NOW.replace(second=0)
+    counts = [kinds[0]] * 3 + [kinds[1]] * max(cells - 11, 1) + [*kinds[2:]] * 2
+    counts = (counts + [kinds[1]] * cells)[:cells]
+    return [
+        CoverageCell(end_at - (cells - i) * width, end_at - (cells - i - 1) * width, *count)
+        for i, count in enumerate(counts)
+    ]
+
+
+def job(**changes: object) -> HistoryJob:
+    """Return a backfill under way."""
+    known = HistoryJob(
+        1, HistoryKind.BACKFILL, MARKET, 1, JobState.RUNNING, ago(seconds=21), ago(days=90),
+        ago(days=60), 17_280, 43_200, 38_912, 20.5,
+    )  # fmt: skip
+    return replace(known, **changes)  # type: ignore[arg-type]
 
 
 BASES = "BTC ETH XRP SOL DOGE ADA TRX AVAX LINK SUI SHIB DOT BCH ETC XLM HBAR NEAR APT ARB AAVE"

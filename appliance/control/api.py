@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Protocol
 
 from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
+from appliance.domain.coverage import MarketCoverage
 from appliance.domain.drift import DriftReport
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast, Performance
+from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.service import ServiceStatus
 from appliance.domain.workflow import DagRun, WorkflowKind, WorkflowStatus
@@ -31,7 +33,10 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class MarketStatus:
-    """Live state of one market and timeframe; lag is seconds since the newest stored candle closed."""
+    """Live state of one market and timeframe; lag is seconds since the newest stored candle closed.
+
+    `gaps` counts all open gaps, `coverage` names the newest of them only.
+    """
 
     market: str
     unit: int
@@ -40,6 +45,7 @@ class MarketStatus:
     lag_seconds: float | None = None
     stored_candles: int = 0
     gaps: int = 0
+    coverage: MarketCoverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class ApplianceStatus:
     markets: tuple[MarketStatus, ...]
     projects: tuple[ProjectStatus, ...]
     problems: tuple[Problem, ...] = ()
+    jobs: tuple[HistoryJob, ...] = ()
     stale: Mapping[str, str] | None = None
     airflow_url: str = ""
     mlflow_url: str = ""
@@ -124,6 +131,32 @@ class Control(Protocol):
 
     def candles(self, market: str, unit: int, count: int) -> list[Candle]:
         """Return the newest `count` closed candles, oldest first."""
+        ...
+
+    def coverage(self, market: str, unit: int) -> MarketCoverage | None:
+        """Return how complete the stored candles are, with every gap; None when nothing is proven."""
+        ...
+
+    def coverage_strip(
+        self, market: str, unit: int, hours: float, cells: int
+    ) -> list[CoverageCell]:
+        """Return the newest `hours` in equal cells, oldest first; 0 hours is everything known."""
+        ...
+
+    def start_history(
+        self,
+        kind: HistoryKind,
+        market: str,
+        unit: int,
+        actor: str,
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+    ) -> HistoryJob:
+        """Start a backfill, a repair or an audit and return it; `ApplianceStatus.jobs` follows it."""
+        ...
+
+    def cancel_history(self, job: int, actor: str) -> HistoryJob:
+        """End a job; what it has stored stays."""
         ...
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:

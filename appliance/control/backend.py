@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Event as Signal
 
 import appliance
@@ -25,22 +26,26 @@ from appliance.control.collector import (
     Intervals,
     Sources,
 )
+from appliance.control.history_jobs import HistoryJobs
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelReader
 from appliance.control.projects import read_projects
 from appliance.control.services import Services
 from appliance.control.snapshot import Facts, Identity, compose
 from appliance.control.store_reader import StoreLink, StoreReader
+from appliance.control.strip import read_strip
 from appliance.domain.candle import Candle
+from appliance.domain.coverage import MarketCoverage
 from appliance.domain.event import Event, EventKind
 from appliance.domain.forecast import Forecast
+from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
 from appliance.errors import ConfigError
 from appliance.registry.aliases import CHAMPION
 from appliance.registry.rest import RegistryRest
 from appliance.supervisor.log_file import read_tail
-from store import candles, events, forecasts
+from store import candles, coverage, events, forecasts
 
 _STREAM_WAIT_SECONDS = 1.0
 
@@ -102,6 +107,7 @@ class ApplianceControl:
         identity = _identity(paths, settings, source, parts)
         self._projects = {project.name for project in identity.projects}
         self.hub = Hub(compose(identity, Facts(services=parts.services.services()), clock.now()))
+        self._jobs = HistoryJobs(paths, on_change=lambda: self._collector.refresh(STORE))
         self._reader = StoreReader(
             parts.store.session,
             identity.markets,
@@ -116,6 +122,7 @@ class ApplianceControl:
             workflows=WorkflowWatch(parts.airflow),
             models=ModelReader(parts.registry, sorted(self._projects)),
             deliver_alerts=self._deliver_alerts,
+            jobs=self._jobs.jobs,
             intervals=parts.intervals,
         )
         self._collector = Collector(identity, sources, self.hub)
@@ -128,6 +135,7 @@ class ApplianceControl:
 
     def close(self) -> None:
         """Stop collecting, write what events wait, close the connections."""
+        self._jobs.close()
         self._collector.stop()
         self._parts.store.close()
         self._parts.airflow.close()
@@ -160,6 +168,16 @@ class ApplianceControl:
     def candles(self, market: str, unit: int, count: int) -> list[Candle]:
         """See `Control.candles`."""
         return candles.latest_candles(self._parts.store.session(), market, unit, count)
+
+    def coverage(self, market: str, unit: int) -> MarketCoverage | None:
+        """See `Control.coverage`."""
+        return coverage.summarise(self._parts.store.session(), market, unit)
+
+    def coverage_strip(
+        self, market: str, unit: int, hours: float, cells: int
+    ) -> list[CoverageCell]:
+        """See `Control.coverage_strip`."""
+        return read_strip(self._parts.store.session(), market, unit, hours, cells)
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:
         """See `Control.forecasts`; of all versions while the production one is unknown."""
@@ -236,6 +254,30 @@ class ApplianceControl:
     def restart_service(self, name: str, actor: str) -> None:
         """See `Control.restart_service`."""
         self._parts.services.restart(name, actor)
+
+    def start_history(
+        self,
+        kind: HistoryKind,
+        market: str,
+        unit: int,
+        actor: str,
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+    ) -> HistoryJob:
+        """See `Control.start_history`; only of a market and timeframe that is ingested."""
+        known = [(status.market, status.unit) for status in self.hub.status.markets]
+        if (market, unit) not in known:
+            raise ConfigError(
+                f"{market} {unit}m is not ingested",
+                code="history.unknown",
+                hint="name it in ingest.markets and ingest.timeframes, or use `appliance backfill`",
+            )
+        return self._jobs.start(kind, market, unit, start_at, end_at, actor)
+
+    def cancel_history(self, job: int, actor: str) -> HistoryJob:
+        """See `Control.cancel_history`."""
+        del actor  # the job records its own end
+        return self._jobs.cancel(job)
 
     def test_alert(self, actor: str) -> str:
         """See `Control.test_alert`."""

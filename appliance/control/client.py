@@ -17,10 +17,14 @@ from appliance.config.paths import Paths
 from appliance.errors import ApplianceNotRunning
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from appliance.control.api import ApplianceStatus, StreamMessage
     from appliance.domain.candle import Candle
+    from appliance.domain.coverage import MarketCoverage
     from appliance.domain.event import Event
     from appliance.domain.forecast import Forecast
+    from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
     from appliance.domain.model_version import ModelVersion
     from appliance.domain.workflow import DagRun, WorkflowKind
 
@@ -69,6 +73,40 @@ class ControlClient:
     def candles(self, market: str, unit: int, count: int) -> list[Candle]:
         """See `Control.candles`."""
         return cast("list[Candle]", self._read("candles", market=market, unit=unit, count=count))
+
+    def coverage(self, market: str, unit: int) -> MarketCoverage | None:
+        """See `Control.coverage`."""
+        return cast("MarketCoverage | None", self._read("coverage", market=market, unit=unit))
+
+    def coverage_strip(
+        self, market: str, unit: int, hours: float, cells: int
+    ) -> list[CoverageCell]:
+        """See `Control.coverage_strip`."""
+        found = self._read("coverage_strip", market=market, unit=unit, hours=hours, cells=cells)
+        return cast("list[CoverageCell]", found)
+
+    def start_history(
+        self,
+        kind: HistoryKind,
+        market: str,
+        unit: int,
+        actor: str,
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+    ) -> HistoryJob:
+        """See `Control.start_history`."""
+        bounds = {
+            name: None if at is None else at.isoformat()
+            for name, at in (("start_at", start_at), ("end_at", end_at))
+        }
+        job = self._act(
+            "start_history", kind=kind.value, market=market, unit=unit, actor=actor, **bounds
+        )
+        return cast("HistoryJob", job)
+
+    def cancel_history(self, job: int, actor: str) -> HistoryJob:
+        """See `Control.cancel_history`."""
+        return cast("HistoryJob", self._act("cancel_history", job=job, actor=actor))
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:
         """See `Control.forecasts`."""
@@ -138,7 +176,7 @@ class ControlClient:
         """See `Control.shut_down`."""
         self._act("shut_down", actor=actor)
 
-    def _read(self, operation: str, **arguments: str | int) -> Any:
+    def _read(self, operation: str, **arguments: str | float) -> Any:
         query = f"?{urlencode(arguments)}" if arguments else ""
         return self._exchange(operation, "GET", f"{_PREFIX}{operation}{query}")
 

@@ -20,6 +20,7 @@ from appliance.control.poller import Poller
 from appliance.control.services import Services
 from appliance.control.snapshot import Facts, Identity, compose, is_worth_sending
 from appliance.control.store_reader import StoreFacts, StoreReader
+from appliance.domain.history_job import HistoryJob
 from appliance.domain.workflow import WorkflowStatus
 from appliance.errors import StoreError
 
@@ -55,6 +56,7 @@ class Sources:
     workflows: WorkflowWatch
     models: ModelReader
     deliver_alerts: Callable[[], int]
+    jobs: Callable[[], tuple[HistoryJob, ...]]
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -72,6 +74,7 @@ class Collector:
         self._services = sources.services
         self._store_reader = sources.store
         self._workflow_watch = sources.workflows
+        self._jobs = sources.jobs
         self._hub = hub
         every = sources.intervals
         self._publish_seconds = self._paced(every.publish)
@@ -139,6 +142,7 @@ class Collector:
             store=self._store.reading.value or StoreFacts(),
             workflows=self._workflows.reading.value or [],
             models=self._models.reading.value or {},
+            jobs=self._jobs(),
             stale={poller.name: poller.reading.error for poller in shown if poller.reading.error},
         )
 

@@ -27,7 +27,8 @@ class Finding:
     """A condition found now.
 
     `subject` tells findings of the same code apart (a service, a market); the problem is shown once
-    it has been found for `grace` without a break.
+    it has been found for `grace` without a break. `since_at` is when it began where that is known better
+    than from when it was first found.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Finding:
     message: str
     hint: str
     grace: timedelta = timedelta(0)
+    since_at: datetime | None = None
 
 
 Check = Callable[[ApplianceStatus, Surroundings], Iterable[Finding]]
@@ -51,7 +53,9 @@ class ProblemLog:
         found = {(finding.code, finding.subject): finding for finding in findings}
         self._since = {key: self._since.get(key, now_at) for key in found}
         return tuple(
-            Problem(finding.code, finding.message, finding.hint, self._since[key])
+            Problem(
+                finding.code, finding.message, finding.hint, finding.since_at or self._since[key]
+            )
             for key, finding in found.items()
             if now_at - self._since[key] >= finding.grace
         )

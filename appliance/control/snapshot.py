@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus, SourceStatus
 from appliance.control.model_reader import ModelFacts
 from appliance.control.projects import Project
-from appliance.control.store_reader import MarketKey, ProjectRows, StoreFacts
+from appliance.control.store_reader import Count, MarketKey, ProjectRows, StoreFacts
 from appliance.domain.candle import IngestionStatus, LiveCandle
+from appliance.domain.history_job import HistoryJob
 from appliance.domain.service import ServiceStatus
 from appliance.domain.workflow import WorkflowKind, WorkflowStatus
 
@@ -40,6 +41,7 @@ class Facts:
     workflows: Sequence[WorkflowStatus] = ()
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
+    jobs: tuple[HistoryJob, ...] = ()
 
 
 def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStatus:
@@ -53,6 +55,7 @@ def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStat
         services=facts.services,
         markets=tuple(_market(key, identity, facts.store, now_at) for key in identity.markets),
         projects=tuple(_project(project, facts) for project in identity.projects),
+        jobs=facts.jobs,
         stale=dict(facts.stale) or None,
         airflow_url=identity.airflow_url,
         mlflow_url=identity.mlflow_url,
@@ -94,7 +97,7 @@ def _market(
     key: MarketKey, identity: Identity, store: StoreFacts, now_at: datetime
 ) -> MarketStatus:
     live, ingestion = store.live.get(key), store.ingestion.get(key)
-    stored, gaps = store.counts.get(key, (0, 0))
+    count = store.counts.get(key, Count())
     market, unit = key
     return MarketStatus(
         market=market,
@@ -102,8 +105,9 @@ def _market(
         live=live,
         ingestion=ingestion,
         lag_seconds=lag_seconds(live, ingestion, now_at, is_simulated=identity.source.is_simulated),
-        stored_candles=stored,
-        gaps=gaps,
+        stored_candles=count.candles,
+        gaps=count.gaps,
+        coverage=count.coverage,
     )
 
 

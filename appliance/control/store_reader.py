@@ -10,6 +10,7 @@ from appliance import clock
 from appliance.config.paths import Paths
 from appliance.control.projects import Project
 from appliance.domain.candle import IngestionStatus, LiveCandle
+from appliance.domain.coverage import MarketCoverage
 from appliance.domain.drift import DriftReport
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast, Performance
@@ -21,6 +22,7 @@ MarketKey = tuple[str, int]
 
 _PROJECTS_EVERY_SECONDS = 5.0
 _COUNTS_EVERY_SECONDS = 10.0
+_GAPS_NAMED = 10
 _NEW_EVENTS = 500
 _EVENTS_HELD_BACK = 10_000
 
@@ -36,12 +38,21 @@ class ProjectRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How much is stored of a market and timeframe; `coverage` names the newest of its `gaps` only."""
+
+    candles: int = 0
+    gaps: int = 0
+    coverage: MarketCoverage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """One reading of the store; `counts` are stored candles and gaps."""
+    """One reading of the store."""
 
     live: dict[MarketKey, LiveCandle] = field(default_factory=dict)
     ingestion: dict[MarketKey, IngestionStatus] = field(default_factory=dict)
-    counts: dict[MarketKey, tuple[int, int]] = field(default_factory=dict)
+    counts: dict[MarketKey, Count] = field(default_factory=dict)
     projects: dict[str, ProjectRows] = field(default_factory=dict)
 
 
@@ -165,14 +176,16 @@ class StoreReader:
             forecast_count=forecasts.count_forecasts(session, project.name),
         )
 
-    def _read_counts(self, session: Session) -> dict[MarketKey, tuple[int, int]]:
-        return {
-            (market, unit): (
-                candles.count_candles(session, market, unit),
-                len(coverage.gaps(session, market, unit)),
-            )
-            for market, unit in self._markets
-        }
+    def _read_counts(self, session: Session) -> dict[MarketKey, Count]:
+        return {key: _read_count(session, *key) for key in self._markets}
+
+
+def _read_count(session: Session, market: str, unit: int) -> Count:
+    known = coverage.summarise(session, market, unit)
+    stored = candles.count_candles(session, market, unit)
+    if known is None:
+        return Count(stored)
+    return Count(stored, len(known.gaps), replace(known, gaps=known.gaps[-_GAPS_NAMED:]))
 
 
 def _read_ingestion(session: Session) -> dict[MarketKey, IngestionStatus]:

@@ -24,6 +24,8 @@ READS: Final = frozenset(
     {
         "status",
         "candles",
+        "coverage",
+        "coverage_strip",
         "forecasts",
         "events",
         "models",
@@ -35,7 +37,16 @@ READS: Final = frozenset(
 )
 """Operations that change nothing: GET with query parameters; all others are POST with JSON."""
 ACTIONS: Final = frozenset(
-    {"run_workflow", "promote", "roll_back", "restart_service", "test_alert", "shut_down"}
+    {
+        "run_workflow",
+        "promote",
+        "roll_back",
+        "restart_service",
+        "start_history",
+        "cancel_history",
+        "test_alert",
+        "shut_down",
+    }
 )
 
 _PLAIN = ConfigDict(ser_json_inf_nan="constants")

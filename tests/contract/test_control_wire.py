@@ -15,6 +15,7 @@ from appliance.config.paths import Paths
 from appliance.control.api import Control, StreamMessage
 from appliance.control.client import ControlClient
 from appliance.control.hub import Hub
+from appliance.domain.history_job import HistoryKind
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import (
     AirflowUnavailable,
@@ -59,6 +60,11 @@ def newest_run(control: Control) -> str:
     [
         lambda c: c.status(),
         lambda c: c.candles(builders.MARKET, 1, 20),
+        lambda c: c.coverage(builders.MARKET, 1),
+        lambda c: c.coverage_strip(builders.MARKET, 1, 24.0, 60),
+        lambda c: c.start_history(HistoryKind.REPAIR, builders.MARKET, 1, "me"),
+        lambda c: c.start_history(HistoryKind.BACKFILL, builders.MARKET, 1, "me", builders.NOW),
+        lambda c: c.cancel_history(1, "me"),
         lambda c: c.forecasts(PROJECT, 5),
         lambda c: c.events(),
         lambda c: c.events(after_id=2, limit=1),

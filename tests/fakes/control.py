@@ -6,13 +6,15 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from appliance import clock
 from appliance.control.api import ApplianceStatus, StreamMessage
 from appliance.domain.candle import Candle
+from appliance.domain.coverage import MarketCoverage
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast
+from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind, JobState
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
 from appliance.errors import ApplianceError, ApplianceNotRunning, ModelNotFound
@@ -30,6 +32,7 @@ class FakeControl:
     def __init__(self, status: ApplianceStatus | None = None) -> None:
         self.snapshot = builders.status() if status is None else status
         self.closed = builders.candles()
+        self.known_coverage = builders.coverage()
         self.known_events = builders.events()
         self.known_models = builders.models()
         self.commands: list[tuple[object, ...]] = []
@@ -77,6 +80,34 @@ class FakeControl:
     def candles(self, market: str, unit: int, count: int) -> list[Candle]:
         self._check("candles")
         return [replace(candle, market=market, unit=unit) for candle in self.closed[-count:]]
+
+    def coverage(self, market: str, unit: int) -> MarketCoverage | None:
+        self._check("coverage")
+        return replace(self.known_coverage, market=market, unit=unit)
+
+    def coverage_strip(
+        self, market: str, unit: int, hours: float, cells: int
+    ) -> list[CoverageCell]:
+        self._check("coverage_strip")
+        return builders.strip(cells)
+
+    def start_history(
+        self,
+        kind: HistoryKind,
+        market: str,
+        unit: int,
+        actor: str,
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+    ) -> HistoryJob:
+        self._check("start_history")
+        self.commands.append(("start_history", kind, market, unit, start_at, end_at, actor))
+        return builders.job(kind=kind, market=market, unit=unit)
+
+    def cancel_history(self, job: int, actor: str) -> HistoryJob:
+        self._check("cancel_history")
+        self.commands.append(("cancel_history", job, actor))
+        return builders.job(id=job, state=JobState.CANCELLED)
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:
         self._check("forecasts")

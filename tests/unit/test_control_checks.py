@@ -92,7 +92,17 @@ def test_a_healthy_appliance_has_no_problem() -> None:
     [
         (lambda: with_service(ServiceState.GIVEN_UP), "service.given_up", "port 5000"),
         (lambda: with_service(ServiceState.UNHEALTHY), "service.unhealthy", "port 5000"),
-        (lambda: with_ingestion(message="HTTP 418"), "source.unreachable", "HTTP 418"),
+        (
+            lambda: with_ingestion(state="disconnected", message="HTTP 503"),
+            "source.unreachable",
+            "HTTP 503",
+        ),
+        (lambda: with_ingestion(state="blocked", message="HTTP 418"), "source.blocked", "418"),
+        (lambda: with_ingestion(state="garbled", message="HTML"), "source.garbled", "HTML"),
+        (lambda: with_ingestion(state="silent"), "stream.silent", "sends nothing"),
+        (lambda: with_ingestion(state="polling"), "stream.down", "no stream"),
+        (lambda: with_ingestion(state="misconfigured"), "config.ingest", "one before goes on"),
+        (lambda: with_ingestion(state="store-down"), "ingest.unsaved", "cannot be stored"),
         (
             lambda: with_ingestion(state="rejected", message="no such market"),
             "source.rejected",
@@ -182,3 +192,35 @@ def test_a_condition_with_grace_is_shown_only_when_it_lasts() -> None:
     assert log.update([finding], start) == ()
     (problem,) = log.update([finding], start + timedelta(seconds=30))
     assert problem.since_at == start
+
+
+def test_one_outage_of_twenty_markets_is_one_problem_with_its_own_since_and_next_step() -> None:
+    began_at = healthy().at - timedelta(minutes=4)
+    down = tuple(
+        replace(
+            known,
+            ingestion=replace(
+                known.ingestion,
+                state="disconnected",
+                message="HTTP 503",
+                since_at=began_at,
+                next_step="next try at 14:03:01",
+            ),
+        )
+        for known in builders.markets(20)
+        if known.ingestion is not None
+    )
+    log = ProblemLog()
+    status = replace(healthy(), markets=down)
+    findings = list(run_checks(ALL_CHECKS, status, Surroundings(10**12)))
+    log.update(findings, status.at)
+    (problem,) = log.update(findings, status.at + timedelta(minutes=1))
+    assert problem.message == "KRW-BTC 1m, KRW-ETH 1m, KRW-XRP 1m and 17 more: HTTP 503"
+    assert (problem.since_at, problem.hint) == (began_at, "next try at 14:03:01")
+    assert log.update([], status.at + timedelta(minutes=2)) == ()
+
+
+def test_a_gap_that_an_outage_explains_is_not_a_second_problem() -> None:
+    status = with_ingestion(state="disconnected", message="HTTP 503")
+    gappy = replace(status, markets=(replace(status.markets[0], gaps=1),))
+    assert codes(gappy) == ["source.unreachable"]

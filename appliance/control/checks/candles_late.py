@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
+from appliance.domain.candle import IngestionState
 
 _TOLERANCE_SECONDS = 120
 _GRACE = timedelta(seconds=15)
@@ -18,7 +19,10 @@ def find_candles_late(status: ApplianceStatus, _: Surroundings) -> Iterator[Find
         ingestion, lag = market.ingestion, market.lag_seconds
         if ingestion is None or lag is None or ingestion.message:
             continue
-        if ingestion.state != "backfilling" and lag > market.unit * 60 + _TOLERANCE_SECONDS:
+        if (
+            ingestion.state != IngestionState.BACKFILLING
+            and lag > market.unit * 60 + _TOLERANCE_SECONDS
+        ):
             yield Finding(
                 "ingest.late",
                 f"{market.market}-{market.unit}",
