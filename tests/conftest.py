@@ -13,6 +13,14 @@ import pytest
 from appliance.config.paths import Paths
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the soak test, which CI runs for one simulated hour."""
+    group = parser.getgroup("soak")
+    group.addoption("--soak-hours", type=float, default=1.0, help="simulated hours under faults")
+    group.addoption("--soak-kills", type=int, default=3, help="kill -9 of store and of ingestor")
+    group.addoption("--soak-seed", type=int, default=1, help="of faults and kills")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A fresh, created appliance home that the environment points at."""
