@@ -64,7 +64,7 @@ class Plan:
 
     def kill_times(self) -> list[tuple[float, str]]:
         """Return (seconds after the start, service), ascending."""
-        chance = random.Random(self.seed)  # noqa: S311
+        chance = random.Random(self.seed)
         times = [
             (chance.uniform(0.05, 0.95) * self.seconds, name)
             for name in ("store", "ingestor")
