@@ -137,6 +137,19 @@ def can_change_timeframe(board: Board) -> str:
     return "" if len(units) > 1 else "only one timeframe is ingested (ingest.timeframes)"
 
 
+def can_see_data(board: Board) -> str:
+    """Block what is about markets while none is known."""
+    return "" if board.feeds else NO_ANSWER
+
+
+def can_work_on_history(board: Board) -> str:
+    """Block work on history: no answer, read-only, no market, no store."""
+    if reason := can_change(board) or can_see_data(board):
+        return reason
+    stale = board.stale_reason("store")
+    return f"the store does not answer: {stale}" if stale else ""
+
+
 def has_problems(board: Board) -> str:
     """Block the list of problems when there is none."""
     status = board.status.value
@@ -183,6 +196,36 @@ ACTIONS = (
         "stop and start one service; asks",
         "Restart",
         blocked=can_restart,
+    ),
+    Action(
+        "backfill",
+        "i",
+        "Backfill a range …",
+        "load a market's history from … to …, at the exchange's limit",
+        blocked=can_work_on_history,
+    ),
+    Action(
+        "repair",
+        "e",
+        "Repair gaps now",
+        "fetch what is missing of the chosen market at once",
+        blocked=can_work_on_history,
+    ),
+    Action(
+        "audit",
+        "a",
+        "Audit now",
+        "compare the chosen market's last week with the exchange and correct it",
+        blocked=can_work_on_history,
+    ),
+    Action(
+        "data",
+        "d",
+        "Market data",
+        "feeds, coverage, gaps, backfills",
+        "Data",
+        group="Look",
+        blocked=can_see_data,
     ),
     Action("logs", "l", "Logs …", "read the services' logs", "Logs", group="Look", blocked=can_ask),
     Action(

@@ -1,14 +1,19 @@
-"""What the actions about markets do: which one the chart shows."""
+"""What the actions about markets do: which one the chart shows, and work on its history."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from appliance.domain.history_job import HistoryKind
+from appliance.tui.background import ACTOR, perform
 from appliance.tui.presentation import feeds
 from appliance.tui.presentation.view import Frame, PanelView
+from appliance.tui.screens.data import DataPage
 from appliance.tui.screens.modals import PickModal
+from appliance.tui.screens.ranges import Range, RangeModal
 from appliance.tui.state import Feed
 
 if TYPE_CHECKING:
@@ -50,7 +55,58 @@ def next_timeframe(app: ApplianceApp) -> None:
         app.choose_feed(own[(own.index(shown) + 1) % len(own)])
 
 
+def show_data(app: ApplianceApp) -> None:
+    """Open the data screen on the chart's market."""
+    if not isinstance(app.screen, DataPage):
+        app.push_screen(DataPage(app.board.feed))
+
+
+def subject(app: ApplianceApp) -> Feed | None:
+    """Return the feed that work on history is about: the data screen's, otherwise the chart's."""
+    page = app.screen
+    return page.state.feed if isinstance(page, DataPage) else app.board.feed
+
+
+def start_history(
+    app: ApplianceApp,
+    feed: Feed,
+    kind: HistoryKind,
+    start_at: datetime | None = None,
+    end_at: datetime | None = None,
+) -> None:
+    """Start a job on a feed's history."""
+    call = partial(app.control.start_history, kind, *feed, ACTOR, start_at, end_at)
+    words = f"{feeds.feed_name(feed)}: progress is in the data screen (d)"
+    perform(app, f"{kind.value} started", call, lambda _: words)
+
+
+def backfill(app: ApplianceApp) -> None:
+    """Ask for a range and load it; the gap under the cursor is proposed."""
+    feed, page = subject(app), app.screen
+    if feed is None:
+        return
+    gap = page.gap if isinstance(page, DataPage) else None
+    bounds = [f"{at:%Y-%m-%dT%H:%M}" for at in (gap.start_at, gap.end_at)] if gap else ["", ""]
+
+    def chosen(answer: Range | None) -> None:
+        if answer is not None:
+            start_history(app, feed, HistoryKind.BACKFILL, *answer)
+
+    app.push_screen(RangeModal(f"Backfill {feeds.feed_name(feed)}", *bounds), chosen)
+
+
+def work(app: ApplianceApp, kind: HistoryKind) -> None:
+    """Repair or audit the chosen feed."""
+    feed = subject(app)
+    if feed is not None:
+        start_history(app, feed, kind)
+
+
 FEED_OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
+    "data": show_data,
+    "backfill": backfill,
+    "repair": partial(work, kind=HistoryKind.REPAIR),
+    "audit": partial(work, kind=HistoryKind.AUDIT),
     "market": choose_market,
     "next_market": partial(step_market, step=1),
     "previous_market": partial(step_market, step=-1),

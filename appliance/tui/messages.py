@@ -8,8 +8,10 @@ from textual.message import Message
 
 from appliance.control.api import ApplianceStatus
 from appliance.domain.candle import Candle, LiveCandle
+from appliance.domain.coverage import MarketCoverage
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast
+from appliance.domain.history_job import CoverageCell
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.tui.state import Failure, Feed
@@ -104,3 +106,18 @@ class RunRead(Message):
         super().__init__()
         self.run_id = run_id
         self.run = run
+
+
+class CoverageRead(Message):
+    """Coverage and strip of `feed` over `hours` were read, or could not be."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        hours: float,
+        answer: tuple[MarketCoverage | None, tuple[CoverageCell, ...]] | Failure,
+    ) -> None:
+        super().__init__()
+        self.feed = feed
+        self.hours = hours
+        self.answer = answer

@@ -10,6 +10,7 @@ from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
 from appliance.domain.candle import Candle, LiveCandle
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast
+from appliance.domain.history_job import HistoryJob
 from appliance.errors import ApplianceError
 
 T = TypeVar("T")
@@ -90,6 +91,11 @@ class Board:
     def markets(self) -> tuple[MarketStatus, ...]:
         """Every market and timeframe that is ingested, in the order of the configuration."""
         return self.status.value.markets if self.status.value else ()
+
+    @property
+    def jobs(self) -> tuple[HistoryJob, ...]:
+        """Work on history, oldest first."""
+        return self.status.value.jobs if self.status.value else ()
 
     @property
     def feeds(self) -> tuple[Feed, ...]:

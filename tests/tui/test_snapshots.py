@@ -117,10 +117,11 @@ def test_dashboard_cut_off(
         (("question_mark",), "page", 20),
         (("w",), "choices", 4),
         (("p",), "choices", 4),
+        (("d",), "coverage", 6),
         (("b",), "", 0),
         (("s", "enter"), "", 0),
     ],
-    ids=["logs", "models", "runs", "help", "run", "promote", "rollback", "restart"],
+    ids=["logs", "models", "runs", "help", "run", "promote", "data", "rollback", "restart"],
 )
 def test_screen(
     snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...], panel: str, rows: int

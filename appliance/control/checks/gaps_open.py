@@ -21,7 +21,7 @@ def find_gaps_open(status: ApplianceStatus, _: Surroundings) -> Iterator[Finding
                 f"{market.market}-{market.unit}",
                 f"{market.market} {market.unit}m has {market.gaps} unrepaired "
                 f"{'gap' if market.gaps == 1 else 'gaps'} in its stored history",
-                "the ingestor repairs it by itself; at once: f in the data screen, or appliance run data",
+                "the ingestor repairs it by itself; at once: e in the dashboard, or appliance run data",
                 _GRACE,
                 since_at=min((g.found_at for g in named(market) if g.found_at), default=None),
             )
