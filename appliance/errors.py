@@ -128,6 +128,12 @@ class InsufficientData(DataQualityError, TransientError):
     code_default = "data.insufficient"
 
 
+class UnrepairedGap(DataQualityError, TransientError):
+    """A window has candles that nobody knows yet; they are being repaired."""
+
+    code_default = "data.gap"
+
+
 class AlertDeliveryError(TransientError):
     """A message could not be handed to Slack."""
 

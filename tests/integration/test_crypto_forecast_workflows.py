@@ -14,6 +14,7 @@ import pytest
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import IngestSettings, ProjectSettings, Settings
+from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import Event, EventKind
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import (
@@ -22,6 +23,8 @@ from appliance.errors import (
     DataQualityError,
     InsufficientData,
     ModelNotFound,
+    TransientError,
+    UnrepairedGap,
     UpbitUnavailable,
 )
 from appliance.pipelines.context import (
@@ -41,6 +44,7 @@ from appliance.pipelines.workflow import (
     run_in_process,
 )
 from store import forecasts
+from store.coverage import proof, proven_from
 from store.drift import latest_report, read_profile
 from store.events import read_events
 from store.features import read_features
@@ -519,6 +523,37 @@ def test_a_repaired_gap_becomes_rows(bench: Bench) -> None:
     )
     assert bench.run(DATA).outputs["prepare_features"]["written"] == 60
     assert_stored_is_computed(bench)
+
+
+def forget_candles(bench: Bench, minutes: int) -> None:
+    """Take the proof of candles away, as of a stretch that nobody could fetch."""
+    from store.session import Statement
+
+    start_at = bench.market.now_at.replace(second=0) - timedelta(minutes=100)
+    end_at = start_at + timedelta(minutes=minutes)
+    first_at, last_at = proven_from(bench.session, "KRW-BTC", 1), ORIGIN + timedelta(days=30)
+    assert first_at is not None
+    now_at = clock.now()
+    bench.session.write(
+        Statement("DELETE FROM coverage"),
+        *proof("KRW-BTC", 1, first_at, start_at, ProofMethod.BACKFILL, now_at),
+        *proof("KRW-BTC", 1, end_at, last_at, ProofMethod.BACKFILL, now_at),
+    )
+
+
+def test_a_window_with_an_unrepaired_gap_is_refused_unless_allowed(trained: Bench) -> None:
+    trained.pass_minutes(5)
+    trained.run(DATA)
+    forget_candles(trained, 7)
+    for kind in (TRAIN, INFERENCE):
+        with pytest.raises(UnrepairedGap) as raised:
+            trained.run(kind)
+        assert isinstance(raised.value, TransientError)
+        assert "KRW-BTC 1m has 7 unknown candles" in raised.value.message
+        assert "appliance backfill KRW-BTC --unit 1 --from" in raised.value.hint
+    trained.settings = settings_with(quality={"max_missing_candles": 7})
+    trained.run(INFERENCE)
+    trained.run(TRAIN)
 
 
 def test_unusable_rows_stop_the_data_workflow_once_recorded(bench: Bench) -> None:

@@ -146,6 +146,8 @@ class QualitySpec(SpecSection):
 
     max_age_candles: Rows = 10
     """Newest row older than this many candles is a warning."""
+    max_missing_candles: Annotated[int, Field(ge=0)] = 0
+    """Unknown candles that a window of training or inference may have; with more it is refused."""
     max_gap_fraction: Fraction = 0.2
     """More of the window than this in gaps is unusable."""
     max_price_jump: Annotated[float, Field(gt=0.0)] = 0.1

@@ -13,6 +13,7 @@ from appliance.domain.model_version import ModelVersion
 from appliance.errors import ConfigError
 from appliance.pipelines.context import Json, StageContext
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
+from appliance.pipelines.crypto_forecast.loader.completeness import require_complete
 from appliance.pipelines.crypto_forecast.loader.feature_loader import load_rows
 from appliance.pipelines.crypto_forecast.loader.model_loader import load_forecaster
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME
@@ -36,6 +37,7 @@ def forecast_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     Raises:
         ModelNotFound: no such version.
         ConfigError: the version asked for does not serve this config.
+        UnrepairedGap: candles that the rows rest on are unknown.
     """
     spec = context.spec
     version = _choose_version(context)
@@ -44,6 +46,7 @@ def forecast_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     missing = _missing(context, version)
     made = 0
     if missing:
+        require_complete(context.session, spec, missing[0], missing[-1])
         rows = load_rows(context.session, context.project, spec, start_at=missing[0])
         rows = rows[rows[TIME].isin(missing)]
         model = load_forecaster(context.models, context.project, version.version)

@@ -13,6 +13,7 @@ from appliance.pipelines.context import Json, StageContext, StageSkipped
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
 from appliance.pipelines.crypto_forecast.evaluator.figures import holdout_figures
 from appliance.pipelines.crypto_forecast.evaluator.scores import score
+from appliance.pipelines.crypto_forecast.loader.completeness import require_complete
 from appliance.pipelines.crypto_forecast.loader.feature_loader import (
     load_labelled,
     load_labelled_span,
@@ -52,12 +53,16 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     Raises:
         StageSkipped: the first model was asked for, and there is one by now.
         InsufficientData: too few rows yet.
+        UnrepairedGap: candles of the window are unknown.
     """
     spec = context.spec
     reason = context.params.get("reason", "asked by " + context.actor)
     if reason == FIRST and (champion := context.champion()) and serves(champion, spec):
         raise StageSkipped(f"version {champion.version} is in production already")
-    split = split_rows(load_labelled(context.session, context.project, spec), spec)
+    labelled = load_labelled(context.session, context.project, spec)
+    first_at, last_at = labelled.times[0].to_pydatetime(), labelled.times[-1].to_pydatetime()
+    require_complete(context.session, spec, first_at, last_at)
+    split = split_rows(labelled, spec)
     rows = split.training
     model = fit_model(rows, spec)
     x, y = split.comparison.features, split.comparison.returns
