@@ -42,6 +42,7 @@ from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
 from appliance.errors import ConfigError
+from appliance.forecaster_api.client import ask_report
 from appliance.registry.aliases import CHAMPION
 from appliance.registry.rest import RegistryRest
 from appliance.supervisor.log_file import read_tail
@@ -123,6 +124,7 @@ class ApplianceControl:
             models=ModelReader(parts.registry, sorted(self._projects)),
             deliver_alerts=self._deliver_alerts,
             jobs=self._jobs.jobs,
+            forecaster=lambda: ask_report(paths),
             intervals=parts.intervals,
         )
         self._collector = Collector(identity, sources, self.hub)

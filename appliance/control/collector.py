@@ -23,10 +23,12 @@ from appliance.control.store_reader import StoreFacts, StoreReader
 from appliance.domain.history_job import HistoryJob
 from appliance.domain.workflow import WorkflowStatus
 from appliance.errors import StoreError
+from appliance.forecaster_api.wire import ForecasterReport
 
 _log = logging.getLogger(__name__)
 
 STORE, WORKFLOWS, MODELS, ALERTS = "store", "workflows", "models", "alerts"
+FORECASTER = "forecaster"
 """Names of the sources in `ApplianceStatus.stale`."""
 
 _UNWATCHED_FACTOR = 4.0
@@ -44,6 +46,7 @@ class Intervals:
     workflows: float = 2.0
     models: float = 5.0
     alerts: float = 1.0
+    forecaster: float = 2.0
     publish: float = 0.5
 
 
@@ -57,6 +60,7 @@ class Sources:
     models: ModelReader
     deliver_alerts: Callable[[], int]
     jobs: Callable[[], tuple[HistoryJob, ...]]
+    forecaster: Callable[[], ForecasterReport]
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -89,7 +93,16 @@ class Collector:
             MODELS, self._paced(every.models), sources.models.read
         )
         self._alerts = Poller[int](ALERTS, self._paced(every.alerts), sources.deliver_alerts)
-        self._pollers = (self._store, self._workflows, self._models, self._alerts)
+        self._forecaster = Poller[ForecasterReport](
+            FORECASTER, self._paced(every.forecaster), sources.forecaster
+        )
+        self._pollers = (
+            self._store,
+            self._workflows,
+            self._models,
+            self._alerts,
+            self._forecaster,
+        )
         self._problems = ProblemLog()
         self._problems_lock = threading.Lock()
         self._stopping = threading.Event()
@@ -148,13 +161,14 @@ class Collector:
 
     def _surroundings(self) -> Surroundings:
         broken = [project for project in self._identity.projects if project.error]
-        slack = self._alerts.reading
+        slack, live = self._alerts.reading, self._forecaster.reading
         is_misconfigured = slack.code.startswith(("slack.", "secret."))
         return Surroundings(
             free_bytes=shutil.disk_usage(Path(self._identity.home)).free,
             dag_errors=tuple(self._workflow_watch.import_errors.items()),
             project_errors=tuple((p.name, p.error, p.hint) for p in broken),
             slack_error=(slack.error, slack.hint) if is_misconfigured else ("", ""),
+            forecaster=None if live.error else live.value,
         )
 
     def _publish(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from appliance.control.api import ApplianceStatus, Problem
+from appliance.forecaster_api.wire import ForecasterReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Surroundings:
     """Name of a DAG file without `.py`, why Airflow cannot import it."""
     slack_error: tuple[str, str] = ("", "")
     """Why alerts cannot be sent as configured, next step; empty when they can."""
+    forecaster: ForecasterReport | None = None
+    """What the forecaster says, None while it does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,19 +68,20 @@ class WarmModels:
         return self._numbered(project, version).estimator
 
     def recover(self, project: str) -> bool:
-        """Load the copies, for as long as the registry has not answered; whether there were any.
+        """Load the copies, unless the registry has answered or this was done; whether it loaded any.
 
         Raises:
             RegistryError: a copy is damaged or holds a type outside the rule.
         """
         with self._refreshing:
-            if project not in self._warm:
-                kept = self._read_kept(project)
-                self._warm[project] = {
-                    alias: WarmModel(version, model_file.load(self._copy_of(version)))
-                    for alias, version in kept.items()
-                    if self._copy_of(version).exists()
-                }
+            if project in self._warm:
+                return False
+            kept = self._read_kept(project)
+            self._warm[project] = {
+                alias: WarmModel(version, model_file.load(self._copy_of(version)))
+                for alias, version in kept.items()
+                if self._copy_of(version).exists()
+            }
             return bool(self._warm[project])
 
     def refresh(self, project: str) -> bool:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.errors import StoreError
+from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
+from appliance.forecaster_api.wire import LiveProject
 from appliance.supervisor.spec import Probe, ProcessFacts
 
 if TYPE_CHECKING:
@@ -250,6 +252,31 @@ class IngestorProbe:
             return Probe(is_ready=False, evidence=str(failure))
         newest = max((status.heartbeat_at for status in statuses), default=None)
         return judge_heartbeat(newest, process, clock.now(), self._limit_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class ForecasterProbe:
+    """Ready when this very forecaster answers on its socket; what it waits for is evidence."""
+
+    paths: Paths
+
+    def __call__(self, process: ProcessFacts) -> Probe:
+        """Look once."""
+        try:
+            report = ask_report(self.paths, HTTP_SECONDS)
+        except ForecasterUnavailable as failure:
+            return Probe(is_ready=False, evidence=str(failure))
+        if report.pid != process.pid:
+            return Probe(is_ready=False, evidence=f"its socket is answered by pid {report.pid}")
+        return Probe(
+            is_ready=True, evidence="; ".join(map(_in_words, report.projects)) or "answers"
+        )
+
+
+def _in_words(project: LiveProject) -> str:
+    if project.message:
+        return f"{project.project} {project.state.value}: {project.message}"
+    return f"{project.project} {project.state.value}, version {project.model_version}"
 
 
 def _refusal(path: Path) -> str:

@@ -32,7 +32,7 @@ LEFTOVER_GRACE_SECONDS = 10.0
 TIDY_SECONDS = 24 * 3600.0
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _OWN_LOG = "supervisor.log"
-_SOCKETS = ("control_socket", "store_socket")
+_SOCKETS = ("control_socket", "store_socket", "forecaster_socket")
 
 Serve = Callable[["Supervisor"], Awaitable[None]]
 

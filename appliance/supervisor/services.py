@@ -12,11 +12,12 @@ from appliance.supervisor.environment import base_environment
 from appliance.supervisor.mlflow_service import mlflow_spec
 from appliance.supervisor.ports import HOST
 from appliance.supervisor.postgres import postgres_spec
-from appliance.supervisor.probes import HttpProbe, IngestorProbe, StoreProbe
+from appliance.supervisor.probes import ForecasterProbe, HttpProbe, IngestorProbe, StoreProbe
 from appliance.supervisor.spec import ProbeTiming, ServiceSpec
 
 STORE = "store"
 INGESTOR = "ingestor"
+FORECASTER = "forecaster"
 SIMULATOR = "simulator"
 
 
@@ -36,6 +37,7 @@ def build_services(
     if has_simulator:
         specs.append(simulator_spec(paths, ports))
     specs.append(ingestor_spec(paths, has_simulator=has_simulator))
+    specs.append(forecaster_spec(paths))
     return tuple(specs)
 
 
@@ -62,6 +64,23 @@ def ingestor_spec(paths: Paths, *, has_simulator: bool) -> ServiceSpec:
         dependencies=(STORE, SIMULATOR) if has_simulator else (STORE,),
         witnesses=(STORE,),
         probe=IngestorProbe(paths),
+        stop_stage=0,
+    )
+
+
+def forecaster_spec(paths: Paths) -> ServiceSpec:
+    """Return what forecasts each candle at its close; it goes on while MLflow is away.
+
+    One row is too little for threads, which would only wait for each other.
+    """
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return ServiceSpec(
+        name=FORECASTER,
+        command=(sys.executable, "-m", "appliance.forecaster"),
+        environment=base_environment(paths) | one_thread,
+        dependencies=(STORE,),
+        probe=ForecasterProbe(paths),
+        endpoint=paths.forecaster_socket.name,
         stop_stage=0,
     )
 

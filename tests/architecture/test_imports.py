@@ -41,6 +41,13 @@ def test_importing_loads_nothing_heavy(modules: tuple[str, ...]) -> None:
     assert loaded_after(*modules) == set()
 
 
+def test_the_live_path_loads_neither_mlflow_nor_duckdb_nor_airflow() -> None:
+    core = "appliance.pipelines.crypto_forecast.core"
+    stages = (f"{core}.stages", f"{core}.preprocess", f"{core}.inference")
+    loaded = loaded_after("appliance.forecaster.__main__", *stages)
+    assert loaded & {"mlflow", "duckdb", "airflow"} == set()
+
+
 def test_import_contracts_hold() -> None:
     done = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-cache"],

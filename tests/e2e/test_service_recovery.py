@@ -45,6 +45,7 @@ NAMES = (
     "airflow-dag-processor",
     "simulator",
     "ingestor",
+    "forecaster",
 )
 READY_SECONDS = 150.0
 

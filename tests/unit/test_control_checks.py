@@ -13,6 +13,7 @@ from appliance.control.checks import ALL_CHECKS
 from appliance.control.health import Finding, ProblemLog, Surroundings, run_checks
 from appliance.domain.service import ServiceState
 from appliance.domain.workflow import RunState, WorkflowKind
+from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
 from tests import builders
 
 ROOM = Surroundings(free_bytes=10_000_000_000)
@@ -224,3 +225,42 @@ def test_a_gap_that_an_outage_explains_is_not_a_second_problem() -> None:
     status = with_ingestion(state="disconnected", message="HTTP 503")
     gappy = replace(status, markets=(replace(status.markets[0], gaps=1),))
     assert codes(gappy) == ["source.unreachable"]
+
+
+def with_forecaster(**changes: object) -> Surroundings:
+    project = LiveProject(
+        builders.PROJECT, "KRW-BTC", 1, LiveState.FORECASTING, builders.NOW, model_version=12
+    )
+    fields = {name: changes.pop(name) for name in ("state", "message") if name in changes}
+    report = ForecasterReport(1, (replace(project, **fields),))  # type: ignore[arg-type]
+    return replace(ROOM, forecaster=replace(report, **changes))  # type: ignore[arg-type]
+
+
+def live_messages(**changes: object) -> list[str]:
+    found = run_checks(ALL_CHECKS, healthy(), with_forecaster(**changes))
+    return [finding.message for finding in found if finding.code.startswith("live.")]
+
+
+def test_a_healthy_forecaster_is_no_problem() -> None:
+    assert live_messages() == []
+    assert live_messages(state=LiveState.WAITING, message="no champion yet") == []
+
+
+def test_a_model_that_goes_on_without_the_registry_is_said() -> None:
+    (message,) = live_messages(registry_lost_at=builders.NOW, registry_message="refused")
+    assert "version 12" in message and "05:02:31 UTC" in message and "refused" in message
+
+
+def test_a_new_champion_that_is_not_used_is_said() -> None:
+    (message,) = live_messages(message="the newest champion is not used: not trusted")
+    assert "goes on with version 12" in message
+
+
+def test_a_live_path_that_fails_is_said() -> None:
+    (message,) = live_messages(state=LiveState.FAILING, message="store gone")
+    assert "no live forecasts since" in message and "store gone" in message
+
+
+def test_a_configuration_that_the_forecaster_cannot_use_is_said() -> None:
+    (message,) = live_messages(config_message="not TOML")
+    assert "not TOML" in message

@@ -7,6 +7,7 @@ from appliance.control.checks.candles_unsaved import find_candles_unsaved
 from appliance.control.checks.champion_missing import find_champion_missing
 from appliance.control.checks.dag_broken import find_dag_broken
 from appliance.control.checks.disk_full import find_disk_full
+from appliance.control.checks.forecaster_limited import find_forecaster_limited
 from appliance.control.checks.forecasts_stale import find_forecasts_stale
 from appliance.control.checks.gaps_open import find_gaps_open
 from appliance.control.checks.ingest_config import find_ingest_config
@@ -40,6 +41,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_workflow_failed,
     find_champion_missing,
     find_forecasts_stale,
+    find_forecaster_limited,
     find_slack_config,
 )
 """Every check, the most fundamental first."""

@@ -1,0 +1,1 @@
+"""The forecaster's socket: what it says about itself."""
