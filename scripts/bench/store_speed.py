@@ -1,46 +1,28 @@
-"""What the store costs beside pandas writing to SQLite, in one run on one machine.
+"""What the store costs beside pandas writing to SQLite, alone and under load, in one run on one machine.
 
-    .venv/bin/python scripts/bench/store_speed.py
+    .venv/bin/python -m scripts.bench.store_speed [--seconds 60]
 
-Starts a real store service in a temporary home, loads candles, and prints p50 and p99 in milliseconds and
-the ratio SQLite / store (above 1: the store is faster). The store writes raw and typed rows with corrections
-counted and answers over its socket; SQLite writes one plain table in this process.
+Starts a real store service in a temporary home, loads 1,000,000 candles, and prints p50 and p99 in
+milliseconds and the ratio SQLite / store (above 1: the store is faster); then what `store_load` prints. The
+store writes raw and typed rows, corrections counted, over its socket; SQLite one plain table in process.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from appliance import clock
-from appliance.config.paths import SOURCE_ROOT, Paths
-from appliance.domain.candle import RawCandle
-from store import candles, forecasts
-from store.client import FlightSession
-from store.open import open_store
+from scripts.bench import store_load
+from scripts.bench.store_engines import START, Engine, SqliteEngine, StoreEngine, store_service
+from scripts.bench.store_load import p99
+from store import forecasts
 from store.session import Session, Statement
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
-HISTORY, BULK = 900_000, 300_000
-COLUMNS = ["open", "high", "low", "close", "volume", "value"]
-
-_SQLITE_TABLE = (
-    "CREATE TABLE candles (market TEXT, unit INTEGER, candle_date_time_utc TEXT, open REAL, high REAL,"
-    " low REAL, close REAL, volume REAL, value REAL, PRIMARY KEY (market, unit, candle_date_time_utc))"
-)
+MARKETS, BULK = [f"KRW-{n}" for n in range(4)], 250_000
 
 _FORECASTS = """
 INSERT INTO forecasts
@@ -52,147 +34,56 @@ FROM range(100000) AS numbers(i)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; then the same under load."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = Paths(Path(folder) / "home")
-        paths.create()
-        service = subprocess.Popen(
-            [sys.executable, "-m", "store.server"],
-            cwd=SOURCE_ROOT,
-            env={**os.environ, "APPLIANCE_HOME": str(paths.home)},
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            measure(_connect(paths), sqlite3.connect(Path(folder) / "peer.sqlite"))
-        finally:
-            service.send_signal(signal.SIGTERM)
-            service.wait(30)
+        home = Path(folder) / "home"
+        with store_service(home):
+            store = StoreEngine(home)
+            measure(store, SqliteEngine(Path(folder) / "peer.sqlite"))
+            _measure_outcomes(store.session)
+    store_load.main()
 
 
-def measure(session: Session, peer: sqlite3.Connection) -> None:
-    """Run every comparison once."""
-    peer.execute(_SQLITE_TABLE)
+def measure(store: Engine, peer: Engine) -> None:
+    """Run every comparison once, the two engines one after the other."""
     print(f"{'':34}{'store p50':>11}{'p99':>9}{'SQLite p50':>12}{'p99':>9}{'ratio':>8}")
-    for n in range(HISTORY // BULK):
-        raw, frame = _candles(BULK, f"KRW-{n}"), _frame(BULK, f"KRW-{n}")
-        label = f"bulk load of {BULK:,} candles"
-        _compare(
-            label, 1, lambda _, raw=raw: _store(session, raw), lambda _, f=frame: _load(peer, f)
-        )
-    _compare("trivial query", 300, lambda _: session.read("SELECT 1"), lambda _: _ask(peer))
-    for count, times in ((1, 200), (200, 50)):
-        _upserts(session, peer, count, times)
+    total = f"{BULK * len(MARKETS):,}"
     _compare(
-        f"read of {HISTORY:,} candles", 5, lambda _: _read(session), lambda _: _read_peer(peer)
+        f"bulk load, {BULK:,} of {total}", 4, store, peer, lambda e, n: e.load(MARKETS[n], BULK)
     )
+    _compare("trivial query", 300, store, peer, lambda e, _: e.trivial())
+    _compare("upsert of 1 candle", 200, store, peer, lambda e, n: e.upsert("KRW-0", BULK + n, 1))
+    _compare(
+        "upsert of 200 candles",
+        50,
+        store,
+        peer,
+        lambda e, n: e.upsert("KRW-1", BULK + n * 100, 200),
+    )
+    _compare(f"read of {total} candles", 3, store, peer, lambda e, _: e.everything(MARKETS))
+
+
+def _measure_outcomes(session: Session) -> None:
     session.write(Statement(_FORECASTS, (START,)))
-    joined_by = START + timedelta(days=3650)
-    _report(
-        "outcomes of 100,000 forecasts",
-        [_timed(forecasts.join_outcomes, session, "bench", joined_by)],
-    )
-
-
-def _upserts(session: Session, peer: sqlite3.Connection, count: int, times: int) -> None:
-    raws = [_candles(count, "KRW-0", BULK + n * count) for n in range(times)]
-    frames = [_frame(count, "KRW-0", BULK + n * count) for n in range(times)]
-    label = f"upsert of {count} candle{'s' * (count > 1)}"
-    _compare(label, times, lambda n: _store(session, raws[n]), lambda n: _upsert(peer, frames[n]))
+    started = time.perf_counter()
+    forecasts.join_outcomes(session, "bench", START + timedelta(days=3650))
+    print(f"outcomes of 100,000 forecasts     {(time.perf_counter() - started) * 1000:11.2f}")
 
 
 def _compare(
-    label: str, times: int, ours: Callable[[int], object], theirs: Callable[[int], object]
+    label: str, times: int, store: Engine, peer: Engine, call: Callable[[Engine, int], object]
 ) -> None:
-    _report(
-        label,
-        [_timed(ours, n) for n in range(times)],
-        [_timed(theirs, n) for n in range(times)],
+    ours, theirs = ([_timed(call, engine, n) for n in range(times)] for engine in (store, peer))
+    mid, peer_mid = statistics.median(ours), statistics.median(theirs)
+    print(
+        f"{label:34}{mid:11.2f}{p99(ours):9.2f}{peer_mid:12.2f}{p99(theirs):9.2f}{peer_mid / mid:8.2f}"
     )
 
 
-def _report(label: str, ours: list[float], theirs: list[float] | None = None) -> None:
-    line = f"{label:34}{statistics.median(ours):11.2f}{_p99(ours):9.2f}"
-    if theirs:
-        ratio = statistics.median(theirs) / statistics.median(ours)
-        line += f"{statistics.median(theirs):12.2f}{_p99(theirs):9.2f}{ratio:8.2f}"
-    print(line)
-
-
-def _timed(call: Callable[..., object], *arguments: object) -> float:
+def _timed(call: Callable[[Engine, int], object], engine: Engine, n: int) -> float:
     started = time.perf_counter()
-    call(*arguments)
+    call(engine, n)
     return (time.perf_counter() - started) * 1000
-
-
-def _p99(values: list[float]) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * 0.99))]
-
-
-def _connect(paths: Paths) -> FlightSession:
-    for _ in range(200):
-        if paths.store_socket.exists():
-            session = open_store(paths)
-            assert isinstance(session, FlightSession)
-            return session
-        time.sleep(0.05)
-    raise SystemExit("the store service did not start")
-
-
-def _prices(count: int) -> Any:
-    return 1e8 + np.random.default_rng(7).normal(0, 1e4, count).cumsum()
-
-
-def _candles(count: int, market: str, offset: int = 0) -> list[RawCandle]:
-    times = [(START + timedelta(minutes=offset + n)).isoformat()[:19] for n in range(count)]
-    return [
-        RawCandle(market, at, at, price, price + 9, price - 9, price, 0, price * 2, 2.0, 1)
-        for at, price in zip(times, _prices(count).tolist(), strict=True)
-    ]
-
-
-def _frame(count: int, market: str, offset: int = 0) -> pd.DataFrame:
-    times = pd.date_range(START + timedelta(minutes=offset), periods=count, freq="min")
-    prices = _prices(count)
-    values = dict(
-        zip(COLUMNS, (prices, prices + 9, prices - 9, prices, 2.0, prices * 2), strict=True)
-    )
-    text = times.strftime("%Y-%m-%dT%H:%M:%S")
-    return pd.DataFrame({"market": market, "unit": 1, "candle_date_time_utc": text, **values})
-
-
-def _store(session: Session, raw: list[RawCandle]) -> object:
-    return candles.store_candles(session, raw, "bench", clock.now())
-
-
-def _read(session: Session) -> None:
-    for n in range(HISTORY // BULK):
-        candles.read_candles(session, f"KRW-{n}", 1)
-
-
-def _load(peer: sqlite3.Connection, frame: pd.DataFrame) -> None:
-    frame.to_sql("candles", peer, if_exists="append", index=False)
-
-
-def _upsert(peer: sqlite3.Connection, frame: pd.DataFrame) -> None:
-    def replace(table: Any, connection: Any, keys: list[str], rows: Any) -> None:
-        marks = ", ".join("?" * len(keys))
-        connection.executemany(f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})", list(rows))
-
-    frame.to_sql("candles", peer, if_exists="append", index=False, method=replace)
-
-
-def _read_peer(peer: sqlite3.Connection) -> None:
-    for n in range(HISTORY // BULK):
-        pd.read_sql(
-            "SELECT * FROM candles WHERE market = ? ORDER BY candle_date_time_utc",
-            peer,
-            params=(f"KRW-{n}",),
-            parse_dates=["candle_date_time_utc"],
-        )
-
-
-def _ask(peer: sqlite3.Connection) -> None:
-    pd.read_sql("SELECT 1", peer)
 
 
 if __name__ == "__main__":
