@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from appliance.domain.alert import Alert
-from store.rows import utc, utc_or_none
+from store.rows import delete_before, utc, utc_or_none
 from store.session import Session, Statement
 
 _ENQUEUE = """
@@ -55,6 +55,11 @@ def mark_failed(
 ) -> None:
     """Record a failed delivery and when to try again."""
     session.write(Statement(_FAILED, (error, next_attempt_at, id)))
+
+
+def forget_sent(session: Session, before_at: datetime) -> int:
+    """Delete messages that were delivered before an instant; returns how many."""
+    return delete_before(session, "alert_outbox", "sent_at < ?", before_at)
 
 
 def _alert(row: dict[str, Any]) -> Alert:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from appliance.domain.candle import Candle, RawCandle
 from appliance.errors import StoreError
-from store.rows import changed, newest_first, scalar, taken, utc
+from store.rows import changed, delete_before, newest_first, scalar, taken, utc
 from store.session import Session, Statement
 
 if TYPE_CHECKING:
@@ -178,6 +178,11 @@ def count_by_bucket(
         [start_at, width.total_seconds(), market, unit, start_at, end_at],
     )
     return {int(row["bucket"]): int(row["candles"]) for row in found.to_pylist()}
+
+
+def forget_raw(session: Session, before_at: datetime) -> int:
+    """Delete raw candles received before an instant; the typed ones stay. Returns how many."""
+    return delete_before(session, "candles_raw", "received_at < ?", before_at)
 
 
 def _bounds(start_at: datetime | None, end_at: datetime | None) -> str:

@@ -16,7 +16,13 @@ from pyarrow import flight
 from appliance.errors import StoreError, StoreUnavailable
 from store.migrate import schema_version
 from store.session import Statement
-from store.wire import HEALTH_ACTION, Command, decode_error, encode_command
+from store.wire import (
+    HEALTH_ACTION,
+    Command,
+    decode_error,
+    encode_command,
+    refuse_other_protocol,
+)
 
 _CHUNK_ROWS = 65_536
 
@@ -70,13 +76,14 @@ class FlightSession:
 
         Raises:
             StoreUnavailable: no answer within `seconds`.
-            StoreError: the service has another schema version than this code.
+            StoreError: the service has another schema or protocol version than this code.
         """
         options = flight.FlightCallOptions(timeout=seconds)
         action = flight.Action(HEALTH_ACTION, encode_command(Command(self._schema, ())))
         with self._translated():
             (result,) = self._client.do_action(action, options)
         answer = json.loads(result.body.to_pybytes())
+        refuse_other_protocol("store service", answer.get("protocol", 1))
         return StoreHealth(str(answer["version"]), int(answer["schema"]), int(answer["pid"]))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The DuckDB file, owned: opening it, reading, writing, and DuckDB's errors in our words."""
+"""The DuckDB file, owned: opening it, reading, writing, checkpointing, opening it again after a failure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
+from appliance import clock
 from appliance.config.settings import StoreSettings
 from appliance.errors import StoreError, StoreUnavailable
+from store.connection import connect, prepare, wal_bytes
+from store.faults import disk_full, is_fatal, translate, writes_refused
 from store.lock import StoreLock
-from store.migrate import migrate
 from store.session import Statement
 from store.wire import plain_parameters
 
@@ -28,6 +30,12 @@ log = logging.getLogger(__name__)
 _SPARE_BYTES = 64 * 1024 * 1024
 """Kept free on the disk: a checkpoint that finds no room makes DuckDB give up the whole database."""
 
+_WAL_BYTES = 64 * 1024 * 1024
+"""A write that leaves more than this in the log makes the checkpoint itself."""
+
+_LEAVE_SECONDS = 5.0
+"""How long reading a database that DuckDB gave up may take to fail."""
+
 _READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
@@ -35,7 +43,8 @@ class Database:
     """A `Session` on the file itself; whoever has it is the file's only owner.
 
     Reads run concurrently, each on a cursor of its own and in a read-only transaction; writes queue
-    behind one lock.
+    behind one lock. When DuckDB gives the database up (a checkpoint found the disk full), the next
+    call opens the file again.
     """
 
     def __init__(self, file: Path, settings: StoreSettings, lock: StoreLock) -> None:
@@ -45,18 +54,18 @@ class Database:
             StoreUnavailable: another program has the file open.
             StoreError: the file is damaged, newer than this code, or its migrations were changed.
         """
-        self._file = file
+        self.file = file
+        self._settings = settings
         self._lock = lock
-        self._write_lock = threading.Lock()
-        self._running_lock = threading.Lock()
+        self._write_lock = threading.RLock()
+        self._checkpoint_lock = threading.RLock()
+        self._running_lock = threading.Condition()
         self._running: dict[Any, Callable[[], bool]] = {}
         self._is_closed = False
         self.is_broken = False
+        self.written_at = clock.monotonic()
         try:
-            with self._translated():
-                self._connection = _connect(file, settings)
-            with self._translated():
-                self.schema = _prepare(self._connection)
+            self._connection, self.schema = self._open()
         except BaseException:
             lock.release()
             raise
@@ -90,7 +99,64 @@ class Database:
                 with suppress(duckdb.Error):
                     cursor.execute("ROLLBACK")
                 raise
-            return rows[-1]
+            self.written_at = clock.monotonic()
+        self._bound_log()
+        return rows[-1]
+
+    def checkpoint(self) -> bool:
+        """Move the write-ahead log into the file; False when that has to wait.
+
+        It waits for disk space, for a backup, and for what else DuckDB has running.
+        """
+        if not self._checkpoint_lock.acquire(blocking=False):
+            return False
+        try:
+            with self._write_lock, self._translated(), self._cursor(_never) as cursor:
+                self._refuse_when_full(wal_bytes(self.file))
+                cursor.execute("CHECKPOINT")
+        except StoreError as error:
+            log.warning("checkpoint: %s code=%s", error.message, error.code)
+            return False
+        finally:
+            self._checkpoint_lock.release()
+        return True
+
+    @contextmanager
+    def snapshot(self) -> Iterator[tuple[Any, int]]:
+        """Hold checkpoints off; yields a cursor in a transaction and the log's size at its instant.
+
+        Until the context ends nothing that the file or that much of its log holds is overwritten:
+        only a checkpoint frees blocks, and between two of them the log only grows. So copies of both,
+        made meanwhile, are together a consistent store as of that instant, while writes go on.
+        """
+        with self._checkpoint_lock, self._translated(), self._cursor(_never) as cursor:
+            with self._write_lock:
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+                cursor.execute("SELECT count(*) FROM schema_migrations").fetchall()
+                size = wal_bytes(self.file)
+            yield cursor, size
+
+    def recover(self) -> None:
+        """Open the file again when DuckDB gave it up; nothing that was acknowledged is lost.
+
+        Raises:
+            StoreError: not possible yet, such as without disk space; the next call tries again.
+        """
+        with self._write_lock:
+            if not self.is_broken or self._is_closed:
+                return
+            self.interrupt_all()
+            with self._running_lock:
+                if not self._running_lock.wait_for(lambda: not self._running, _LEAVE_SECONDS):
+                    raise StoreUnavailable(
+                        "the database stopped working and waits for running queries to end",
+                        code="store.broken",
+                        hint="try again",
+                    )
+            self._connection.close()
+            self._connection, self.schema = self._open()
+            self.is_broken = False
+            log.warning("opened the file again after a failure file=%s", self.file)
 
     def interrupt_abandoned(self) -> None:
         """Stop every query whose caller has gone away."""
@@ -107,7 +173,7 @@ class Database:
 
     def close(self) -> None:
         """Checkpoint, close the file, release the lock."""
-        with self._write_lock:
+        with self._checkpoint_lock, self._write_lock:
             if self._is_closed:
                 return
             self._is_closed = True
@@ -131,106 +197,46 @@ class Database:
         """Close the session."""
         self.close()
 
+    def _open(self) -> tuple[Any, int]:
+        try:
+            connection = connect(self.file, self._settings)
+            return connection, prepare(connection)
+        except duckdb.Error as error:
+            raise translate(error, self.file) from error
+
     @contextmanager
     def _cursor(self, is_abandoned: Callable[[], bool]) -> Iterator[Any]:
-        if self._is_closed:
-            raise StoreError("the store session is closed", code="store.closed")
-        cursor = self._connection.cursor()
+        if self.is_broken:
+            self.recover()
         with self._running_lock:
+            if self._is_closed:
+                raise StoreError("the store session is closed", code="store.closed")
+            cursor = self._connection.cursor()
             self._running[cursor] = is_abandoned
         try:
             yield cursor
         finally:
+            cursor.close()
             with self._running_lock:
                 del self._running[cursor]
-            cursor.close()
+                self._running_lock.notify_all()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except duckdb.Error as error:
-            if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+            if is_fatal(error):
                 self.is_broken = True
-            raise translate(error, self._file) from error
+            raise translate(error, self.file) from error
+
+    def _bound_log(self) -> None:
+        if wal_bytes(self.file) > _WAL_BYTES:
+            self.checkpoint()
 
     def _refuse_when_full(self, nbytes: int) -> None:
-        if shutil.disk_usage(self._file.parent).free < _SPARE_BYTES + nbytes:
-            raise _disk_full(self._file, "too little free space to write safely")
-
-
-def translate(error: duckdb.Error, file: Path) -> StoreError:
-    """Return what a DuckDB error means here: its code, and what the operator does next."""
-    message = str(error).strip()
-    if "No space left on device" in message:
-        return _disk_full(file, message)
-    if "Could not set lock on file" in message:
-        return StoreUnavailable(
-            f"{file} is open in another program: {message}",
-            code="store.locked",
-            hint="close that program; to look at the data use: appliance sql",
-        )
-    if "launched in read-only mode" in message:
-        return _writes_refused()
-    for kind, code, hint in _MEANINGS:
-        if isinstance(error, kind):
-            return StoreError(message, code=code, hint=hint.format(file=file))
-    return StoreError(message, code="store.failed")
-
-
-_MEANINGS: tuple[tuple[type[duckdb.Error], str, str], ...] = (
-    (duckdb.FatalException, "store.broken", "restart the store: appliance restart store"),
-    (duckdb.InternalException, "store.broken", "restart the store: appliance restart store"),
-    (duckdb.SerializationException, "store.damaged", "{file} is damaged: restore a backup"),
-    (duckdb.IOException, "store.io", "check that {file} is intact and its disk works"),
-    (
-        duckdb.OutOfMemoryException,
-        "store.out_of_memory",
-        "ask for fewer rows, or raise store.memory_limit in compose/appliance.toml",
-    ),
-    (duckdb.ConstraintException, "store.constraint", ""),
-    (duckdb.InterruptException, "store.interrupted", "ask for fewer rows"),
-    (duckdb.ConversionException, "store.value", ""),
-    (duckdb.InvalidInputException, "store.sql", ""),
-    (duckdb.ParserException, "store.sql", "tables and columns: appliance sql 'SHOW ALL TABLES'"),
-    (duckdb.CatalogException, "store.sql", "tables and columns: appliance sql 'SHOW ALL TABLES'"),
-    (duckdb.BinderException, "store.sql", "tables and columns: appliance sql 'SHOW ALL TABLES'"),
-    (duckdb.PermissionException, "store.sql", "the store reads its own tables only"),
-)
-
-
-def _disk_full(file: Path, message: str) -> StoreError:
-    return StoreError(
-        f"the disk of {file} is full: {message}",
-        code="store.disk_full",
-        hint=f"free some space on the disk of {file.parent}; nothing was lost, try again after",
-    )
-
-
-def _connect(file: Path, settings: StoreSettings) -> Any:
-    return duckdb.connect(
-        str(file),
-        config={
-            "memory_limit": settings.memory_limit,
-            "threads": settings.threads,
-            "temp_directory": str(file.with_name("spill")),
-            "max_temp_directory_size": "4GB",
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        },
-    )
-
-
-def _prepare(connection: Any) -> int:
-    try:
-        connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        connection.execute("SET GLOBAL python_enable_replacements = false")
-        connection.execute("SET GLOBAL enable_external_access = false")
-        connection.execute("SET GLOBAL lock_configuration = true")
-        return migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
+        if shutil.disk_usage(self.file.parent).free < _SPARE_BYTES + nbytes:
+            raise disk_full(self.file, "too little free space to write safely")
 
 
 def _show(cursor: Any, batch: pa.Table) -> None:
@@ -244,15 +250,7 @@ def _show(cursor: Any, batch: pa.Table) -> None:
 def _refuse_writes(sql: str) -> None:
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type not in _READ_ONLY:
-        raise _writes_refused()
-
-
-def _writes_refused() -> StoreError:
-    return StoreError(
-        "only one reading statement (SELECT, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN) is allowed here",
-        code="store.sql",
-        hint="the tables are written by the workflows",
-    )
+        raise writes_refused()
 
 
 def _never() -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from appliance import clock
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
-from store.rows import scalar, utc
+from store.rows import delete_before, scalar, utc
 from store.session import Session, Statement
 
 _WRITE_PROFILE = """
@@ -72,6 +73,16 @@ def recent_verdicts(session: Session, project: str, count: int) -> list[DriftVer
     sql = "SELECT verdict FROM drift_reports WHERE project = ? ORDER BY computed_at DESC LIMIT ?"
     verdicts = session.read(sql, [project, count]).column(0).to_pylist()
     return [DriftVerdict(verdict) for verdict in verdicts]
+
+
+def forget(session: Session, before_at: datetime) -> int:
+    """Delete reports made before an instant, but never a version's newest; returns how many."""
+    condition = (
+        "computed_at < ? AND computed_at < (SELECT max(computed_at) FROM drift_reports AS r"
+        " WHERE r.project = drift_reports.project"
+        " AND r.model_version = drift_reports.model_version)"
+    )
+    return delete_before(session, "drift_reports", condition, before_at)
 
 
 def _report(row: dict[str, Any]) -> DriftReport:

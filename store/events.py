@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from appliance.domain.event import Event, EventKind, Severity
-from store.rows import scalar, utc
+from store.rows import delete_before, scalar, utc
 from store.session import Session, Statement
 
 _APPEND = """
@@ -50,6 +51,11 @@ def read_events(
     wanted = None if kinds is None else list(kinds)
     rows = session.read(_READ, [after_id, project, wanted, limit])
     return [_event(row) for row in rows.to_pylist()]
+
+
+def forget(session: Session, before_at: datetime) -> int:
+    """Delete events that occurred before an instant; returns how many."""
+    return delete_before(session, "events", "occurred_at < ?", before_at)
 
 
 def _event(row: dict[str, Any]) -> Event:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from appliance.domain.forecast import Performance
-from store.rows import taken, utc
+from store.rows import delete_before, taken, utc
 from store.session import Session, Statement
 
 _COLUMNS = tuple(Performance.__dataclass_fields__)
@@ -35,3 +37,12 @@ def latest_performance(
     if not rows:
         return None
     return Performance(**{**rows[0], **{name: utc(rows[0][name]) for name in _INSTANTS}})
+
+
+def forget(session: Session, before_at: datetime) -> int:
+    """Delete evaluations before an instant, but never a version's newest; returns how many."""
+    condition = (
+        "computed_at < ? AND computed_at < (SELECT max(computed_at) FROM performance AS p"
+        " WHERE p.project = performance.project AND p.model_version = performance.model_version)"
+    )
+    return delete_before(session, "performance", condition, before_at)

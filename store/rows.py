@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from appliance.errors import StoreError
+from store.session import Session, Statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +44,12 @@ def instant_array(values: Iterable[datetime]) -> pa.Array:
             hint="pass aware UTC datetimes",
         )
     return pa.array(instants, pa.timestamp("us", "UTC"))
+
+
+def delete_before(session: Session, table: str, condition: str, before_at: datetime) -> int:
+    """Delete a table's rows that meet `condition`, whose one `?` is `before_at`; return how many."""
+    sql = f"DELETE FROM {table} WHERE {condition} RETURNING TRUE"  # noqa: S608 - constants
+    return int(session.write(Statement(sql, (before_at,))).num_rows)
 
 
 def changed(table: str, columns: Sequence[str]) -> str:

@@ -22,7 +22,8 @@ from appliance.config.settings import load_settings
 from appliance.errors import ApplianceError, StoreError, StoreUnavailable
 from store.database import Database
 from store.lock import StoreLock, holder
-from store.wire import HEALTH_ACTION, Command, decode_command, encode_error
+from store.maintenance import Maintenance
+from store.wire import HEALTH_ACTION, PROTOCOL, Command, decode_command, encode_error
 
 log = logging.getLogger("store")
 
@@ -66,7 +67,7 @@ class StoreService(flight.FlightServerBase):  # type: ignore[misc]
             answer = self._database.read(
                 "SELECT max(version) AS schema, version() AS version FROM schema_migrations"
             ).to_pylist()[0]
-        return iter([json.dumps({**answer, "pid": os.getpid()}).encode()])
+        return iter([json.dumps({**answer, "pid": os.getpid(), "protocol": PROTOCOL}).encode()])
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
         """Name the actions."""
@@ -96,7 +97,8 @@ def serve(paths: Paths) -> int:
     os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     lock = _lock(paths)
-    database = Database(paths.store_file, load_settings(paths).store, lock)
+    settings = load_settings(paths).store
+    database = Database(paths.store_file, settings, lock)
     try:
         # Under the lock no other service can be listening, so the socket is a leftover.
         paths.store_socket.unlink(missing_ok=True)
@@ -104,8 +106,9 @@ def serve(paths: Paths) -> int:
         service = StoreService(f"grpc+unix://{paths.store_socket}", database)
         paths.store_socket.chmod(0o600)
         log.info("serving file=%s schema=%s pid=%s", paths.store_file, database.schema, os.getpid())
-        code = _run(database)
-        _shut_down(service, database)
+        with Maintenance(database, settings):
+            code = _run(database)
+            _shut_down(service, database)
     finally:
         paths.store_socket.unlink(missing_ok=True)
         database.close()
@@ -145,9 +148,18 @@ def _run(database: Database) -> int:
         if signal.sigtimedwait(_SIGNALS, _TICK_SECONDS) is not None:
             return 0
         database.interrupt_abandoned()
-        if database.is_broken:
+        if database.is_broken and not _recovered(database):
             log.error("the database stopped working; leaving, so that a restart can recover it")
             return 1
+
+
+def _recovered(database: Database) -> bool:
+    try:
+        database.recover()
+    except StoreError as error:
+        # Space comes back without a restart; a restart would find the disk as full.
+        return error.code == "store.disk_full" or isinstance(error, StoreUnavailable)
+    return True
 
 
 def _shut_down(service: StoreService, database: Database) -> None:

@@ -15,6 +15,10 @@ from appliance.errors import StoreError, StoreUnavailable
 from store.session import Statement
 
 HEALTH_ACTION = "health"
+PROTOCOL = 2
+"""Version of this module's formats. Errors and the key `protocol` itself keep their form for ever, so
+that every version can tell every other that it is another one. Version 1 had no such key."""
+
 _INSTANT = "@at"
 _MESSAGE_LIMIT = 2000
 """gRPC carries error texts in headers of at most 8 KiB."""
@@ -48,7 +52,12 @@ def encode_command(command: Command) -> bytes:
         {"sql": each.sql, "parameters": plain_parameters(each.parameters)}
         for each in command.statements
     ]
-    document = {"schema": command.schema, "rows": command.rows, "statements": statements}
+    document = {
+        "protocol": PROTOCOL,
+        "schema": command.schema,
+        "rows": command.rows,
+        "statements": statements,
+    }
     return json.dumps(document, default=_encode_instant).encode()
 
 
@@ -56,20 +65,31 @@ def decode_command(data: bytes) -> Command:
     """Read a command back.
 
     Raises:
-        StoreError: the bytes are not one.
+        StoreError: the bytes are not one, or are one of another version's.
     """
     try:
         document = json.loads(data, object_hook=_decode_instant)
+        refuse_other_protocol("caller", document.get("protocol", 1))
         statements = tuple(
             Statement(each["sql"], tuple(each["parameters"])) for each in document["statements"]
         )
         return Command(int(document["schema"]), statements, document["rows"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
             f"not a command of the store: {error!r}",
             code="store.protocol",
             hint="use the appliance's own client, of the same version as the service",
         ) from error
+
+
+def refuse_other_protocol(who: str, protocol: object) -> None:
+    """Raise `StoreError` when the other side, `who` in words, speaks another version than this code."""
+    if protocol != PROTOCOL:
+        raise StoreError(
+            f"the {who} speaks version {protocol} of the store's protocol, this program {PROTOCOL}",
+            code="store.protocol_mismatch",
+            hint="one of the two was upgraded while the other kept running: appliance restart",
+        )
 
 
 def encode_error(error: StoreError) -> bytes:

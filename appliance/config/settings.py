@@ -22,6 +22,7 @@ from appliance.errors import ConfigError
 Port = Annotated[int, Field(ge=0, le=65535)]
 Market = Annotated[str, Field(pattern=r"^[A-Z]+-[A-Z0-9]+$")]
 Timeframe = Literal[1, 3, 5, 10, 15, 30, 60, 240]
+Days = Annotated[int, Field(ge=0, le=36500)]
 ENVIRONMENT_PREFIX = "APPLIANCE__"
 
 
@@ -81,8 +82,16 @@ class StoreSettings(Section):
 
     memory_limit: str = "512MB"
     """DuckDB's memory limit."""
-    threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """DuckDB's worker threads."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """DuckDB's threads for one statement; statements of several callers run at once anyway."""
+    raw_days: Days = 90
+    """Days to keep candles as the exchange sent them, since they were received; 0 for ever."""
+    events_days: Days = 730
+    """Days to keep events; 0 for ever."""
+    reports_days: Days = 365
+    """Days to keep performance and drift reports, the newest of each version longer; 0 for ever."""
+    alerts_days: Days = 30
+    """Days to keep messages that Slack has got; 0 for ever."""
 
 
 class AirflowSettings(Section):
