@@ -15,10 +15,12 @@ import duckdb
 
 from appliance.config.settings import StoreSettings
 from appliance.errors import StoreError
+from store.client import FlightSession
 from store.connection import wal_of
 from store.database import Database
 from store.faults import translate
 from store.migrate import schema_version
+from store.session import Session
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 _SPARE_BYTES = 64 * 1024 * 1024
@@ -45,7 +47,25 @@ class StoreFacts:
     size: int
 
 
-def backup(database: Database, target: Path, progress: Progress | None = None) -> StoreFacts:
+def backup(session: Session, target: Path, progress: Progress | None = None) -> StoreFacts:
+    """Write the store as of now into one new file: by the service, or from the file when it is ours.
+
+    See `backup_file` for what is promised and raised; raises `StoreUnavailable` when the service does
+    not answer.
+    """
+    if isinstance(session, Database):
+        return backup_file(session, target.absolute(), progress)
+    if not isinstance(session, FlightSession):
+        raise TypeError(f"{type(session).__name__} is no session of this package")
+    told = progress or _silent
+    for message in session.backup(target.absolute()):
+        if "facts" in message:
+            return _facts(message["facts"])
+        told(str(message["what"]), int(message["done"]), int(message["total"]))
+    raise StoreError("the backup ended without an answer", code="store.backup", hint="try again")
+
+
+def backup_file(database: Database, target: Path, progress: Progress | None = None) -> StoreFacts:
     """Write the store as of now into one new file, and prove that every row of it is there.
 
     Reads and writes go on meanwhile; checkpoints wait. The file appears under its name only when it
@@ -88,6 +108,11 @@ def check(file: Path, progress: Progress | None = None) -> StoreFacts:
     if not file.is_file():
         raise StoreError(f"there is no file {file}", code="store.no_file", hint="give a backup")
     return _read(file, progress or _silent, is_read_only=True)
+
+
+def _facts(document: dict[str, Any]) -> StoreFacts:
+    tables = tuple(TableFacts(**table) for table in document["tables"])
+    return StoreFacts(int(document["schema"]), tables, int(document["size"]))
 
 
 def _copy(source: Path, target: Path, size: int, told: Progress) -> None:

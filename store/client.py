@@ -17,6 +17,7 @@ from appliance.errors import StoreError, StoreUnavailable
 from store.migrate import schema_version
 from store.session import Statement
 from store.wire import (
+    BACKUP_ACTION,
     HEALTH_ACTION,
     Command,
     decode_error,
@@ -85,6 +86,18 @@ class FlightSession:
         answer = json.loads(result.body.to_pybytes())
         refuse_other_protocol("store service", answer.get("protocol", 1))
         return StoreHealth(str(answer["version"]), int(answer["schema"]), int(answer["pid"]))
+
+    def backup(self, target: Path) -> Iterator[dict[str, Any]]:
+        """Let the service copy the store; yields its progress and at last `facts`.
+
+        Leaving the iterator early makes the service give up. See `store.backup` for the errors.
+        """
+        command = Command(self._schema, (), target=str(target))
+        with self._translated():
+            for result in self._client.do_action(
+                flight.Action(BACKUP_ACTION, encode_command(command))
+            ):
+                yield json.loads(result.body.to_pybytes())
 
     def close(self) -> None:
         """Close the channel."""

@@ -33,6 +33,12 @@ def translate(error: duckdb.Error, file: Path) -> StoreError:
             code="store.broken",
             hint="try again; when it stays: appliance logs store",
         )
+    if "max_temp_directory_size" in message:
+        return StoreError(
+            f"the query needs more memory and more disk than there is: {message}",
+            code="store.out_of_memory",
+            hint=f"ask for fewer rows, or free some space on the disk of {file.parent}",
+        )
     for kind, code, hint in _MEANINGS:
         if isinstance(error, kind):
             return StoreError(message, code=code, hint=hint.format(file=file))

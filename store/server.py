@@ -11,6 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pyarrow as pa
@@ -20,10 +23,18 @@ from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import load_settings
 from appliance.errors import ApplianceError, StoreError, StoreUnavailable
+from store.backup import backup_file
 from store.database import Database
 from store.lock import StoreLock, holder
 from store.maintenance import Maintenance
-from store.wire import HEALTH_ACTION, PROTOCOL, Command, decode_command, encode_error
+from store.wire import (
+    BACKUP_ACTION,
+    HEALTH_ACTION,
+    PROTOCOL,
+    Command,
+    decode_command,
+    encode_error,
+)
 
 log = logging.getLogger("store")
 
@@ -59,11 +70,13 @@ class StoreService(flight.FlightServerBase):  # type: ignore[misc]
         writer.write_table(rows)
 
     def do_action(self, context: Any, action: Any) -> Iterator[bytes]:
-        """Answer `health`: run a query, say version, schema and process id."""
+        """Answer `health`: run a query, say version, schema and process id; or make a `backup`."""
         with _told():
+            command = self._command(action.body.to_pybytes())
+            if action.type == BACKUP_ACTION:
+                return self._backup(context, Path(command.target))
             if action.type != HEALTH_ACTION:
                 raise StoreError(f"no such action: {action.type}", code="store.protocol")
-            self._command(action.body.to_pybytes())
             answer = self._database.read(
                 "SELECT max(version) AS schema, version() AS version FROM schema_migrations"
             ).to_pylist()[0]
@@ -71,7 +84,33 @@ class StoreService(flight.FlightServerBase):  # type: ignore[misc]
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
         """Name the actions."""
-        return [(HEALTH_ACTION, "run a query; return version, schema and pid as JSON")]
+        return [
+            (HEALTH_ACTION, "run a query; return version, schema and pid as JSON"),
+            (BACKUP_ACTION, "copy the store into a new file; stream progress, then facts, as JSON"),
+        ]
+
+    def _backup(self, context: Any, target: Path) -> Iterator[bytes]:
+        told: SimpleQueue[bytes | StoreError | None] = SimpleQueue()
+
+        def work() -> None:
+            try:
+                facts = backup_file(self._database, target, progress)
+                told.put(json.dumps({"facts": asdict(facts)}).encode())
+                told.put(None)
+            except StoreError as error:
+                told.put(error)
+
+        def progress(what: str, done: int, total: int) -> None:
+            if context.is_cancelled():
+                raise StoreError("the caller went away", code="store.interrupted")
+            told.put(json.dumps({"what": what, "done": done, "total": total}).encode())
+
+        threading.Thread(target=work, name="backup", daemon=True).start()
+        with _told():
+            while (message := told.get()) is not None:
+                if isinstance(message, StoreError):
+                    raise message
+                yield message
 
     def _command(self, data: bytes) -> Command:
         command = decode_command(data)

@@ -15,6 +15,7 @@ from appliance.errors import StoreError, StoreUnavailable
 from store.session import Statement
 
 HEALTH_ACTION = "health"
+BACKUP_ACTION = "backup"
 PROTOCOL = 2
 """Version of this module's formats. Errors and the key `protocol` itself keep their form for ever, so
 that every version can tell every other that it is another one. Version 1 had no such key."""
@@ -29,12 +30,13 @@ class Command:
     """One call: the schema version the caller knows, its statements, and its batch's row count.
 
     `rows` is None without a batch. A stream that was cut short looks finished to the receiver, so
-    the count is what tells a whole batch from a part of one.
+    the count is what tells a whole batch from a part of one. `target` is the file of a backup.
     """
 
     schema: int
     statements: tuple[Statement, ...]
     rows: int | None = None
+    target: str = ""
 
 
 def plain_parameters(parameters: Sequence[object]) -> list[object]:
@@ -56,6 +58,7 @@ def encode_command(command: Command) -> bytes:
         "protocol": PROTOCOL,
         "schema": command.schema,
         "rows": command.rows,
+        "target": command.target,
         "statements": statements,
     }
     return json.dumps(document, default=_encode_instant).encode()
@@ -73,7 +76,9 @@ def decode_command(data: bytes) -> Command:
         statements = tuple(
             Statement(each["sql"], tuple(each["parameters"])) for each in document["statements"]
         )
-        return Command(int(document["schema"]), statements, document["rows"])
+        return Command(
+            int(document["schema"]), statements, document["rows"], str(document["target"])
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
             f"not a command of the store: {error!r}",

@@ -37,6 +37,7 @@ COMMANDS = {
     "demo": "lifecycle",
     "simulator": "simulator",
     "alerts": "alerts",
+    "store": "store",
     "reset": "data",
     "init": "lifecycle",
 }

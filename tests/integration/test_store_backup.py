@@ -20,7 +20,7 @@ from store.database import Database
 from store.lock import StoreLock
 from store.open import open_store
 from store.retention import forget_old
-from tests.store_process import START, raw_candle
+from tests.store_process import START, raw_candle, running_service
 from tests.waiting import wait_until
 
 
@@ -67,6 +67,23 @@ def test_a_backup_made_while_writes_go_on_is_restored_and_continued(home: Paths)
         newest = events.read_events(session, limit=1)[0].id
         event = Event(EventKind.BACKFILLED, "restored", "test", START)
         assert events.append_event(session, event) > newest
+
+
+def test_the_service_makes_the_same_backup_and_tells_its_progress(
+    home: Paths, tmp_path: Path
+) -> None:
+    target = tmp_path / "b.duckdb"
+    told: list[str] = []
+    with running_service(home) as (_, client):
+        raw = [raw_candle(minute) for minute in range(1000)]
+        candles.store_candles(client, raw, "rest", START)
+        facts = backup(client, target, lambda what, _done, _total: told.append(what))
+        with pytest.raises(StoreError) as caught:
+            backup(client, target)
+    assert caught.value.code == "store.target_exists"
+    assert check(target) == facts
+    assert {each.name: each.rows for each in facts.tables}["candles"] == 1000
+    assert {"copying", "checking"} <= set(told)
 
 
 def test_writes_and_reads_go_on_during_a_backup_and_checkpoints_wait(home: Paths) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -236,6 +237,30 @@ def test_another_schema_version_is_told_clearly(
     assert caught.value.code == "store.schema_mismatch"
     assert "999" in caught.value.message
     assert caught.value.hint
+
+
+def test_a_program_of_another_protocol_version_is_told_in_the_form_it_reads(
+    home: Paths, service: Service
+) -> None:
+    version_1 = json.dumps({"schema": schema_version(), "rows": None, "statements": []}).encode()
+    with flight.FlightClient(f"grpc+unix://{home.store_socket}") as older:
+        for version in (version_1, version_1.replace(b"{", b'{"protocol": 99, ', 1)):
+            with pytest.raises(flight.FlightServerError) as caught:
+                list(older.do_action(flight.Action("health", version)))
+            told = json.loads(caught.value.extra_info)
+            assert told["code"] == "store.protocol_mismatch"
+            assert told["hint"]
+            assert told["transient"] is False
+
+
+def test_a_service_of_another_protocol_version_is_told_by_its_client(
+    home: Paths, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.wire.PROTOCOL", 99)
+    with pytest.raises(StoreError) as caught:
+        open_store(home)
+    assert caught.value.code == "store.protocol_mismatch"
+    assert "99" in caught.value.message
 
 
 def test_a_tampered_migration_keeps_the_store_shut(home: Paths) -> None:
