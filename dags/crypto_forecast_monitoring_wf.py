@@ -1,4 +1,4 @@
-"""Compares the market with the model's reference profile and decides whether to retrain."""
+"""Compares the market with the model's reference profile, judges challengers, decides whether to retrain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ with DAG(
     **dag_arguments(PROJECT, WorkflowKind.MONITORING),
 ) as dag:
     drift = stage_task(PROJECT, "measure_drift")
+    trials = stage_task(PROJECT, "judge_trials")
     decide = stage_task(PROJECT, "decide_retrain", gates="request_training")
     train = train_trigger(PROJECT, "request_training", requested_by="decide_retrain")
 
-    drift >> decide >> train
+    drift >> trials >> decide >> train

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from appliance import clock
-from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
+from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict, LossReport
 from store.rows import delete_before, scalar, utc
 from store.session import Session, Statement
 
@@ -21,9 +21,9 @@ WHERE reference_profiles.profile <> excluded.profile
 
 _WRITE_REPORT = """
 INSERT INTO drift_reports
-    (project, model_version, verdict, window_start_at, window_end_at, computed_at, scores)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET verdict = excluded.verdict, scores = excluded.scores,
+    (project, model_version, verdict, window_start_at, window_end_at, computed_at, scores, loss)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET verdict = excluded.verdict, scores = excluded.scores, loss = excluded.loss,
     window_start_at = excluded.window_start_at, window_end_at = excluded.window_end_at
 """
 
@@ -56,6 +56,7 @@ def write_report(session: Session, report: DriftReport) -> None:
                 report.window_end_at,
                 report.computed_at,
                 json.dumps([dataclasses.asdict(score) for score in report.scores]),
+                None if report.loss is None else json.dumps(dataclasses.asdict(report.loss)),
             ),
         )
     )
@@ -97,4 +98,12 @@ def _report(row: dict[str, Any]) -> DriftReport:
             DriftScore(**{**score, "verdict": DriftVerdict(score["verdict"])})
             for score in json.loads(row["scores"])
         ),
+        loss=_loss(row["loss"]),
     )
+
+
+def _loss(text: str | None) -> LossReport | None:
+    if text is None:
+        return None
+    stored = json.loads(text)
+    return LossReport(**{**stored, "verdict": DriftVerdict(stored["verdict"])})

@@ -50,7 +50,10 @@ class MarketStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """One project: workflows, production model, realised performance, drift, newest forecast."""
+    """One project: workflows, production model, realised performance, drift, newest forecast.
+
+    A production model older than `model_max_age_hours` is stale; 0 is never.
+    """
 
     name: str
     market: str
@@ -65,6 +68,7 @@ class ProjectStatus:
     drift: DriftReport | None = None
     forecast: Forecast | None = None
     forecast_count: int = 0
+    model_max_age_hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)

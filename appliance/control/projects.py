@@ -17,6 +17,7 @@ class Project:
     market: str = ""
     unit: int = 0
     horizon: int = 0
+    model_max_age_hours: int = 0
     error: str = ""
     hint: str = ""
 
@@ -32,4 +33,10 @@ def _read(settings: Settings, name: str) -> Project:
         described = describe_project(settings, name)
     except ConfigError as error:
         return Project(name, error=error.message, hint=error.hint)
-    return Project(name, described.market, described.unit, described.horizon)
+    return Project(
+        name,
+        described.market,
+        described.unit,
+        described.horizon,
+        described.model_max_age_hours,
+    )

@@ -128,6 +128,7 @@ def _project(project: Project, facts: Facts) -> ProjectStatus:
         drift=rows.drift,
         forecast=rows.forecast,
         forecast_count=rows.forecast_count,
+        model_max_age_hours=project.model_max_age_hours,
     )
 
 

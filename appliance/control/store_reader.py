@@ -168,7 +168,7 @@ class StoreReader:
 
     def _read_project(self, session: Session, project: Project) -> ProjectRows:
         champion = self._champion(project.name)
-        newest = forecasts.latest_forecasts(session, project.name, 1)
+        newest = forecasts.latest_forecasts(session, project.name, 1, champion)
         return ProjectRows(
             performance=performance.latest_performance(session, project.name, champion),
             drift=drift.latest_report(session, project.name),

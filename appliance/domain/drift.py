@@ -22,7 +22,8 @@ class DriftScore:
 
     `psi` is the population stability index; `ks` the Kolmogorov-Smirnov statistic in [0, 1] with
     `p_value`; `wasserstein` is the distance in reference standard deviations. None where the
-    sample was insufficient.
+    sample was insufficient. `missing_rate` is the fraction of the window's candles without a value;
+    `effect` the part of the loss that hangs on the feature times how far it has moved, for ranking.
     """
 
     feature: str
@@ -32,6 +33,33 @@ class DriftScore:
     ks: float | None = None
     p_value: float | None = None
     wasserstein: float | None = None
+    missing_rate: float | None = None
+    effect: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LossReport:
+    """The live loss beside what it was at training.
+
+    `realised` is the mean pinball loss over `rows` matured forecasts; `relative` that loss over the EWMA
+    interval's width, above `relative_high` when worse than any window at training; `page_hinkley` the
+    online detector, alarmed above its limit. `expected` is the mean loss that forecasts which have
+    not matured let one expect, an early warning above `expected_high`; of `tracked` earlier
+    estimates the fraction `track_hits` came within 25 %, `track_bias` is how much too high they were.
+    """
+
+    verdict: DriftVerdict
+    rows: int
+    realised: float | None = None
+    relative: float | None = None
+    relative_high: float | None = None
+    page_hinkley: float | None = None
+    page_hinkley_limit: float | None = None
+    expected: float | None = None
+    expected_high: float | None = None
+    tracked: int = 0
+    track_bias: float | None = None
+    track_hits: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +73,4 @@ class DriftReport:
     window_end_at: datetime
     computed_at: datetime
     scores: tuple[DriftScore, ...] = ()
+    loss: LossReport | None = None

@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     ROLLED_BACK = "model.rolled_back"
     DRIFT_VERDICT = "drift.verdict"
     RETRAIN_DECIDED = "retrain.decided"
+    RETRAIN_ACCOUNTED = "retrain.accounted"
     WORKFLOW_REQUESTED = "workflow.requested"
     WORKFLOW_FAILED = "workflow.failed"
     ALERT_SENT = "alert.sent"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class FeatureProfile:
     `edges` and `fractions` are the fixed bins; `quantiles` a grid over [0, 1]; `psi_max` and
     `wasserstein_max` say how far windows of the reference itself wander from it, `effective_rows` how
     many independent rows such a window is worth (markets are autocorrelated: a day differs from its month
-    without any drift).
+    without any drift). `missing_max` is the largest fraction of rows without a value in such a window.
     """
 
     count: int
@@ -46,6 +46,7 @@ class FeatureProfile:
     psi_max: float
     wasserstein_max: float
     effective_rows: float
+    missing_max: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,17 @@ class ReferenceProfile:
 
 
 def build_profile(names: Sequence[str], values: Matrix, window_rows: int) -> ReferenceProfile:
-    """Return the profile of `values`, shape (rows, features), rows in time order.
+    """Return the profile of `values`, shape (rows, features), one row a candle in time order.
 
-    Features without a finite value are left out.
+    Candles without a value hold NaN. Features without a finite value are left out.
     """
     features: dict[str, FeatureProfile] = {}
     for column, name in enumerate(names):
         finite = values[:, column][np.isfinite(values[:, column])]
         if finite.size:
-            features[name] = _feature_profile(np.ascontiguousarray(finite), window_rows)
+            missing = _missing_max(np.isfinite(values[:, column]), window_rows)
+            profile = _feature_profile(np.ascontiguousarray(finite), window_rows)
+            features[name] = replace(profile, missing_max=missing)
     return ReferenceProfile(window_rows, features)
 
 
@@ -92,7 +95,14 @@ def _feature_from_json(entry: Mapping[str, Any]) -> FeatureProfile:
         psi_max=float(entry["psi_max"]),
         wasserstein_max=float(entry["wasserstein_max"]),
         effective_rows=float(entry["effective_rows"]),
+        missing_max=float(entry.get("missing_max", 0.0)),
     )
+
+
+def _missing_max(is_known: NDArray[np.bool_], window_rows: int) -> float:
+    length = min(window_rows, is_known.size)
+    known = np.cumsum(np.concatenate(([0], is_known)))
+    return float(1.0 - (known[length:] - known[:-length]).min() / length)
 
 
 def _feature_profile(values: Vector, window_rows: int) -> FeatureProfile:

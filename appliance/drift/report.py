@@ -25,9 +25,11 @@ class DriftThresholds:
 
     A feature has strayed when its PSI or its Wasserstein distance exceeds everything that windows of the
     reference did to themselves (PSI alone saturates). It is a warning when it has strayed and its PSI
-    reaches `psi_warning`; it has drifted when PSI reaches `psi_drifted` and the
-    Kolmogorov-Smirnov test is rejected, false discoveries limited to `alpha`. Below `min_rows` rows
-    nothing is said. The whole window has drifted once `persistence` windows in a row exceed.
+    reaches `psi_warning`; it has drifted when PSI reaches `psi_drifted` and the Kolmogorov-Smirnov
+    test is rejected, false discoveries limited to `alpha`. Below `min_rows` rows nothing is said.
+    Only `statistics` (psi, ks, wasserstein) count for that; the others are reported. A feature has also
+    drifted when the fraction of candles without a value exceeds everything in the reference by
+    `missing_drifted`. The whole window has drifted once `persistence` windows in a row exceed.
     """
 
     psi_warning: float = 0.1
@@ -35,6 +37,8 @@ class DriftThresholds:
     alpha: float = 0.01
     min_rows: int = 100
     persistence: int = 3
+    statistics: frozenset[str] = frozenset({"psi", "ks", "wasserstein"})
+    missing_drifted: float = 0.1
 
 
 def score_features(
@@ -87,6 +91,11 @@ def overall_verdict(
     return DriftVerdict.WARNING if DriftVerdict.WARNING in seen else DriftVerdict.STABLE
 
 
+def by_effect(scores: Sequence[DriftScore]) -> list[DriftScore]:
+    """Return scores by falling effect on the loss, then by falling distance."""
+    return sorted(scores, key=lambda s: (-(s.effect or 0.0), -(s.wasserstein or 0.0)))
+
+
 def _measure(
     name: str,
     feature: FeatureProfile,
@@ -98,8 +107,9 @@ def _measure(
     ordered = ordered[: np.searchsorted(ordered, np.inf, side="left")]
     ordered = ordered[np.searchsorted(ordered, -np.inf, side="right") :]
     rows = int(ordered.size)
+    missing = 1.0 - rows / values.size if values.size else None
     if rows < max(thresholds.min_rows, 1):
-        return DriftScore(name, DriftVerdict.INSUFFICIENT, rows)
+        return DriftScore(name, DriftVerdict.INSUFFICIENT, rows, missing_rate=missing)
     grid = np.asarray(feature.quantiles)
     statistic = ks_statistic(ordered, grid)
     worth = feature.effective_rows * rows / window_rows
@@ -112,19 +122,25 @@ def _measure(
         ks=statistic,
         p_value=ks_p_value(statistic, worth),
         wasserstein=wasserstein(ordered, grid, feature.std),
+        missing_rate=missing,
     )
 
 
 def _verdict(
     score: DriftScore, feature: FeatureProfile, is_rejected: bool, thresholds: DriftThresholds
 ) -> DriftVerdict:
-    index = score.psi or 0.0
-    has_strayed = (
-        index >= MARGIN * feature.psi_max
-        or (score.wasserstein or 0.0) >= MARGIN * feature.wasserstein_max
-    )
-    if is_rejected and has_strayed and index >= thresholds.psi_drifted:
+    if (score.missing_rate or 0.0) > feature.missing_max + thresholds.missing_drifted:
         return DriftVerdict.DRIFTED
-    if has_strayed and index >= thresholds.psi_warning:
+    used = thresholds.statistics
+    index = score.psi or 0.0 if "psi" in used else np.inf
+    strayed = {
+        "psi": index >= MARGIN * feature.psi_max,
+        "wasserstein": (score.wasserstein or 0.0) >= MARGIN * feature.wasserstein_max,
+    }
+    has_strayed = any(strayed[name] for name in strayed.keys() & used) or used == {"ks"}
+    has_shifted = is_rejected or "ks" not in used
+    if has_strayed and has_shifted and index >= thresholds.psi_drifted:
+        return DriftVerdict.DRIFTED
+    if has_strayed and index >= thresholds.psi_warning and (has_shifted or "psi" in used):
         return DriftVerdict.WARNING
     return DriftVerdict.STABLE

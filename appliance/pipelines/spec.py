@@ -36,6 +36,8 @@ class ProjectSpec(SpecSection):
     """How many candles ahead a forecast reaches."""
     train_schedule: str = ""
     """Cron expression (UTC) for training besides the triggered runs; empty is none."""
+    model_max_age_hours: Annotated[int, Field(ge=0)] = 0
+    """Age at which a production model is called stale; 0 is never."""
 
 
 def project_names() -> list[str]:

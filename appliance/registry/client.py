@@ -201,6 +201,12 @@ class Registry:
         with self._translated(missing=aliases.no_version(project, version)):
             self._apply(project, [aliases.AliasMove(aliases.CHALLENGER, version)])
 
+    def set_tags(self, project: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version; others stay."""
+        with self._translated(missing=aliases.no_version(project, version)):
+            for name, value in tags.items():
+                self._client.set_model_version_tag(project, str(version), name, value)
+
     def roll_back(self, project: str) -> ModelVersion:
         """Swap champion and previous champion and return the new champion."""
         with self._translated():

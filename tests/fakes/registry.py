@@ -93,7 +93,18 @@ class FakeRegistry:
         if "champion" in self.aliases:
             self.aliases["previous"] = self.aliases["champion"]
         self.aliases["champion"] = version
+        if self.aliases.get("challenger") == version:
+            del self.aliases["challenger"]
         return self.version(project, version)
 
     def set_challenger(self, project: str, version: int) -> None:
         self.aliases["challenger"] = version
+
+    def set_tags(self, project: str, version: int, tags: Mapping[str, str]) -> None:
+        known = self.version(project, version)
+        self.registered[version - 1] = replace(known, tags={**known.tags, **tags})
+
+    def roll_back(self, project: str) -> ModelVersion:
+        aliases = self.aliases
+        aliases["champion"], aliases["previous"] = aliases["previous"], aliases["champion"]
+        return self.champion(project)

@@ -264,3 +264,14 @@ def test_a_live_path_that_fails_is_said() -> None:
 def test_a_configuration_that_the_forecaster_cannot_use_is_said() -> None:
     (message,) = live_messages(config_message="not TOML")
     assert "not TOML" in message
+
+
+def test_a_model_older_than_its_life_is_stale() -> None:
+    status = healthy()
+    project = status.projects[0]
+    assert project.champion is not None
+    old = replace(project.champion, created_at=status.at - timedelta(hours=25))
+    for hours, expected in ((24, ["model.stale"]), (26, []), (0, [])):
+        aged = replace(project, champion=old, model_max_age_hours=hours)
+        found = run_checks(ALL_CHECKS, replace(status, projects=(aged,)), ROOM)
+        assert [finding.code for finding in found] == expected

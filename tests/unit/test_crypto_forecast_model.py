@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import skops.io
 from hypothesis import given
@@ -17,7 +18,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from appliance.errors import ConfigError, InsufficientData
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import EvaluationSpec, FeatureSpec
-from appliance.pipelines.crypto_forecast.evaluator.comparison import compare_models
+from appliance.pipelines.crypto_forecast.evaluator.comparison import compare_pairs
 from appliance.pipelines.crypto_forecast.evaluator.figures import fold_figure, holdout_figures
 from appliance.pipelines.crypto_forecast.evaluator.scores import pinball_losses, score
 from appliance.pipelines.crypto_forecast.evaluator.walk_forward import (
@@ -170,9 +171,35 @@ def test_comparison_rows_are_kept_from_training(rows: LabelledRows) -> None:
 
 
 def test_a_model_is_not_better_than_itself(model: QuantileForecaster, rows: LabelledRows) -> None:
-    comparison = compare_models(model, model, rows.slice(2_800), HORIZON, 0.05)
+    unseen = rows.slice(2_800)
+    losses = pinball_losses(unseen.returns, model.predict(unseen.features), LEVELS)
+    comparison = compare_pairs(paired(unseen, losses, losses), HORIZON, 0.05)
+    assert comparison is not None
     assert comparison.verdict.verdict is Verdict.NOT_ENOUGH_EVIDENCE
     assert "not enough evidence" in comparison.words
+    assert {group.name for group in comparison.verdict.groups} == {
+        "KRW-BTC calm",
+        "KRW-BTC normal",
+        "KRW-BTC turbulent",
+    }
+
+
+def test_without_common_rows_there_is_nothing_to_compare(rows: LabelledRows) -> None:
+    empty = np.empty(0)
+    assert compare_pairs(paired(rows.slice(0, 0), empty, empty), HORIZON, 0.05) is None
+
+
+def paired(rows: LabelledRows, champion: np.ndarray, challenger: np.ndarray) -> pa.Table:
+    return pa.table(
+        {
+            "market": ["KRW-BTC"] * len(rows),
+            "candle_date_time_utc": rows.times.to_pydatetime().tolist(),
+            "champion_loss": champion,
+            "challenger_loss": challenger,
+            "spread": rows.features["volatility"].to_numpy(),
+            "is_live": [True] * len(rows),
+        }
+    )
 
 
 def test_the_content_hash_tells_data_apart(rows: LabelledRows) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from appliance.domain.drift import DriftVerdict
+from appliance.domain.drift import DriftVerdict, LossReport
 from appliance.domain.forecast import Performance
+from appliance.domain.trial import ParkedRetrain
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
     MonitoringSpec,
     QualitySpec,
@@ -149,3 +150,35 @@ def test_a_price_jump_is_a_warning() -> None:
     rows = prepared()
     rows.loc[50:, "close"] = 130.0
     assert judge(rows) == (Quality.WARNING, {"price_jump"})
+
+
+def test_a_retrain_held_back_by_time_is_parked_and_done_later() -> None:
+    busy = replace(DRIFTED, trained_at=(NOW - timedelta(minutes=5),))
+    held = decide(busy, MonitoringSpec(), RetrainSpec(), NOW)
+    assert held.code == "cooldown"
+    assert held.parked == ("2 features have drifted (volatility, idle)",)
+    parked = ParkedRetrain("crypto_forecast", held.parked, NOW)
+    later = decide(replace(CALM, parked=parked), MonitoringSpec(), RetrainSpec(), NOW)
+    assert (later.decision, later.code) == ("retrain", "parked")
+    assert "parked 0 minutes ago: 2 features have drifted" in later.summary
+
+
+def test_at_most_one_retrain_is_parked_and_data_that_is_not_there_parks_none() -> None:
+    parked = ParkedRetrain("crypto_forecast", ("the first reason",), NOW)
+    again = replace(DRIFTED, trained_at=(NOW - timedelta(minutes=5),), parked=parked)
+    decision = decide(again, MonitoringSpec(), RetrainSpec(), NOW)
+    assert decision.parked == ()
+    assert any("the first reason" in reason for reason in decision.reasons)
+    assert decide(replace(DRIFTED, new_rows=0), MonitoringSpec(), RetrainSpec(), NOW).parked == ()
+
+
+def test_a_loss_above_its_band_retrains_and_says_by_how_much() -> None:
+    loss = LossReport(DriftVerdict.DRIFTED, 500, 4e-4, 0.5, 0.4, 2.0, 9.0)
+    decision = decide(replace(CALM, loss=loss), MonitoringSpec(), RetrainSpec(), NOW)
+    assert decision.decision == "retrain"
+    assert "0.500" in decision.summary
+    alarmed = replace(loss, relative=0.3, page_hinkley=12.0)
+    summary = decide(replace(CALM, loss=alarmed), MonitoringSpec(), RetrainSpec(), NOW).summary
+    assert "Page-Hinkley 12.0" in summary
+    warned = replace(loss, verdict=DriftVerdict.WARNING)
+    assert settle(replace(CALM, loss=warned)) == ("skip", "no_trigger")

@@ -16,6 +16,7 @@ from appliance.errors import ServiceError
 
 if TYPE_CHECKING:
     from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
+    from appliance.domain.drift import LossReport
 
 
 @click.command("status")
@@ -96,7 +97,8 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
     live = project.performance
     if live is not None:
         emit(
-            f"live      {live.rows} outcomes: skill {percent(live.skill_ewma)} against EWMA, "
+            f"live      {live.rows} outcomes ({live.live_rows} forecast live, {live.filled_rows} filled"
+            f" later): skill {percent(live.skill_ewma)} against EWMA, "
             f"{live.coverage:.0%} inside the 80 % interval"
         )
     drift = project.drift
@@ -155,11 +157,13 @@ def events_command(
 @session.project_option
 def drift_command(as_json: bool, project: str | None) -> None:
     """Show the newest drift report against the champion's reference profile."""
-    from store import drift
+    from store import drift, retrains
 
     name = session.choose_project(project)
     with session.open_store() as store:
         report = drift.latest_report(store, name)
+        account = retrains.latest_account(store, name)
+        parked = retrains.parked_retrain(store, name)
     if as_json:
         emit_json(report)
         return
@@ -172,12 +176,45 @@ def drift_command(as_json: bool, project: str | None) -> None:
         f"computed {age(report.computed_at, clock.now())} ago"
     )
     emit_table(
-        ("FEATURE", "VERDICT", "ROWS", "PSI", "KS", "P", "WASSERSTEIN"),
+        ("FEATURE", "VERDICT", "ROWS", "PSI", "KS", "P", "WASSERSTEIN", "MISSING", "EFFECT"),
         [
-            (s.feature, s.verdict, s.rows, s.psi, s.ks, s.p_value, s.wasserstein)
+            (
+                *(s.feature, s.verdict, s.rows, s.psi, s.ks, s.p_value, s.wasserstein),
+                "-" if s.missing_rate is None else f"{s.missing_rate:.1%}",
+                "-" if s.effect is None else percent(s.effect),
+            )
             for s in report.scores
         ],
     )
+    if report.loss is not None:
+        _print_loss(report.loss)
+    if account is not None:
+        emit(
+            f"retrains  {account.verdict}: loss {percent(account.gain)} lower than that of version "
+            f"{account.model_version}, frozen, over {account.rows:,} candles"
+        )
+    if parked is not None:
+        emit(f"parked    a retrain, {age(parked.parked_at, clock.now())} ago:")
+        emit(f"          {'; '.join(parked.reasons)}")
+
+
+def _print_loss(loss: LossReport) -> None:
+    if loss.relative is not None and loss.relative_high is not None:
+        emit(
+            f"loss      {loss.verdict}: {loss.relative:.3f} of the benchmark's interval over "
+            f"{loss.rows:,} outcomes, alarm above {loss.relative_high:.3f}"
+        )
+        emit(f"          Page-Hinkley {loss.page_hinkley:.1f} of {loss.page_hinkley_limit:.1f}")
+    if loss.expected is not None and loss.expected_high is not None:
+        emit(
+            f"expected  {1e4 * loss.expected:.2f} bp from the spread of the coming forecasts, "
+            f"warning above {1e4 * loss.expected_high:.2f} bp"
+        )
+    if loss.track_bias is not None and loss.track_hits is not None:
+        emit(
+            f"          of {loss.tracked} estimates {loss.track_hits:.0%} came within 25 %, "
+            f"bias {percent(loss.track_bias)}"
+        )
 
 
 @click.command("logs")

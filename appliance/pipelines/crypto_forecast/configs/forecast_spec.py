@@ -100,7 +100,13 @@ class EvaluationSpec(SpecSection):
     comparison_rows: Rows = 1_440
     """Newest rows that no model is trained on: champion and challenger meet there."""
     gate_alpha: Fraction = 0.05
-    """How often equal models may be told apart by the promotion gate."""
+    """How often equal models may ever be told apart by the promotion gate, in each direction."""
+    trial_rows: Rows = 20_160
+    """Compared rows after which a challenger that is neither better nor worse is given up."""
+    probation_rows: Rows = 5_760
+    """Compared rows that a new champion is held against the one it deposed."""
+    max_challengers: Annotated[int, Field(ge=1, le=10)] = 3
+    """Challengers compared at a time; one more ends the comparison with the weakest evidence."""
 
 
 class MonitoringSpec(SpecSection):
@@ -118,6 +124,12 @@ class MonitoringSpec(SpecSection):
     """Population stability index worth a warning."""
     psi_drifted: float = 0.25
     """Population stability index of a drifted feature."""
+    statistics: Annotated[tuple[Literal["psi", "ks", "wasserstein"], ...], Field(min_length=1)] = (
+        "psi",
+        "ks",
+        "wasserstein",
+    )
+    """What counts for a drift verdict; all of them are reported."""
     alpha: Fraction = 0.01
     """False-discovery rate of the Kolmogorov-Smirnov tests over all features."""
     persistence: Annotated[int, Field(ge=1, le=20)] = 3

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from appliance.config.settings import Market, Timeframe
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
 from appliance.pipelines.spec import Horizon
@@ -13,3 +17,4 @@ class KrwBtc1m(ForecastSpec):
     market: Market = "KRW-BTC"
     unit: Timeframe = 1
     horizon: Horizon = 15
+    model_max_age_hours: Annotated[int, Field(ge=0)] = 336

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from appliance.config.settings import Market, Timeframe
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
     EvaluationSpec,
@@ -19,11 +23,14 @@ class KrwBtc60m(ForecastSpec):
     market: Market = "KRW-BTC"
     unit: Timeframe = 60
     horizon: Horizon = 6
+    model_max_age_hours: Annotated[int, Field(ge=0)] = 2_160
     train_schedule: str = "17 3 * * 1"
     features: FeatureSpec = FeatureSpec(
         half_lives=(6, 24, 120), scale_half_life=24, return_lags=(1, 3, 6, 24, 72)
     )
-    evaluation: EvaluationSpec = EvaluationSpec(purge=6, embargo=6, comparison_rows=336)
+    evaluation: EvaluationSpec = EvaluationSpec(
+        purge=6, embargo=6, comparison_rows=336, trial_rows=6_000, probation_rows=1_440
+    )
     monitoring: MonitoringSpec = MonitoringSpec(
         performance_rows=720,
         min_performance_rows=240,

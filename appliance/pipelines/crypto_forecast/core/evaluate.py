@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
-from appliance.domain.event import EventKind
-from appliance.domain.model_version import ModelVersion
+from appliance.domain.trial import TrialState
+from appliance.drift.loss_reference import build_reference
 from appliance.pipelines.context import Json, StageContext
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.evaluator.comparison import Comparison, compare_models
-from appliance.pipelines.crypto_forecast.evaluator.figures import fold_figure
-from appliance.pipelines.crypto_forecast.evaluator.walk_forward import evaluate_walk_forward
-from appliance.pipelines.crypto_forecast.loader.feature_loader import (
-    load_labelled,
-    load_labelled_span,
+from appliance.pipelines.crypto_forecast.core.inference import forecast_version, join_outcomes
+from appliance.pipelines.crypto_forecast.core.trials import (
+    begin_challenge,
+    follow_champion,
+    judge_trial,
+    promote,
 )
-from appliance.pipelines.crypto_forecast.loader.model_loader import load_forecaster
+from appliance.pipelines.crypto_forecast.evaluator.figures import fold_figure
+from appliance.pipelines.crypto_forecast.evaluator.scores import pinball_losses
+from appliance.pipelines.crypto_forecast.evaluator.walk_forward import (
+    Evaluation,
+    evaluate_walk_forward,
+)
+from appliance.pipelines.crypto_forecast.loader.feature_loader import load_labelled
 from appliance.pipelines.crypto_forecast.trainer.training import new_model, split_rows
-from appliance.pipelines.crypto_forecast.utils.serving import serves, unseen_from
+from appliance.pipelines.crypto_forecast.utils.serving import serves
+
+_DECISIONS = {TrialState.PROMOTED: "promoted", TrialState.BETTER: "challenger"}
 
 
 def evaluate_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
@@ -25,7 +31,7 @@ def evaluate_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
 
     Returns:
         The metrics over all folds: pinball, skill_static, skill_ewma, coverage, mae, rmse, direction
-        and the benchmarks' losses.
+        and the benchmarks' losses; loss_reference: what the live loss will be compared with.
     """
     spec = context.spec
     run_id = str(context.upstream["train_model"]["mlflow_run_id"])
@@ -39,14 +45,23 @@ def evaluate_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     }
     context.registry.log_metrics(run_id, {**metrics, **folds})
     context.registry.log_figures(run_id, {"fold_skill": fold_figure(evaluation)})
-    return dict(metrics)
+    return {**metrics, "loss_reference": _loss_reference(evaluation, spec)}
+
+
+def _loss_reference(evaluation: Evaluation, spec: ForecastSpec) -> dict[str, Json]:
+    losses = pinball_losses(evaluation.outcomes, evaluation.forecast, spec.quantiles)
+    widths = evaluation.forecast[:, 2] - evaluation.forecast[:, 0]
+    ewma_widths = evaluation.ewma[:, 2] - evaluation.ewma[:, 0]
+    rows = spec.monitoring.performance_rows
+    return build_reference(losses, ewma_widths, widths, rows).to_json()
 
 
 def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
-    """Put the new version into production, or keep it as challenger, on evidence.
+    """Put the new version into production, or begin its trial as a challenger.
 
-    The first model that serves the config is promoted. Later ones meet the champion on the newest
-    rows, which neither was trained on; promotion mode `auto` promotes what is better.
+    The first model that serves the config is promoted. Later ones meet the champion on the newest rows,
+    which neither was trained on: both forecast what they have not yet, and the gate has a first look. What
+    it cannot tell yet is looked at again whenever new outcomes have matured.
 
     Returns:
         decision: promoted, challenger or kept; version; evidence in words.
@@ -56,83 +71,21 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     champion = context.champion()
     if champion is None or not serves(champion, spec):
         reason = "first model" if champion is None else "the champion serves another config"
-        return _promote(context, version, reason)
+        promote(context, version.version, reason)
+        return {"decision": "promoted", "version": version.version, "evidence": reason}
     if champion.version == version.version:
         return {"decision": "kept", "version": version.version, "evidence": "in production already"}
-    comparison = _compare(context, champion, version)
-    if comparison is None:
-        return _keep(context, champion, version, "no row that neither model was trained on", {})
-    evidence = _evidence(comparison)
-    if not comparison.verdict.is_promotable:
-        return _keep(context, champion, version, comparison.words, evidence)
-    _record_verdict(context, champion, version, comparison.words, evidence)
-    if context.promotion == "auto":
-        return _promote(context, version, comparison.words, champion.version)
-    registry.set_challenger(project, version.version)
+    follow_champion(context, champion)
+    trial = begin_challenge(context, champion, version)
+    for each in (champion, version):
+        forecast_version(context, each, trial.from_at)
+    join_outcomes(context)
+    trial = judge_trial(context, trial)
     return {
-        "decision": "challenger",
+        "decision": _DECISIONS.get(trial.state, "kept"),
         "version": version.version,
-        "evidence": f"{comparison.words}; promotion mode is {context.promotion}",
+        "evidence": trial.words or "no row yet that neither model was trained on",
     }
-
-
-def _compare(
-    context: StageContext[ForecastSpec], champion: ModelVersion, version: ModelVersion
-) -> Comparison | None:
-    project, spec, registry = context.project, context.spec, context.registry
-    start_at = max(unseen_from(champion, spec), unseen_from(version, spec))
-    rows = load_labelled_span(context.session, project, spec, start_at, None)
-    if rows is None:
-        return None
-    return compare_models(
-        load_forecaster(registry, project, champion.version),
-        load_forecaster(registry, project, version.version),
-        rows,
-        spec.horizon,
-        spec.evaluation.gate_alpha,
-    )
-
-
-def _promote(
-    context: StageContext[ForecastSpec], version: ModelVersion, reason: str, deposed: int = 0
-) -> dict[str, Json]:
-    context.registry.promote(context.project, version.version)
-    context.record(
-        EventKind.PROMOTED,
-        f"version {version.version} is in production: {reason}",
-        {"version": version.version, "previous": deposed, "reason": reason},
-    )
-    return {"decision": "promoted", "version": version.version, "evidence": reason}
-
-
-def _keep(
-    context: StageContext[ForecastSpec],
-    champion: ModelVersion,
-    version: ModelVersion,
-    words: str,
-    evidence: dict[str, object],
-) -> dict[str, Json]:
-    _record_verdict(context, champion, version, words, evidence)
-    return {"decision": "kept", "version": version.version, "evidence": words}
-
-
-def _record_verdict(
-    context: StageContext[ForecastSpec],
-    champion: ModelVersion,
-    version: ModelVersion,
-    words: str,
-    evidence: dict[str, object],
-) -> None:
-    context.record(
-        EventKind.GATE_VERDICT,
-        f"version {version.version} against version {champion.version}: {words}",
-        {"challenger": version.version, "champion": champion.version, **evidence},
-    )
-
-
-def _evidence(comparison: Comparison) -> dict[str, object]:
-    evidence: dict[str, object] = asdict(comparison)
-    return {**evidence, "verdict": asdict(comparison.verdict)}
 
 
 def _as_int(value: Json) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,9 +12,14 @@ from numpy.typing import NDArray
 from appliance import clock
 from appliance.domain.forecast import Forecast, Quantiles
 from appliance.domain.model_version import ModelVersion
-from appliance.errors import ConfigError
+from appliance.errors import ConfigError, UnrepairedGap
 from appliance.pipelines.context import Json, StageContext
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
+from appliance.pipelines.crypto_forecast.core.trials import (
+    follow_champion,
+    serving_version,
+    twin_of,
+)
 from appliance.pipelines.crypto_forecast.loader.completeness import require_complete
 from appliance.pipelines.crypto_forecast.loader.feature_loader import load_rows
 from appliance.pipelines.crypto_forecast.loader.model_loader import load_forecaster
@@ -31,36 +38,84 @@ def forecast_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     Rows that the model was trained on are never forecast. Parameter `model_version=N` forecasts
     with that version instead.
 
+    Off the live path also every version forecasts in the shadow whose evidence counts: challengers, the
+    champion deposed last, the frozen twin.
+
     Returns:
-        forecasts: how many were stored; model_version: 0 without a model; note: what is missing.
+        forecasts: how many were stored; model_version: 0 without a model; shadows: how many forecasts
+        of other versions were stored; note: what is missing.
 
     Raises:
         ModelNotFound: no such version.
         ConfigError: the version asked for does not serve this config.
         UnrepairedGap: candles that the rows rest on are unknown.
     """
-    spec = context.spec
     version = _choose_version(context)
     if version is None:
-        return {"forecasts": 0, "model_version": 0, "note": "no production model yet"}
-    missing = _missing(context, version)
+        return {"forecasts": 0, "model_version": 0, "shadows": 0, "note": "no production model yet"}
+    is_asked = context.integer_param("model_version") is not None
+    made = forecast_version(context, version, _recent_at(context), is_production=not is_asked)
+    is_live_path = context.resources.warm_models is not None
+    shadows = 0 if is_asked or is_live_path else _forecast_shadows(context, version)
+    return {"forecasts": made, "model_version": version.version, "shadows": shadows, "note": ""}
+
+
+def forecast_version(
+    context: StageContext[ForecastSpec],
+    version: ModelVersion,
+    since_at: datetime,
+    *,
+    is_production: bool = False,
+    at_least: int = 1,
+) -> int:
+    """Forecast the prepared rows from `since_at` on that a version was not trained on and has not forecast.
+
+    Nothing is done, and no model loaded, while fewer than `at_least` rows are missing.
+
+    Returns:
+        How many forecasts were stored.
+
+    Raises:
+        UnrepairedGap: candles that the rows rest on are unknown.
+    """
+    spec, session, project = context.spec, context.session, context.project
+    first_at = max(since_at, unseen_from(version, spec))
+    missing = store.unforecast_candles(
+        session, project, spec.market, spec.unit, spec.horizon, version.version, first_at
+    )
+    if len(missing) < at_least:
+        return 0
+    require_complete(session, spec, missing[0], missing[-1])
+    rows = load_rows(session, project, spec, start_at=missing[0])
+    rows = rows[rows[TIME].isin(missing)]
+    model = load_forecaster(context.models, project, version.version)
+    made = _forecasts(
+        context,
+        version.version,
+        [at.to_pydatetime() for at in rows[TIME]],
+        rows["close"].to_numpy(np.float64),
+        (model.predict(rows), model.predict_static(rows), model.predict_ewma(rows)),
+    )
+    return store.insert_forecasts(
+        session, [replace(each, is_production=is_production) for each in made]
+    )
+
+
+def _forecast_shadows(context: StageContext[ForecastSpec], champion: ModelVersion) -> int:
+    """Forecast with the other versions, some rows at a time: soon enough to precede their outcomes."""
+    patience = max(1, context.spec.horizon // 3)
+    since = {trial.challenger: trial.from_at for trial in follow_champion(context, champion)}
+    twin = twin_of(context, champion)
+    since[twin] = min(since.get(twin, _recent_at(context)), _recent_at(context))
+    since.pop(champion.version, None)
     made = 0
-    if missing:
-        require_complete(context.session, spec, missing[0], missing[-1])
-        rows = load_rows(context.session, context.project, spec, start_at=missing[0])
-        rows = rows[rows[TIME].isin(missing)]
-        model = load_forecaster(context.models, context.project, version.version)
-        made = store.insert_forecasts(
-            context.session,
-            _forecasts(
-                context,
-                version.version,
-                [at.to_pydatetime() for at in rows[TIME]],
-                rows["close"].to_numpy(np.float64),
-                (model.predict(rows), model.predict_static(rows), model.predict_ewma(rows)),
-            ),
-        )
-    return {"forecasts": made, "model_version": version.version, "note": ""}
+    for number, since_at in since.items():
+        version = serving_version(context, number)
+        if version is None:
+            continue
+        with suppress(UnrepairedGap):  # they wait for the repair; the champion's outcomes do not
+            made += forecast_version(context, version, since_at, at_least=patience)
+    return made
 
 
 def join_outcomes(context: StageContext[ForecastSpec]) -> dict[str, Json]:
@@ -92,21 +147,10 @@ def _choose_version(context: StageContext[ForecastSpec]) -> ModelVersion | None:
     return version
 
 
-def _missing(context: StageContext[ForecastSpec], version: ModelVersion) -> list[datetime]:
-    spec, session = context.spec, context.session
-    newest_at = newest_feature_at(session, context.project, spec.market, spec.unit)
-    if newest_at is None:
-        return []
-    recent_at = newest_at - timedelta(minutes=spec.unit * (spec.catch_up_rows - 1))
-    return store.unforecast_candles(
-        session,
-        context.project,
-        spec.market,
-        spec.unit,
-        spec.horizon,
-        version.version,
-        max(recent_at, unseen_from(version, spec)),
-    )
+def _recent_at(context: StageContext[ForecastSpec]) -> datetime:
+    spec = context.spec
+    newest_at = newest_feature_at(context.session, context.project, spec.market, spec.unit)
+    return (newest_at or clock.now()) - timedelta(minutes=spec.unit * (spec.catch_up_rows - 1))
 
 
 def _forecasts(

@@ -1,8 +1,9 @@
-"""Realised performance, drift, and the decision to retrain."""
+"""Realised performance, and drift against what the model was trained on."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -12,32 +13,34 @@ from appliance import clock
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
 from appliance.domain.event import EventKind, Severity
 from appliance.domain.forecast import Performance
-from appliance.domain.model_version import ModelVersion
 from appliance.drift.profile import ReferenceProfile
-from appliance.drift.report import DriftThresholds, overall_verdict, score_features
+from appliance.drift.report import (
+    DriftThresholds,
+    by_effect,
+    overall_verdict,
+    score_features,
+)
 from appliance.pipelines.context import Json, StageContext, StageSkipped
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec, MonitoringSpec
-from appliance.pipelines.crypto_forecast.evaluator.retrain_policy import (
-    RetrainDecision,
-    RetrainFacts,
-    decide,
-)
+from appliance.pipelines.crypto_forecast.core.live_loss import live_outcomes, report_loss
+from appliance.pipelines.crypto_forecast.evaluator.effects import loss_effects
 from appliance.pipelines.crypto_forecast.evaluator.scores import skill
 from appliance.pipelines.crypto_forecast.loader.feature_loader import load_rows
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME
+from appliance.pipelines.crypto_forecast.loader.model_loader import load_forecaster
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME, label_rows
 from appliance.pipelines.crypto_forecast.trainer.training import FORECAST_MEDIAN, FORECAST_WIDTH
-from appliance.pipelines.crypto_forecast.utils.serving import evaluated_until, serves, unseen_from
+from appliance.pipelines.crypto_forecast.utils.serving import serves, unseen_from
 from store.drift import latest_report, read_profile, recent_verdicts, write_report
-from store.events import read_events
-from store.forecasts import latest_forecasts, read_outcomes
-from store.performance import latest_performance, write_performance
+from store.forecasts import latest_forecasts
+from store.performance import write_performance
 
 
 def measure_performance(context: StageContext[ForecastSpec]) -> dict[str, Json]:
-    """Measure the production model over its newest matured forecasts.
+    """Measure the production model over its newest matured forecasts, those made live where enough.
 
     Returns:
-        rows, pinball, skill_static, skill_ewma, coverage; new_outcomes since the last monitoring.
+        rows, live_rows, filled_rows (forecast after the outcome was known), pinball, skill_static,
+        skill_ewma, coverage; new_outcomes since the last monitoring.
 
     Raises:
         StageSkipped: too few new outcomes for a monitoring run, or no model yet.
@@ -50,11 +53,17 @@ def measure_performance(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     is_first = report is None or report.model_version != version
     if not is_first and not context.result_of("join_outcomes", "joined"):
         raise StageSkipped("no new outcomes")
-    rows = spec.monitoring.performance_rows
-    outcomes = read_outcomes(context.session, project, model_version=version, limit=rows)
-    result: dict[str, Json] = {"rows": outcomes.num_rows, "model_version": version}
+    outcomes, live, filled = live_outcomes(context, version)
+    result: dict[str, Json] = {
+        "rows": outcomes.num_rows,
+        "live_rows": live,
+        "filled_rows": filled,
+        "model_version": version,
+    }
     if outcomes.num_rows:
-        performance = _performance(context, version, outcomes)
+        performance = replace(
+            _performance(context, version, outcomes), live_rows=live, filled_rows=filled
+        )
         write_performance(context.session, performance)
         for name in ("pinball", "skill_static", "skill_ewma", "coverage"):
             result[name] = getattr(performance, name)
@@ -95,6 +104,7 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         current = _current_values(context, champion.version, rows)
         reference = ReferenceProfile.from_json(profile)
         scores = score_features(reference, current, _thresholds(spec.monitoring))
+        scores = _with_effects(context, champion.version, rows, scores)
     earlier: list[DriftVerdict] = []
     if previous is not None and previous.model_version == champion.version:
         earlier = recent_verdicts(session, project, spec.monitoring.persistence - 1)[::-1]
@@ -107,36 +117,16 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         window_end_at=rows[TIME].iloc[-1].to_pydatetime() if len(rows) else now_at,
         computed_at=now_at,
         scores=scores,
+        loss=report_loss(context, champion, profile),
     )
     write_report(session, report)
-    drifted = [s.feature for s in report.scores if s.verdict is DriftVerdict.DRIFTED]
+    drifted = [s.feature for s in by_effect(report.scores) if s.verdict is DriftVerdict.DRIFTED]
     _record_drift(context, report, previous, drifted)
     return {
         "verdict": report.verdict.value,
         "model_version": champion.version,
         "rows": len(rows),
         "drifted": list(drifted),
-    }
-
-
-def decide_retrain(context: StageContext[ForecastSpec]) -> dict[str, Json]:
-    """Decide `retrain` or `skip`, with reasons; a retrain asks for the train workflow.
-
-    Returns:
-        decision, reasons; request: set when a training is asked for.
-    """
-    spec = context.spec
-    facts = _facts(context)
-    decision = decide(facts, spec.monitoring, spec.retrain, clock.now())
-    _record_decision(context, decision)
-    request: Json = None
-    if decision.decision == "retrain":
-        reason = "; ".join(decision.reasons)
-        request = {"workflow": "train", "id": f"retrain__{context.run_id}", "reason": reason}
-    return {
-        "decision": decision.decision,
-        "reasons": list(decision.reasons),
-        "request": request,
     }
 
 
@@ -177,7 +167,10 @@ def _new_outcomes(outcomes: pa.Table, since_at: datetime | None) -> int:
 def _current_values(
     context: StageContext[ForecastSpec], version: int, rows: pd.DataFrame
 ) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    features = rows.drop(columns=[TIME, "close"])
+    grid = pd.date_range(
+        rows[TIME].iloc[0], rows[TIME].iloc[-1], freq=f"{context.spec.unit}min", name=TIME
+    )
+    features = rows.set_index(TIME).reindex(grid).drop(columns="close")
     values = {str(name): features[name].to_numpy(np.float64) for name in features}
     newest = latest_forecasts(context.session, context.project, len(rows), version)
     first_at = rows[TIME].iloc[0]
@@ -187,6 +180,28 @@ def _current_values(
     return values
 
 
+def _with_effects(
+    context: StageContext[ForecastSpec],
+    version: int,
+    rows: pd.DataFrame,
+    scores: tuple[DriftScore, ...],
+) -> tuple[DriftScore, ...]:
+    """Say of each feature that has moved how much of the loss hangs on it."""
+    calm = {DriftVerdict.STABLE, DriftVerdict.INSUFFICIENT}
+    moved = [s.feature for s in scores if s.verdict not in calm and s.feature in rows.columns]
+    labelled = label_rows(rows, context.spec.unit, context.spec.horizon)
+    if not moved or len(labelled) < context.spec.monitoring.min_rows:
+        return scores
+    model = load_forecaster(context.models, context.project, version)
+    effects = loss_effects(model, labelled, moved)
+    return tuple(
+        replace(s, effect=effects[s.feature] * (s.wasserstein or 0.0))
+        if s.feature in effects
+        else s
+        for s in scores
+    )
+
+
 def _thresholds(spec: MonitoringSpec) -> DriftThresholds:
     return DriftThresholds(
         psi_warning=spec.psi_warning,
@@ -194,6 +209,7 @@ def _thresholds(spec: MonitoringSpec) -> DriftThresholds:
         alpha=spec.alpha,
         min_rows=spec.min_rows,
         persistence=spec.persistence,
+        statistics=frozenset(spec.statistics),
     )
 
 
@@ -220,64 +236,10 @@ def _record_drift(
             "model_version": report.model_version,
             "drifted": drifted,
             "rows": max((score.rows for score in report.scores), default=0),
+            "loss": None if report.loss is None else report.loss.verdict.value,
             "psi": {score.feature: score.psi for score in report.scores},
         },
         Severity.WARNING if report.verdict in worrying else Severity.INFO,
-    )
-
-
-def _facts(context: StageContext[ForecastSpec]) -> RetrainFacts:
-    spec, session, project = context.spec, context.session, context.project
-    versions = context.registry.versions(project)
-    champion = next((version for version in versions if version.is_champion), None)
-    trained = read_events(session, kinds=[EventKind.TRAINED], project=project)
-    quality = read_events(session, limit=1, kinds=[EventKind.QUALITY_CHECKED], project=project)
-    report = latest_report(session, project)
-    scores = report.scores if report is not None else ()
-    number = champion.version if champion is not None else None
-    return RetrainFacts(
-        new_rows=_new_rows(context, versions, spec),
-        quality=str(quality[-1].details.get("verdict", "")) if quality else "",
-        trained_at=[event.at for event in trained],
-        drift=report.verdict if report is not None else DriftVerdict.INSUFFICIENT,
-        drifted_features=[s.feature for s in scores if s.verdict is DriftVerdict.DRIFTED],
-        performance=latest_performance(session, project, number) if number else None,
-        trained_skill=champion.metrics.get("skill_ewma") if champion is not None else None,
-    )
-
-
-def _new_rows(
-    context: StageContext[ForecastSpec], versions: list[ModelVersion], spec: ForecastSpec
-) -> int:
-    ends = [evaluated_until(version) for version in versions if serves(version, spec)]
-    if not ends:
-        return spec.training_rows
-    since_at = max(ends) + timedelta(minutes=spec.unit * (spec.horizon + 1))
-    limit = spec.retrain.min_new_rows
-    rows = load_rows(context.session, context.project, spec, start_at=since_at, limit=limit)
-    return len(rows)
-
-
-def _record_decision(context: StageContext[ForecastSpec], decision: RetrainDecision) -> None:
-    earlier = read_events(
-        context.session, limit=1, kinds=[EventKind.RETRAIN_DECIDED], project=context.project
-    )
-    is_repeated = bool(earlier) and (
-        earlier[-1].details.get("decision"),
-        earlier[-1].details.get("code"),
-    ) == (decision.decision, decision.code)
-    if is_repeated and decision.decision == "skip":
-        return
-    is_retrain = decision.decision == "retrain"
-    context.record(
-        EventKind.RETRAIN_DECIDED,
-        decision.summary,
-        {
-            "decision": decision.decision,
-            "code": decision.code,
-            "reasons": list(decision.reasons),
-        },
-        Severity.WARNING if is_retrain else Severity.INFO,
     )
 
 

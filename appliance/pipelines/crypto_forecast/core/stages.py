@@ -35,7 +35,8 @@ WORKFLOWS = (
         WorkflowKind.MONITORING,
         (
             Stage("measure_drift", "monitor"),
-            Stage("decide_retrain", "monitor"),
+            Stage("judge_trials", "trials"),
+            Stage("decide_retrain", "retrain"),
         ),
     ),
 )

@@ -113,16 +113,19 @@ def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     notes = {key: str(trained[key]) for key in (WINDOW_START, WINDOW_END, HELD_OUT_END, "reason")}
     tags = {**identity_tags(context.spec), **notes}
     version = context.registry.register(context.project, run_id, tags).version
-    profile = _profile(context, version, notes).to_json()
+    metrics = dict(context.upstream["evaluate_model"])
+    profile = {
+        **_profile(context, version, notes).to_json(),
+        "loss": metrics.pop("loss_reference", None),
+    }
     context.registry.log_documents(run_id, {"reference_profile": profile})
     write_profile(context.session, context.project, version, profile)
-    metrics = context.upstream["evaluate_model"]
     context.record(
         EventKind.TRAINED,
         f"trained version {version} on {trained['rows']} rows ({trained['reason']}):"
         f" skill {_percent(metrics['skill_ewma'])} over EWMA,"
         f" {_percent(metrics['skill_static'])} over static quantiles",
-        {"version": version, **trained, "metrics": dict(metrics)},
+        {"version": version, **trained, "metrics": metrics},
     )
     return {"version": version}
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from appliance.pipelines.crypto_forecast.evaluator.scores import pinball_losses
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import LabelledRows
-from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
 from appliance.registry.promotion import GateVerdict, gate
 
 Vector = NDArray[np.float64]
@@ -17,12 +15,16 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Mean pinball losses of both models over the common rows, and the gate's verdict."""
+    """Mean pinball losses of both models over the common rows, and the gate's verdict.
+
+    `live_rows` of the rows were forecast by both before the outcome was known, the others filled later.
+    """
 
     start_at: str
     end_at: str
     champion_loss: float
     challenger_loss: float
+    live_rows: int
     verdict: GateVerdict
 
     @property
@@ -32,11 +34,15 @@ class Comparison:
         more = ""
         if verdict.rows_needed is not None:
             more = f", about {max(verdict.rows_needed - verdict.rows, 0)} more candles would tell"
-        harm = f", but worse when {' and '.join(verdict.harmed)}" if verdict.harmed else ""
+        harm = f", but worse in {' and '.join(verdict.harmed)}" if verdict.harmed else ""
         return (
             f"{verdict.verdict.value.replace('_', ' ')}{harm}: loss {_percent(verdict.improvement)} on"
             f" {verdict.rows} rows that neither was trained on (p = {verdict.p_value:.3f}{more})"
         )
+
+    def evidence(self) -> dict[str, object]:
+        """Return everything, JSON-compatible, with the verdict in words."""
+        return {**asdict(self), "verdict": asdict(self.verdict), "words": self.words}
 
 
 def _percent(improvement: float) -> str:
@@ -51,23 +57,34 @@ def regimes(spread: Vector) -> dict[str, NDArray[np.bool_]]:
     return {"calm": is_calm, "normal": ~is_calm & ~is_turbulent, "turbulent": is_turbulent}
 
 
-def compare_models(
-    champion: QuantileForecaster,
-    challenger: QuantileForecaster,
-    rows: LabelledRows,
-    horizon: int,
-    alpha: float,
-) -> Comparison:
-    """Forecast the rows with both models, as they are, and let the gate judge the paired losses."""
-    champion_losses, challenger_losses = (
-        pinball_losses(rows.returns, model.predict(rows.features), model.quantiles)
-        for model in (champion, challenger)
+def compare_pairs(pairs: pa.Table, horizon: int, alpha: float) -> Comparison | None:
+    """Let the gate judge paired losses, columns as `store.trials.paired_losses`; None without a row.
+
+    Groups of the no-harm rule are the volatility regimes of each market.
+    """
+    if not pairs.num_rows:
+        return None
+    champion, challenger, spread = (
+        pairs.column(name).to_numpy() for name in ("champion_loss", "challenger_loss", "spread")
     )
-    spread = np.diff(champion.predict_ewma(rows.features)[:, [0, -1]], axis=1)[:, 0]
+    times = pairs.column("candle_date_time_utc").to_pylist()
     return Comparison(
-        start_at=rows.times[0].isoformat(),
-        end_at=rows.times[-1].isoformat(),
-        champion_loss=float(champion_losses.mean()),
-        challenger_loss=float(challenger_losses.mean()),
-        verdict=gate(champion_losses, challenger_losses, horizon, alpha, regimes(spread)),
+        start_at=min(times).isoformat(),
+        end_at=max(times).isoformat(),
+        champion_loss=float(champion.mean()),
+        challenger_loss=float(challenger.mean()),
+        live_rows=sum(pairs.column("is_live").to_pylist()),
+        verdict=gate(champion, challenger, horizon, alpha, _groups(pairs, spread)),
     )
+
+
+def _groups(pairs: pa.Table, spread: Vector) -> dict[str, NDArray[np.bool_]]:
+    markets = np.asarray(pairs.column("market").to_pylist())
+    groups: dict[str, NDArray[np.bool_]] = {}
+    for market in np.unique(markets):
+        inside = np.flatnonzero(markets == market)
+        for name, is_regime in regimes(spread[inside]).items():
+            rows = np.zeros(markets.size, dtype=bool)
+            rows[inside[is_regime]] = True
+            groups[f"{market} {name}"] = rows
+    return groups

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from appliance.domain.drift import DriftVerdict
+from appliance.domain.drift import DriftVerdict, LossReport
 from appliance.domain.forecast import Performance
+from appliance.domain.trial import ParkedRetrain
 from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
     MonitoringSpec,
     RetrainSpec,
 )
 
 NOMINAL_COVERAGE = 0.8
+
+PARKING = frozenset({"budget", "cooldown"})
+"""Refusals that time alone lifts: what they hold back is parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class RetrainFacts:
 
     `new_rows` are prepared rows since the newest model's training data ended; `trained_at` the instants of
     trainings in the last 24 hours; `trained_skill` the production model's skill over EWMA at
-    training; `quality` the newest data verdict.
+    training; `quality` the newest data verdict; `loss` the live loss beside that at training;
+    `parked` a retrain that was held back earlier.
     """
 
     new_rows: int
@@ -32,15 +37,21 @@ class RetrainFacts:
     drifted_features: Sequence[str]
     performance: Performance | None
     trained_skill: float | None
+    loss: LossReport | None = None
+    parked: ParkedRetrain | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainDecision:
-    """`decision` is `retrain` or `skip`; `code` the check that settled it; `reasons` in words."""
+    """`decision` is `retrain` or `skip`; `code` the check that settled it; `reasons` in words.
+
+    `parked` are the reasons of a retrain that is wanted and will be allowed later, () when there is none.
+    """
 
     decision: str
     code: str
     reasons: tuple[str, ...]
+    parked: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -53,17 +64,20 @@ def decide(
 ) -> RetrainDecision:
     """Check new rows, data quality, budget, cooldown and trigger, in this order.
 
-    The first check that fails settles on `skip`; what would have triggered is told with it.
+    The first check that fails settles on `skip`; what would have triggered is told with it. Held back
+    by budget or cooldown it is parked, and once allowed it is done even if its cause has passed.
     """
     triggers = find_triggers(facts, monitoring)
+    wishes = [*triggers, *_parked_words(facts.parked, now_at)]
     refusal = _refusal(facts, spec, now_at)
     if refusal is not None:
         code, words = refusal
-        waiting = tuple(f"although {trigger}" for trigger in triggers)
-        return RetrainDecision("skip", code, (words, *waiting))
-    if not triggers:
+        waiting = tuple(f"although {wish}" for wish in wishes)
+        parked = tuple(triggers) if code in PARKING and facts.parked is None else ()
+        return RetrainDecision("skip", code, (words, *waiting), parked)
+    if not wishes:
         return RetrainDecision("skip", "no_trigger", (_calm(facts),))
-    return RetrainDecision("retrain", "trigger", tuple(triggers))
+    return RetrainDecision("retrain", "trigger" if triggers else "parked", tuple(wishes))
 
 
 def find_triggers(facts: RetrainFacts, monitoring: MonitoringSpec) -> list[str]:
@@ -72,6 +86,8 @@ def find_triggers(facts: RetrainFacts, monitoring: MonitoringSpec) -> list[str]:
     if facts.drift is DriftVerdict.DRIFTED:
         named = ", ".join(facts.drifted_features[:4])
         triggers.append(f"{len(facts.drifted_features)} features have drifted ({named})")
+    if facts.loss is not None and facts.loss.verdict is DriftVerdict.DRIFTED:
+        triggers.append(_loss_words(facts.loss))
     performance = facts.performance
     if performance is None or performance.rows < monitoring.min_performance_rows:
         return triggers
@@ -104,6 +120,25 @@ def _refusal(facts: RetrainFacts, spec: RetrainSpec, now_at: datetime) -> tuple[
                 f" {spec.cooldown_minutes}"
             )
     return None
+
+
+def _loss_words(loss: LossReport) -> str:
+    if (loss.relative or 0.0) > (loss.relative_high or 0.0):
+        return (
+            f"the loss, {loss.relative:.3f} of the benchmark's interval, is above its training-time"
+            f" band, {loss.relative_high:.3f}"
+        )
+    return (
+        f"the loss has grown for good (Page-Hinkley {loss.page_hinkley:.1f}, limit"
+        f" {loss.page_hinkley_limit:.1f})"
+    )
+
+
+def _parked_words(parked: ParkedRetrain | None, now_at: datetime) -> list[str]:
+    if parked is None:
+        return []
+    minutes = (now_at - parked.parked_at).total_seconds() / 60
+    return [f"parked {minutes:.0f} minutes ago: {reason}" for reason in parked.reasons]
 
 
 def _calm(facts: RetrainFacts) -> str:

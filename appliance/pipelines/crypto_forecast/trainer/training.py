@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from appliance.drift.profile import ReferenceProfile, build_profile
@@ -95,4 +96,7 @@ def reference_profile(
 ) -> ReferenceProfile:
     """Return the profile that monitoring will compare with, its bins fixed now."""
     names, values = watched_values(rows, model)
-    return build_profile(names, values, spec.monitoring.window_rows)
+    grid = pd.date_range(rows.times[0], rows.times[-1], freq=f"{spec.unit}min")
+    on_grid = np.full((len(grid), len(names)), np.nan)
+    on_grid[grid.get_indexer(rows.times)] = values
+    return build_profile(names, on_grid, spec.monitoring.window_rows)

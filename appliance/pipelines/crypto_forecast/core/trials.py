@@ -1,0 +1,294 @@
+"""Trials: challengers and the deposed champion forecast in the shadow until the evidence decides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from appliance import clock
+from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.model_version import ModelVersion
+from appliance.domain.trial import Trial, TrialPurpose, TrialState
+from appliance.errors import ModelNotFound
+from appliance.pipelines.context import Json, StageContext, StageSkipped
+from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
+from appliance.pipelines.crypto_forecast.evaluator.comparison import Comparison, compare_pairs
+from appliance.pipelines.crypto_forecast.utils.serving import (
+    identity_tags,
+    serves,
+    unseen_from,
+)
+from appliance.registry.promotion import Verdict
+from store.events import read_events
+from store.features import newest_feature_at
+from store.retrains import claim_twin
+from store.trials import paired_losses, read_trials, write_trial
+
+Context = StageContext[ForecastSpec]
+
+_MOVES = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
+_WEAKEST = 1.0
+
+
+def judge_trials(context: Context) -> dict[str, Json]:
+    """Look at the evidence of every running trial and act on what is decided.
+
+    A challenger that is better and harms no regime is promoted (mode `auto`) or named the challenger. A new
+    champion that turns out worse than the one it deposed is replaced by it again.
+
+    Returns:
+        verdicts: challenger's version -> verdict in words; champion: the version in production after.
+
+    Raises:
+        StageSkipped: there is no production model yet.
+    """
+    champion = context.champion()
+    if champion is None or not serves(champion, context.spec):
+        raise StageSkipped("no production model yet")
+    verdicts: dict[str, Json] = {}
+    for trial in sorted(
+        follow_champion(context, champion), key=lambda each: each.purpose != "probation"
+    ):
+        ended = judge_trial(context, trial)
+        verdicts[str(trial.challenger)] = ended.words
+        if ended.state in (TrialState.PROMOTED, TrialState.RESTORED):
+            break
+    now_in = context.champion()
+    return {"verdicts": verdicts, "champion": now_in.version if now_in is not None else 0}
+
+
+def follow_champion(context: Context, champion: ModelVersion) -> list[Trial]:
+    """Bring the trials in line with what is in production, whoever put it there; return those that run.
+
+    Trials against another champion end. The newest promotion, if it deposed a version, begins a probation.
+    """
+    session, project = context.session, context.project
+    moves = read_events(session, limit=1, kinds=list(_MOVES), project=project)
+    running = read_trials(session, project, TrialState.RUNNING)
+    current = [trial for trial in running if trial.champion == champion.version]
+    for trial in running:
+        if trial.champion != champion.version:
+            _end_overtaken(context, trial, champion)
+    if moves:
+        current += _begin_probation(context, champion, moves[-1])
+    return current
+
+
+def begin_challenge(context: Context, champion: ModelVersion, challenger: ModelVersion) -> Trial:
+    """Begin to compare a challenger with the champion on the rows that neither was trained on.
+
+    Asking twice for the same pair gives the trial that runs.
+    """
+    spec = context.spec
+    for running in read_trials(context.session, context.project, TrialState.RUNNING):
+        if (running.champion, running.challenger) == (champion.version, challenger.version):
+            return running
+    trial = Trial(
+        project=context.project,
+        purpose=TrialPurpose.CHALLENGE,
+        champion=champion.version,
+        challenger=challenger.version,
+        started_at=clock.now(),
+        from_at=max(unseen_from(champion, spec), unseen_from(challenger, spec)),
+    )
+    write_trial(context.session, trial)
+    _limit_challengers(context, champion)
+    return trial
+
+
+def judge_trial(context: Context, trial: Trial) -> Trial:
+    """Look at one trial's evidence, act on it, and return the trial as it stands then."""
+    spec = context.spec
+    pairs = paired_losses(
+        context.session,
+        context.project,
+        trial.champion,
+        trial.challenger,
+        spec.unit,
+        spec.horizon,
+        trial.from_at,
+    )
+    comparison = compare_pairs(pairs, spec.horizon, spec.evaluation.gate_alpha)
+    if comparison is None:
+        return trial
+    state = _next_state(context, trial, comparison)
+    judged = replace(trial, state=state, evidence=comparison.evidence(), changed_at=clock.now())
+    _record_verdict(context, trial, judged, comparison)
+    _act(context, judged)
+    write_trial(context.session, judged)
+    return judged
+
+
+def _next_state(context: Context, trial: Trial, comparison: Comparison) -> TrialState:
+    evaluation, verdict = context.spec.evaluation, comparison.verdict
+    if trial.purpose is TrialPurpose.PROBATION:
+        if verdict.verdict is Verdict.BETTER:
+            return TrialState.RESTORED
+        is_over = verdict.verdict is Verdict.WORSE or verdict.rows >= evaluation.probation_rows
+        return TrialState.PASSED if is_over else TrialState.RUNNING
+    if verdict.is_promotable:
+        return TrialState.PROMOTED if context.promotion == "auto" else TrialState.BETTER
+    if verdict.verdict is Verdict.WORSE:
+        return TrialState.WORSE
+    return TrialState.UNDECIDED if verdict.rows >= evaluation.trial_rows else TrialState.RUNNING
+
+
+def _act(context: Context, judged: Trial) -> None:
+    registry, project = context.registry, context.project
+    if judged.state is TrialState.PROMOTED:
+        promote(context, judged.challenger, judged.words, judged.champion)
+    elif judged.state is TrialState.RESTORED:
+        registry.promote(project, judged.challenger)
+        context.record(
+            EventKind.ROLLED_BACK,
+            f"version {judged.challenger} is back in production, version {judged.champion} failed its"
+            f" probation: {judged.words}",
+            {
+                "version": judged.challenger,
+                "previous": judged.champion,
+                "reason": "probation",
+                **judged.evidence,
+            },
+            Severity.WARNING,
+        )
+    elif judged.state is TrialState.BETTER:
+        registry.set_challenger(project, judged.challenger)
+
+
+def promote(context: Context, version: int, reason: str, deposed: int = 0) -> None:
+    """Put a version into production and record why; the deposed one, if any, goes on in the shadow."""
+    context.registry.promote(context.project, version)
+    context.record(
+        EventKind.PROMOTED,
+        f"version {version} is in production: {reason}",
+        {"version": version, "previous": deposed, "reason": reason},
+    )
+
+
+def _record_verdict(context: Context, before: Trial, judged: Trial, comparison: Comparison) -> None:
+    """Record a verdict that is new; the tags on the version follow every look."""
+    verdict = comparison.verdict
+    is_news = (
+        not before.evidence
+        or judged.state is not TrialState.RUNNING
+        or _word(before) != verdict.verdict.value
+    )
+    if is_news:
+        context.record(
+            EventKind.GATE_VERDICT,
+            f"{judged.purpose.value}: version {judged.challenger} against version"
+            f" {judged.champion}: {comparison.words}",
+            {
+                "challenger": judged.challenger,
+                "champion": judged.champion,
+                "purpose": judged.purpose.value,
+                "state": judged.state.value,
+                **judged.evidence,
+            },
+        )
+    tags = {
+        "gate.verdict": verdict.verdict.value,
+        "gate.state": judged.state.value,
+        "gate.purpose": judged.purpose.value,
+        "gate.against": str(judged.champion),
+        "gate.rows": f"{verdict.rows} ({comparison.live_rows} live)",
+        "gate.improvement": f"{verdict.improvement:.6f}",
+        "gate.p_value": f"{verdict.p_value:.6g}",
+        "gate.rows_needed": str(verdict.rows_needed or ""),
+        "gate.harmed": ", ".join(verdict.harmed),
+        "gate.words": comparison.words,
+    }
+    context.registry.set_tags(context.project, judged.challenger, tags)
+
+
+def _word(trial: Trial) -> str:
+    verdict = trial.evidence.get("verdict")
+    return str(verdict.get("verdict", "")) if isinstance(verdict, dict) else ""
+
+
+def _end_overtaken(context: Context, trial: Trial, champion: ModelVersion) -> None:
+    """End a trial whose champion is no longer in production; a younger challenger begins anew."""
+    is_in = trial.challenger == champion.version
+    is_challenge = trial.purpose is TrialPurpose.CHALLENGE
+    state = TrialState.PROMOTED if is_in and is_challenge else TrialState.CANCELLED
+    write_trial(context.session, replace(trial, state=state, changed_at=clock.now()))
+    if is_challenge and trial.challenger > champion.version:
+        challenger = serving_version(context, trial.challenger)
+        if challenger is not None:
+            begin_challenge(context, champion, challenger)
+
+
+def _begin_probation(context: Context, champion: ModelVersion, move: Event) -> list[Trial]:
+    deposed = move.details.get("previous")
+    if (
+        move.kind is not EventKind.PROMOTED
+        or move.details.get("version") != champion.version
+        or not isinstance(deposed, int)
+        or not deposed
+        or any(trial.started_at == move.at for trial in _probations(context))
+    ):
+        return []
+    previous = serving_version(context, deposed)
+    newest_at = newest_feature_at(
+        context.session, context.project, context.spec.market, context.spec.unit
+    )
+    if previous is None or newest_at is None:
+        return []
+    width = timedelta(minutes=context.spec.unit)
+    trial = Trial(
+        project=context.project,
+        purpose=TrialPurpose.PROBATION,
+        champion=champion.version,
+        challenger=deposed,
+        started_at=move.at,
+        from_at=max(newest_at + width, _unseen(context, champion, previous)),
+    )
+    write_trial(context.session, trial)
+    return [trial]
+
+
+def _unseen(context: Context, *versions: ModelVersion) -> datetime:
+    return max(unseen_from(version, context.spec) for version in versions)
+
+
+def _probations(context: Context) -> list[Trial]:
+    trials = read_trials(context.session, context.project)
+    return [trial for trial in trials if trial.purpose is TrialPurpose.PROBATION]
+
+
+def twin_of(context: Context, champion: ModelVersion) -> int:
+    """Return the version that would be in production had nobody retrained: the config's first champion."""
+    identity = json.dumps(identity_tags(context.spec), sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    return claim_twin(context.session, context.project, digest, champion.version, clock.now())
+
+
+def serving_version(context: Context, number: int) -> ModelVersion | None:
+    """Return a version that serves the config; None when it is gone or of another config."""
+    try:
+        version = context.models.version(context.project, number)
+    except ModelNotFound:
+        return None
+    return version if serves(version, context.spec) else None
+
+
+def _limit_challengers(context: Context, champion: ModelVersion) -> None:
+    """End the challenges with the weakest evidence beyond the allowed number; the newest one stays."""
+    running = [
+        trial
+        for trial in read_trials(context.session, context.project, TrialState.RUNNING)
+        if trial.purpose is TrialPurpose.CHALLENGE and trial.champion == champion.version
+    ]
+    weakest_last = sorted(running[1:], key=_p_value)
+    for trial in weakest_last[context.spec.evaluation.max_challengers - 1 :]:
+        ended = replace(trial, state=TrialState.SUPERSEDED, changed_at=clock.now())
+        write_trial(context.session, ended)
+        tags = {"gate.state": ended.state.value}
+        context.registry.set_tags(context.project, trial.challenger, tags)
+
+
+def _p_value(trial: Trial) -> float:
+    verdict = trial.evidence.get("verdict")
+    return float(verdict.get("p_value", _WEAKEST)) if isinstance(verdict, dict) else _WEAKEST
