@@ -19,7 +19,8 @@ from appliance.control.model_reader import ModelFacts, ModelReader
 from appliance.control.poller import Poller
 from appliance.control.services import Services
 from appliance.control.snapshot import Facts, Identity, compose, is_worth_sending
-from appliance.control.store_reader import StoreFacts, StoreReader
+from appliance.control.store_reader import MarketKey, StoreFacts, StoreReader
+from appliance.domain.candle import LiveCandle
 from appliance.domain.history_job import HistoryJob
 from appliance.domain.workflow import WorkflowStatus
 from appliance.errors import StoreError
@@ -27,7 +28,7 @@ from appliance.forecaster_api.wire import ForecasterReport
 
 _log = logging.getLogger(__name__)
 
-STORE, WORKFLOWS, MODELS, ALERTS = "store", "workflows", "models", "alerts"
+STORE, PRICES, WORKFLOWS, MODELS, ALERTS = "store", "prices", "workflows", "models", "alerts"
 FORECASTER = "forecaster"
 """Names of the sources in `ApplianceStatus.stale`."""
 
@@ -43,6 +44,7 @@ class Intervals:
     """
 
     store: float = 1.0
+    prices: float = 0.4
     workflows: float = 2.0
     models: float = 5.0
     alerts: float = 1.0
@@ -84,6 +86,9 @@ class Collector:
         self._publish_seconds = self._paced(every.publish)
         names = [project.name for project in identity.projects]
         self._store = Poller[StoreFacts](STORE, self._paced(every.store), sources.store.read)
+        self._prices = Poller[dict[MarketKey, LiveCandle]](
+            PRICES, self._paced(every.prices), sources.store.read_prices
+        )
         self._workflows = Poller[list[WorkflowStatus]](
             WORKFLOWS,
             self._paced(every.workflows),
@@ -98,6 +103,7 @@ class Collector:
         )
         self._pollers = (
             self._store,
+            self._prices,
             self._workflows,
             self._models,
             self._alerts,
@@ -106,7 +112,7 @@ class Collector:
         self._problems = ProblemLog()
         self._problems_lock = threading.Lock()
         self._stopping = threading.Event()
-        hub.on_attention = lambda: self.refresh(STORE, WORKFLOWS, MODELS)
+        hub.on_attention = lambda: self.refresh(STORE, PRICES, WORKFLOWS, MODELS)
         self._thread = threading.Thread(target=self._publish, name="collector", daemon=True)
 
     def _paced(self, seconds: float) -> Callable[[], float]:
@@ -156,6 +162,7 @@ class Collector:
             workflows=self._workflows.reading.value or [],
             models=self._models.reading.value or {},
             jobs=self._jobs(),
+            prices=self._prices.reading.value or {},
             stale={poller.name: poller.reading.error for poller in shown if poller.reading.error},
         )
 

@@ -42,6 +42,7 @@ class Facts:
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
     jobs: tuple[HistoryJob, ...] = ()
+    prices: Mapping[MarketKey, LiveCandle] = field(default_factory=dict)
 
 
 def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStatus:
@@ -53,7 +54,7 @@ def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStat
         started_at=identity.started_at,
         source=identity.source,
         services=facts.services,
-        markets=tuple(_market(key, identity, facts.store, now_at) for key in identity.markets),
+        markets=tuple(_market(key, identity, facts, now_at) for key in identity.markets),
         projects=tuple(_project(project, facts) for project in identity.projects),
         jobs=facts.jobs,
         stale=dict(facts.stale) or None,
@@ -63,7 +64,7 @@ def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStat
 
 
 def is_worth_sending(before: ApplianceStatus, after: ApplianceStatus) -> bool:
-    """Whether two statuses differ in more than the passing of time."""
+    """Whether two statuses differ in more than the passing of time and prices, which go out by themselves."""
     return _timeless(before) != _timeless(after)
 
 
@@ -89,15 +90,13 @@ def lag_seconds(
 
 
 def _timeless(status: ApplianceStatus) -> ApplianceStatus:
-    markets = tuple(replace(market, lag_seconds=None) for market in status.markets)
+    markets = tuple(replace(market, lag_seconds=None, live=None) for market in status.markets)
     return replace(status, at=status.started_at, markets=markets)
 
 
-def _market(
-    key: MarketKey, identity: Identity, store: StoreFacts, now_at: datetime
-) -> MarketStatus:
-    live, ingestion = store.live.get(key), store.ingestion.get(key)
-    count = store.counts.get(key, Count())
+def _market(key: MarketKey, identity: Identity, facts: Facts, now_at: datetime) -> MarketStatus:
+    live, ingestion = facts.prices.get(key), facts.store.ingestion.get(key)
+    count = facts.store.counts.get(key, Count())
     market, unit = key
     return MarketStatus(
         market=market,

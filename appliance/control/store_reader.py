@@ -50,7 +50,6 @@ class Count:
 class StoreFacts:
     """One reading of the store."""
 
-    live: dict[MarketKey, LiveCandle] = field(default_factory=dict)
     ingestion: dict[MarketKey, IngestionStatus] = field(default_factory=dict)
     counts: dict[MarketKey, Count] = field(default_factory=dict)
     projects: dict[str, ProjectRows] = field(default_factory=dict)
@@ -111,6 +110,7 @@ class StoreReader:
         self._on_event = on_event
         self._waiting: deque[Event] = deque(maxlen=_EVENTS_HELD_BACK)
         self._facts = StoreFacts()
+        self._prices: dict[MarketKey, LiveCandle] = {}
         self._newest_event: int | None = None
         self._projects_at = float("-inf")
         self._counts_at = float("-inf")
@@ -119,8 +119,22 @@ class StoreReader:
         """Append an event to the store as soon as it can be reached; never blocks or raises."""
         self._waiting.append(event)
 
+    def read_prices(self) -> dict[MarketKey, LiveCandle]:
+        """Return every forming candle and tell of those that changed; one cheap query.
+
+        Raises:
+            StoreError: the store cannot be reached or refuses.
+        """
+        rows = live.read_live(self._session())
+        found = {(row.candle.market, row.candle.unit): row for row in rows}
+        for key, row in found.items():
+            if row != self._prices.get(key):
+                self._on_live(row)
+        self._prices = found
+        return found
+
     def read(self) -> StoreFacts:
-        """Return what the store holds now; slow-moving parts are up to 10 s old.
+        """Return what the store holds now but prices; slow-moving parts are up to 10 s old.
 
         Raises:
             StoreError: the store cannot be reached or refuses.
@@ -128,9 +142,7 @@ class StoreReader:
         session = self._session()
         self._write_waiting(session)
         self._follow_events(session)
-        self._facts = replace(
-            self._facts, live=self._read_live(session), ingestion=_read_ingestion(session)
-        )
+        self._facts = replace(self._facts, ingestion=_read_ingestion(session))
         now = clock.monotonic()
         if now - self._projects_at >= _PROJECTS_EVERY_SECONDS:
             rows = {p.name: self._read_project(session, p) for p in self._projects}
@@ -158,13 +170,6 @@ class StoreReader:
         for event in events.read_events(session, self._newest_event, _NEW_EVENTS):
             self._on_event(event)
             self._newest_event = event.id
-
-    def _read_live(self, session: Session) -> dict[MarketKey, LiveCandle]:
-        found = {(row.candle.market, row.candle.unit): row for row in live.read_live(session)}
-        for key, row in found.items():
-            if row != self._facts.live.get(key):
-                self._on_live(row)
-        return found
 
     def _read_project(self, session: Session, project: Project) -> ProjectRows:
         champion = self._champion(project.name)

@@ -32,7 +32,7 @@ from store.live import keep_only, write_ingestion, write_live
 from store.source import claim_source, source_id
 
 STATUS_SECONDS = 2.0
-LIVE_SECONDS = 1.0
+LIVE_SECONDS = 0.5
 CONFIG_SECONDS = 1.0
 EXPECTED_AFTER_SECONDS = 15.0  # longer than the second look that proves a candle's absence
 _log = logging.getLogger(__name__)
