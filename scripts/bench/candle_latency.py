@@ -5,7 +5,7 @@
 Starts a real simulator at 1x whose time is this machine's, a real store service and a real ingestor in a
 temporary home, lets history load, and then reads the store every 10 ms around every close. Prints median
 and 95th percentile over closes x markets; a candle counts only when its minute had a trade. Also prints how
-old the price in the store is: median and the oldest, sampled between the closes.
+long a price takes from the stream's frame to the store, sampled between the closes.
 """
 
 from __future__ import annotations
@@ -98,13 +98,16 @@ def measure_close(session: Session, close_at: datetime, markets: tuple[str, ...]
     return seconds
 
 
-def price_ages(session: Session, until_at: datetime) -> list[float]:
-    """Return how old the live prices in the store are, sampled until an instant."""
-    ages = []
-    while (now := datetime.now(UTC)) < until_at:
-        ages += [(now - row.received_at).total_seconds() for row in read_live(session)]
-        time.sleep(0.25)
-    return ages
+def price_delays(session: Session, until_at: datetime) -> list[float]:
+    """Return the seconds from a stream's frame to its price being readable, until an instant."""
+    delays, seen = [], {row.candle.market: row.received_at for row in read_live(session)}
+    while datetime.now(UTC) < until_at:
+        for row in read_live(session):
+            if seen.get(row.candle.market) != row.received_at:
+                seen[row.candle.market] = row.received_at
+                delays.append((datetime.now(UTC) - row.received_at).total_seconds())
+        time.sleep(_EVERY_SECONDS)
+    return delays
 
 
 def report(name: str, values: list[float]) -> None:
@@ -128,7 +131,7 @@ def main() -> None:
     options = parser.parse_args()
     markets = MARKETS[: options.markets]
     latencies: list[float] = []
-    ages: list[float] = []
+    delays: list[float] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as parts:
         home = Paths(Path(folder) / "home")
         home.create()
@@ -144,11 +147,11 @@ def main() -> None:
         wait_for_streams(session, len(markets))
         close_at = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
         for _ in range(options.closes):
-            ages += price_ages(session, close_at - timedelta(seconds=1))
+            delays += price_delays(session, close_at - timedelta(seconds=1))
             latencies += measure_close(session, close_at, markets)
             close_at += timedelta(minutes=1)
     report("close to readable row", latencies)
-    report("age of the live price in the store", ages)
+    report("stream frame to readable price", delays)
 
 
 if __name__ == "__main__":
