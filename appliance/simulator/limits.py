@@ -8,11 +8,23 @@ from dataclasses import dataclass, field
 from appliance import clock
 
 PER_SECOND = 10
-ORIGIN_WINDOW_SECONDS = 10
+WEBSOCKET = "websocket"
+"""Group of connections to the stream."""
+ORIGIN = "origin"
+"""Group of everything that is sent with an `Origin` header."""
 _STRIKES = 15  # replies with 429 within the strike window that lead to a block
 _STRIKE_WINDOW_SECONDS = 5.0
 _FIRST_BLOCK_SECONDS = 10.0
 _LONGEST_BLOCK_SECONDS = 600.0
+_BUDGETS = {
+    ORIGIN: (1, 10),
+    WEBSOCKET: (5, 1),
+}  # requests in so many seconds; others PER_SECOND in 1
+_PER_MINUTE = {
+    ORIGIN: 6,
+    WEBSOCKET: 300,
+}  # constants that Upbit sends and nothing obeys; others 600
+_MESSAGE_BUDGETS = ((5, 1.0), (100, 60.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +66,12 @@ class RequestLimits:
 
     def _verdict(self, address: str, group: str) -> Verdict:
         if not self._is_enforced:
-            return Verdict(200, PER_SECOND - 1)
+            return Verdict(200, _BUDGETS.get(group, (PER_SECOND, 1))[0] - 1)
         now = clock.monotonic()
         client = self._clients.setdefault(address, _Client())
         if client.blocked_until > now:
             return Verdict(418, 0, client.blocked_until - now)
-        allowed, width = (1, ORIGIN_WINDOW_SECONDS) if group == "origin" else (PER_SECOND, 1)
+        allowed, width = _BUDGETS.get(group, (PER_SECOND, 1))
         window, used = client.windows.get(group, (0, 0))
         current = int(now // width)
         used = used + 1 if window == current else 1
@@ -81,3 +93,26 @@ class RequestLimits:
             min(client.next_block * 2, _LONGEST_BLOCK_SECONDS),
         )
         return Verdict(418, 0, block)
+
+
+class MessageLimit:
+    """Counts what one stream connection sends: 5 messages a second, 100 a minute."""
+
+    def __init__(self, is_enforced: bool = True) -> None:
+        self._is_enforced = is_enforced
+        self._sent: deque[float] = deque(maxlen=max(most for most, _ in _MESSAGE_BUDGETS))
+
+    def take(self) -> bool:
+        """Count one message and say whether it passes."""
+        now = clock.monotonic()
+        passes = all(
+            len(self._sent) < most or self._sent[-most] <= now - seconds
+            for most, seconds in _MESSAGE_BUDGETS
+        )
+        self._sent.append(now)
+        return passes or not self._is_enforced
+
+
+def remaining_req(group: str, verdict: Verdict) -> bytes:
+    """Return the value of the `Remaining-Req` header."""
+    return f"group={group}; min={_PER_MINUTE.get(group, 600)}; sec={verdict.remaining}".encode()

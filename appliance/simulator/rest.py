@@ -15,7 +15,7 @@ from appliance.simulator.connections import reset
 from appliance.simulator.endpoints import Endpoints, Handler
 from appliance.simulator.exchange import Exchange
 from appliance.simulator.faults import FaultKind, Occurrence
-from appliance.simulator.limits import Verdict
+from appliance.simulator.limits import ORIGIN, Verdict, remaining_req
 from appliance.simulator.query import Request, read_request
 from appliance.simulator.replies import (
     Headers,
@@ -72,7 +72,7 @@ class RestApi:
         group, handler = self._endpoints.find(request.path)
         if handler is None:
             return not_routed(self.date())
-        group = "origin" if b"origin" in request.headers else group
+        group = ORIGIN if b"origin" in request.headers else group
         await self._travel()
         verdict = self._exchange.limits.take(request.address, group)
         fault = faults.take_reply(self._exchange.time.now()) if verdict.status == 200 else None
@@ -153,19 +153,11 @@ class RestApi:
         return json_reply(status, body(), headers, None)
 
     def _headers(self, group: str, verdict: Verdict) -> Headers:
-        minutes = 6 if group == "origin" else 600
-        left = f"group={group}; min={minutes}; sec={verdict.remaining}"
         return [
             (b"Date", self.date()),
-            (b"Remaining-Req", left.encode()),
+            (b"Remaining-Req", remaining_req(group, verdict)),
             (b"Limit-By-Ip", b"Yes"),
         ]
-
-    def _date(self, now: int) -> str:
-        skew = self._exchange.faults.parameter(FaultKind.SKEW, "skew_seconds", now)
-        if skew:
-            self._exchange.faults.note(FaultKind.SKEW)
-        return formatdate(now // 1000 + skew, usegmt=True)
 
 
 class _BrokenConnection(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from appliance.simulator.book import Book
@@ -12,6 +13,8 @@ from appliance.simulator.columns import Columns
 from appliance.simulator.exchange import Exchange
 from appliance.simulator.faults import FaultKind
 from appliance.simulator.frames import FrameQuirks, Message, candle_fields
+from appliance.simulator.limits import ORIGIN, WEBSOCKET, MessageLimit, remaining_req
+from appliance.simulator.replies import over_limit
 from appliance.simulator.subscription import (
     TICKER_UNIT,
     Subscription,
@@ -24,7 +27,6 @@ from appliance.simulator.windows import SECOND, window_at
 
 UP_SECONDS = 10.0
 _MOST_CLOSED = 10  # candles that closed since the last look and are still sent
-_HEADERS = [(b"remaining-req", b"group=websocket; min=300; sec=3"), (b"limit-by-ip", b"Yes")]
 
 
 def cadence_seconds(speed: float) -> float:
@@ -39,18 +41,20 @@ class StreamConnection:
         self._exchange = exchange
         self._socket = socket
         self._quirks = FrameQuirks(exchange.faults)
+        self._limit = MessageLimit(exchange.options.has_limits)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._told: dict[tuple[int, str], tuple[int, int, float]] = {}
 
     async def run(self) -> None:
-        """Serve until either side closes."""
-        await self._socket.accept(headers=_HEADERS)
+        """Serve until either side closes; a connection over the limit is refused with 429 or 418."""
+        if not await self._accept():
+            return
         try:
             while True:
                 message = await self._socket.receive()
                 if message["type"] == "websocket.disconnect":
                     return
-                await self._handle(message.get("text") or message.get("bytes") or "")
+                self._handle(message.get("text") or message.get("bytes") or "")
         except SubscriptionError as error:
             body = {"error": {"name": error.name, "message": error.message}}
             await self._send([json.dumps(body, ensure_ascii=False).encode()])
@@ -62,7 +66,28 @@ class StreamConnection:
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _handle(self, frame: str | bytes) -> None:
+    async def _accept(self) -> bool:
+        """Upgrade the connection when the client's budget allows it."""
+        address = self._socket.client.host if self._socket.client else ""
+        group = ORIGIN if "origin" in self._socket.headers else WEBSOCKET
+        verdict = self._exchange.limits.take(address, group)
+        headers = [(b"remaining-req", remaining_req(group, verdict)), (b"limit-by-ip", b"Yes")]
+        if verdict.status == 200:
+            await self._socket.accept(headers=headers)
+            return True
+        reply = over_limit(verdict, headers)
+        fields = {name.decode(): value.decode() for name, value in reply.headers}
+        await self._socket.send_denial_response(Response(reply.body, reply.status, fields))
+        return False
+
+    def _handle(self, frame: str | bytes) -> None:
+        """Take in a message.
+
+        Raises:
+            SubscriptionError: a wrong one, or one too many (how Upbit answers that is not documented).
+        """
+        if not self._limit.take():
+            raise SubscriptionError("TOO_MANY_REQUEST", "요청이 너무 많습니다.")
         if frame in ("PING", b"PING"):
             self._replace("up", asyncio.create_task(self._say_up()))
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from appliance.domain.candle import TIMEFRAMES
@@ -92,7 +93,7 @@ class Subscription:
                 for message in messages
             ]
         if self.format.endswith("LIST"):
-            return [_encode([message]) for message in messages]
+            return [b"[%s]" % _encode(message) for message in messages]
         return [_encode(message) for message in messages]
 
 
@@ -140,5 +141,18 @@ def _topic(part: Mapping[str, Any]) -> Topic | None:
     )
 
 
-def _encode(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+def _encode(message: Mapping[str, object]) -> bytes:
+    return f"{{{','.join(f'{json.dumps(key)}:{_value(value)}' for key, value in message.items())}}}".encode()
+
+
+def _value(value: object) -> str:
+    return java_double(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def java_double(number: float) -> str:
+    """Return a number as Java's `Double.toString` does: 1.16539E8 from 10,000,000 on and below 0.001."""
+    if number == 0 or 1e-3 <= abs(number) < 1e7:
+        return repr(number)
+    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    first, rest = digits[0], "".join(map(str, digits[1:])) or "0"
+    return f"{'-' * sign}{first}.{rest}E{int(exponent) + len(digits) - 1}"

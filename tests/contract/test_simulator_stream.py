@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from appliance.simulator import connections
-from tests.simulator_fixtures import UNLIMITED, fault, running_simulator
+from appliance.simulator.limits import MessageLimit
+from appliance.simulator.subscription import java_double
+from tests.simulator_fixtures import LIMITED, UNLIMITED, fault, running_simulator
 
 TICKET: dict[str, Any] = {"ticket": "test"}
 BTC: dict[str, Any] = {"type": "candle.1m", "codes": ["KRW-BTC"]}
@@ -140,6 +142,71 @@ async def test_a_wrong_subscription_gets_an_error_and_a_close(
             await receive(socket)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1000
+
+
+async def test_of_six_connections_in_a_second_the_last_is_refused() -> None:
+    with running_simulator(LIMITED) as limited:
+        statuses, headers = [], []
+        for _ in range(12):
+            try:
+                async with stream(limited) as socket:
+                    assert socket.response is not None
+                    statuses.append(101)
+                    headers.append(socket.response.headers["remaining-req"])
+            except InvalidStatus as refused:
+                statuses.append(refused.response.status_code)
+    assert headers[0] == "group=websocket; min=300; sec=4"
+    assert statuses[:5] == [101] * 5
+    assert 429 in statuses
+
+
+async def test_an_origin_header_leaves_one_connection_in_ten_seconds() -> None:
+    with running_simulator(LIMITED) as limited:
+        url = f"ws{limited.removeprefix('http')}/websocket/v1"
+        statuses = []
+        for _ in range(3):
+            try:
+                async with connect(url, proxy=None, origin="https://example.org"):  # type: ignore[arg-type]
+                    statuses.append(101)
+            except InvalidStatus as refused:
+                statuses.append(refused.response.status_code)
+    assert 429 in statuses
+
+
+async def test_too_many_messages_end_the_connection() -> None:
+    with running_simulator(LIMITED) as limited:
+        async with stream(limited) as socket:
+            with pytest.raises(ConnectionClosed):
+                for _ in range(50):
+                    await subscribe(socket, {"type": "candle.1m", "codes": ["KRW-NOPE"]})
+                await receive(socket)
+                await receive(socket)
+
+
+def test_a_connection_may_send_a_hundred_messages_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("appliance.clock.monotonic", lambda: now)
+    limit, passed = MessageLimit(), []
+    for _ in range(130):
+        now += 0.25
+        passed.append(limit.take())
+    assert passed == [True] * 100 + [False] * 30
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (116539000.0, "1.16539E8"),
+        (10000000.0, "1.0E7"),
+        (9999999.5, "9999999.5"),
+        (0.00012, "1.2E-4"),
+        (0.0, "0.0"),
+        (-25000000.0, "-2.5E7"),
+    ],
+)
+def test_numbers_of_a_frame_look_as_java_writes_them(number: float, text: str) -> None:
+    assert java_double(number) == text
+    assert float(text) == number
 
 
 async def test_who_says_nothing_is_dropped_without_a_close_frame(
