@@ -40,10 +40,15 @@ class ProjectSpec(SpecSection):
     """Age at which a production model is called stale; 0 is never."""
 
 
+SHARED = frozenset({"forecasting"})
+"""Packages beside the projects that are none."""
+
+
 def project_names() -> list[str]:
     """Return the projects that are there, whether enabled or not."""
     folder = appliance.pipelines.__path__
-    return sorted(module.name for module in pkgutil.iter_modules(folder) if module.ispkg)
+    found = {module.name for module in pkgutil.iter_modules(folder) if module.ispkg}
+    return sorted(found - SHARED)
 
 
 def project_module(project: str, name: str) -> ModuleType:

@@ -24,10 +24,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from appliance.domain.drift import DriftVerdict
 from appliance.drift.profile import ReferenceProfile, build_profile
 from appliance.drift.report import DriftThresholds, overall_verdict, score_features
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
 from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import CALENDAR
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME, compute_rows
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
 from appliance.pipelines.crypto_forecast.utils.load_spec_from_config import load_spec_from_config
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from appliance.simulator.listing import profile as market_profile
 from appliance.simulator.shifts import Shift, ShiftSchedule
 from appliance.simulator.synthetic import SyntheticMarket

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from appliance.pipelines.crypto_forecast.evaluator.comparison import regimes
-from appliance.pipelines.crypto_forecast.evaluator.scores import pinball_losses
+from appliance.pipelines.forecasting.evaluator.comparison import regimes
+from appliance.pipelines.forecasting.evaluator.scores import pinball_losses
 from appliance.registry.promotion import Verdict, gate
 
 Vector = NDArray[np.float64]

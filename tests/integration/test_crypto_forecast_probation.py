@@ -18,7 +18,7 @@ from appliance.domain.event import Event, EventKind
 from appliance.domain.trial import Trial, TrialPurpose, TrialState
 from appliance.domain.workflow import WorkflowKind
 from appliance.pipelines.context import MarketSource, Resources
-from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
+from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
 from appliance.pipelines.workflow import WorkflowResult, run_in_process
 from appliance.registry.promotion import Verdict
 from store.events import read_events

@@ -12,14 +12,11 @@ from appliance.config.paths import Paths
 from appliance.config.settings import Settings
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.pipelines.context import MarketSource, Resources
-from appliance.pipelines.crypto_forecast.evaluator.walk_forward import evaluate_walk_forward
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
-    TIME,
-    compute_rows,
-    label_rows,
-)
-from appliance.pipelines.crypto_forecast.trainer.training import new_model
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
 from appliance.pipelines.crypto_forecast.utils.load_spec_from_config import load_spec_from_config
+from appliance.pipelines.forecasting.evaluator.walk_forward import evaluate_walk_forward
+from appliance.pipelines.forecasting.preprocessor.labels import TIME, label_rows
+from appliance.pipelines.forecasting.trainer.training import new_model
 from appliance.pipelines.workflow import run_in_process
 from tests.fakes.market import ORIGIN, FakeMarket, synthetic_candles
 from tests.integration.test_crypto_forecast_workflows import settings_with

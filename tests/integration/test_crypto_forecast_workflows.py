@@ -34,8 +34,9 @@ from appliance.pipelines.context import (
     StageContext,
     StageSkipped,
 )
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME, compute_rows
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from appliance.pipelines.spec import describe_project
 from appliance.pipelines.workflow import (
     WorkflowResult,

@@ -13,21 +13,16 @@ from hypothesis import strategies as st
 from appliance.config.settings import ProjectSettings, Settings
 from appliance.domain.candle import Gap
 from appliance.errors import ConfigError
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import FeatureSpec
-from appliance.pipelines.crypto_forecast.preprocessor.data_preparation import (
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import FeatureSpec
+from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import feature_names
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
+from appliance.pipelines.forecasting.preprocessor.data_preparation import (
     MarketCandles,
     aggregate_grid,
     prepare_grid,
 )
-from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import feature_names
-from appliance.pipelines.crypto_forecast.preprocessor.preprocess import moving_average
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
-    TIME,
-    compute_rows,
-    label_rows,
-    to_arrow,
-    to_frame,
-)
+from appliance.pipelines.forecasting.preprocessor.labels import TIME, label_rows, to_arrow, to_frame
+from appliance.pipelines.forecasting.preprocessor.preprocess import moving_average
 from appliance.pipelines.spec import describe_project
 from tests.fakes.market import ORIGIN, synthetic_candles, without_rows
 

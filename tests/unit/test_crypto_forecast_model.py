@@ -17,24 +17,22 @@ from sklearn.base import clone
 from sklearn.linear_model import QuantileRegressor
 
 from appliance.errors import ConfigError, InsufficientData
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import EvaluationSpec, FeatureSpec
-from appliance.pipelines.crypto_forecast.evaluator.comparison import compare_pairs
-from appliance.pipelines.crypto_forecast.evaluator.figures import fold_figure, holdout_figures
-from appliance.pipelines.crypto_forecast.evaluator.scores import pinball_losses, score
-from appliance.pipelines.crypto_forecast.evaluator.walk_forward import (
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import FeatureSpec
+from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import CALENDAR
+from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
+from appliance.pipelines.crypto_forecast.utils.load_spec_from_config import load_spec_from_config
+from appliance.pipelines.forecasting.evaluator.comparison import compare_pairs
+from appliance.pipelines.forecasting.evaluator.figures import fold_figure, holdout_figures
+from appliance.pipelines.forecasting.evaluator.scores import pinball_losses, score
+from appliance.pipelines.forecasting.evaluator.walk_forward import (
     evaluate_walk_forward,
     split_folds,
 )
-from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import CALENDAR
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
-    LabelledRows,
-    compute_rows,
-    label_rows,
-)
-from appliance.pipelines.crypto_forecast.trainer.linear_quantiles import smoothed_quantile
-from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
-from appliance.pipelines.crypto_forecast.trainer.training import content_hash, split_rows
-from appliance.pipelines.crypto_forecast.utils.load_spec_from_config import load_spec_from_config
+from appliance.pipelines.forecasting.forecast_spec import EvaluationSpec
+from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows, label_rows
+from appliance.pipelines.forecasting.trainer.linear_quantiles import smoothed_quantile
+from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
+from appliance.pipelines.forecasting.trainer.training import content_hash, split_rows
 from appliance.registry.promotion import Verdict
 from tests.fakes.market import synthetic_candles
 

@@ -12,14 +12,10 @@ import pytest
 from appliance.domain.drift import DriftVerdict, LossReport
 from appliance.domain.forecast import Performance
 from appliance.domain.trial import ParkedRetrain
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
-    MonitoringSpec,
-    QualitySpec,
-    RetrainSpec,
-)
-from appliance.pipelines.crypto_forecast.evaluator.retrain_policy import RetrainFacts, decide
-from appliance.pipelines.crypto_forecast.preprocessor.quality import Quality, judge_quality
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME
+from appliance.pipelines.forecasting.evaluator.retrain_policy import RetrainFacts, decide
+from appliance.pipelines.forecasting.forecast_spec import MonitoringSpec, QualitySpec, RetrainSpec
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
+from appliance.pipelines.forecasting.preprocessor.quality import Quality, judge_quality
 
 NOW = datetime(2026, 3, 14, 5, 0, tzinfo=UTC)
 PERFORMANCE = Performance(

@@ -7,12 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from appliance.config.settings import Market, Timeframe
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import CryptoSpec
 from appliance.pipelines.spec import Horizon
 
 
-class KrwBtc1m(ForecastSpec):
-    """Two weeks of minutes; the defaults of `ForecastSpec` are made for this one."""
+class KrwBtc1m(CryptoSpec):
+    """Two weeks of minutes; the defaults of `ForecastSpec` and `CryptoSpec` are made for this one."""
 
     market: Market = "KRW-BTC"
     unit: Timeframe = 1

@@ -7,17 +7,16 @@ from typing import Annotated
 from pydantic import Field
 
 from appliance.config.settings import Market, Timeframe
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import CryptoSpec, FeatureSpec
+from appliance.pipelines.forecasting.forecast_spec import (
     EvaluationSpec,
-    FeatureSpec,
-    ForecastSpec,
     MonitoringSpec,
     RetrainSpec,
 )
 from appliance.pipelines.spec import Horizon
 
 
-class KrwBtc60m(ForecastSpec):
+class KrwBtc60m(CryptoSpec):
     """Two years of hours."""
 
     market: Market = "KRW-BTC"

@@ -35,8 +35,8 @@ WORKFLOWS = (
         WorkflowKind.MONITORING,
         (
             Stage("measure_drift", "monitor"),
-            Stage("judge_trials", "trials"),
-            Stage("decide_retrain", "retrain"),
+            Stage("judge_trials", "monitor"),
+            Stage("decide_retrain", "monitor"),
         ),
     ),
 )

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import FeatureSpec
-from appliance.pipelines.crypto_forecast.preprocessor.data_preparation import aggregate_grid
-from appliance.pipelines.crypto_forecast.preprocessor.preprocess import (
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import FeatureSpec
+from appliance.pipelines.forecasting.preprocessor.data_preparation import aggregate_grid
+from appliance.pipelines.forecasting.preprocessor.preprocess import (
     derive_series,
     moving_volatility,
     trailing_return,

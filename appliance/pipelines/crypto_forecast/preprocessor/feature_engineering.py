@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import FeatureSpec
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import FeatureSpec
 from appliance.pipelines.crypto_forecast.preprocessor.cross_features import cross_names
-from appliance.pipelines.crypto_forecast.preprocessor.preprocess import (
+from appliance.pipelines.forecasting.preprocessor.preprocess import (
     Series,
     lagged,
     log_ratio,

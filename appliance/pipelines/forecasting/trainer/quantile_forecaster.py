@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from appliance.errors import ConfigError
-from appliance.pipelines.crypto_forecast.trainer.boosted_quantiles import (
+from appliance.pipelines.forecasting.trainer.boosted_quantiles import (
     BoostedQuantiles,
     LightgbmQuantiles,
 )
-from appliance.pipelines.crypto_forecast.trainer.linear_quantiles import LinearQuantiles
+from appliance.pipelines.forecasting.trainer.linear_quantiles import LinearQuantiles
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.preprocessor.data_preparation import MarketCandles
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME, compute_rows
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.preprocessor.data_preparation import MarketCandles
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from store.candles import read_candles
 from store.coverage import gaps, watermark
 from store.session import Session
@@ -22,13 +22,6 @@ class CandleWindow:
     own: MarketCandles
     others: dict[str, MarketCandles]
     end_at: datetime
-
-    def rows(self, spec: ForecastSpec) -> pd.DataFrame:
-        """Return the prepared rows, as `compute_rows`."""
-        own, unit = self.own, spec.unit
-        return compute_rows(
-            own.candles, own.gaps, unit, spec.features, self.end_at, others=self.others
-        )
 
 
 def known_until(session: Session, spec: ForecastSpec) -> datetime | None:

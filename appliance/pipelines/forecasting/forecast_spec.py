@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from appliance.config.settings import Market, Timeframe
+from appliance.config.settings import Market
 from appliance.pipelines.spec import ProjectSpec, SpecSection
+
+if TYPE_CHECKING:
+    from appliance.pipelines.forecasting.recipe import Recipe
 
 Rows = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
-class FeatureSpec(SpecSection):
-    """How candles become features; all lengths in candles unless said otherwise."""
+class FeatureSection(SpecSection):
+    """What is known of any project's features; a project adds the fields of its own."""
 
-    half_lives: Annotated[tuple[Rows, ...], Field(min_length=2)] = (15, 60, 240)
-    """Half-lives of the exponential averages, ascending: volatilities, ranges and volumes."""
-    scale_half_life: Rows = 60
-    """Half-life of the volatility that scales returns, forecasts and the EWMA benchmark."""
-    return_lags: Annotated[tuple[Rows, ...], Field(min_length=1)] = (1, 3, 5, 15, 60)
-    """Look-backs of the past returns."""
-    lags: tuple[Rows, ...] = ()
-    """How many candles ago moves and volumes become features of their own."""
-    seasons: tuple[tuple[Rows, Rows], ...] = ()
-    """Pairs of a period and a number of cycles: how volatile the coming `season_span` candles were then."""
-    season_span: Rows = 1
-    """Candles after a row that its seasons look at, in the cycles before; the horizon, as a rule."""
     cross_markets: tuple[Market, ...] = ()
     """Further markets whose candles give features; they must be in `ingest.markets`."""
-    cross_timeframes: tuple[Timeframe, ...] = ()
-    """Wider timeframes in minutes, aggregated from the own candles; only closed ones count."""
-    cross_half_lives: Annotated[tuple[Rows, ...], Field(min_length=1)] = (2, 6)
-    """Half-lives over candles of the wider timeframes."""
-    truncation: Annotated[int, Field(ge=2, le=20)] = 4
-    """An average looks back this many half-lives; the same for a row whenever it is computed."""
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        if list(self.half_lives) != sorted(set(self.half_lives)):
-            raise ValueError(f"half_lives must ascend, not {self.half_lives}")
-        if any(period < self.season_span for period, _ in self.seasons):
-            raise ValueError("season_span must not be longer than a season's period")
-        return self
 
     def lookback(self, unit: int) -> int:
-        """Return how many candles of `unit` minutes before a row its features depend on."""
-        longest = max(*self.half_lives, self.scale_half_life) * self.truncation
-        bars = max(self.cross_half_lives) * self.truncation + 3
-        wider = max((bars * width // unit for width in self.cross_timeframes), default=0)
-        season = max((period * cycles for period, cycles in self.seasons), default=0)
-        return max(longest, *self.return_lags, *self.lags, season, wider) + 1
+        """Return how many candles of `unit` minutes, the row's own included, a row depends on."""
+        raise NotImplementedError
 
 
 class LearnerSpec(SpecSection):
@@ -167,7 +140,7 @@ class QualitySpec(SpecSection):
 
 
 class ForecastSpec(ProjectSpec):
-    """A config of this project."""
+    """A config of a project that forecasts the quantiles of a return `horizon` candles ahead."""
 
     quantiles: tuple[Fraction, Fraction, Fraction] = (0.1, 0.5, 0.9)
     """Lower, median and upper quantile of the log return."""
@@ -177,20 +150,20 @@ class ForecastSpec(ProjectSpec):
     """Prepared rows below which training is refused."""
     catch_up_rows: Rows = 1_440
     """Newest rows that the production model forecasts when it has not yet, unless trained on them."""
-    features: FeatureSpec = FeatureSpec()
+    features: FeatureSection
     learner: LearnerSpec = LearnerSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     monitoring: MonitoringSpec = MonitoringSpec()
     retrain: RetrainSpec = RetrainSpec()
     quality: QualitySpec = QualitySpec()
 
+    @property
+    def recipe(self) -> Recipe[Any]:
+        """The project's own functions: how candles become features, and features a model."""
+        raise NotImplementedError
+
     @model_validator(mode="after")
-    def _has_other_series(self) -> Self:
-        wider = self.features.cross_timeframes
-        if any(width <= self.unit or width % self.unit for width in wider):
-            raise ValueError(
-                f"features.cross_timeframes must be multiples of the unit {self.unit}, not {wider}"
-            )
+    def _has_other_markets(self) -> Self:
         if self.market in self.features.cross_markets:
             raise ValueError(f"features.cross_markets must not name {self.market} itself")
         return self

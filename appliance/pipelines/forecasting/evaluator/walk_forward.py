@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from appliance.errors import InsufficientData
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import EvaluationSpec
-from appliance.pipelines.crypto_forecast.evaluator.scores import Scores, score
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import LabelledRows
-from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
+from appliance.pipelines.forecasting.evaluator.scores import Scores, score
+from appliance.pipelines.forecasting.forecast_spec import EvaluationSpec
+from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
+from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

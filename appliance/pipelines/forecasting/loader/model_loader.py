@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.errors import ModelNotFound
-from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
+from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
 
 if TYPE_CHECKING:
     from appliance.pipelines.context import ModelSource

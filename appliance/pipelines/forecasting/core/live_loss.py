@@ -15,7 +15,7 @@ from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import LossEstimate
 from appliance.drift.loss_reference import LiveLosses, LossReference, judge_loss
 from appliance.pipelines.context import StageContext
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from store.forecasts import latest_forecasts, read_outcomes
 from store.retrains import read_estimates, reconcile_estimates, write_estimate
 

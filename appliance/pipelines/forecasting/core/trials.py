@@ -13,9 +13,9 @@ from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import Trial, TrialPurpose, TrialState
 from appliance.errors import ModelNotFound
 from appliance.pipelines.context import Json, StageContext, StageSkipped
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.evaluator.comparison import Comparison, compare_pairs
-from appliance.pipelines.crypto_forecast.utils.serving import (
+from appliance.pipelines.forecasting.evaluator.comparison import Comparison, compare_pairs
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.serving import (
     identity_tags,
     serves,
     unseen_from,

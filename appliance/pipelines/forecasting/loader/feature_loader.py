@@ -7,8 +7,8 @@ from datetime import datetime
 import pandas as pd
 
 from appliance.errors import InsufficientData
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import (
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.preprocessor.labels import (
     LabelledRows,
     label_rows,
     to_frame,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from appliance.errors import UnrepairedGap
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from store.coverage import gaps, proven_from
 from store.session import Session
 

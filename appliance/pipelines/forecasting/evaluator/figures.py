@@ -7,8 +7,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from appliance.pipelines.crypto_forecast.evaluator.walk_forward import Evaluation
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import LabelledRows
+from appliance.pipelines.forecasting.evaluator.walk_forward import Evaluation
+from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
 
 Matrix = NDArray[np.float64]
 

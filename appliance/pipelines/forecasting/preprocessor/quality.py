@@ -9,8 +9,8 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import QualitySpec
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import TIME
+from appliance.pipelines.forecasting.forecast_spec import QualitySpec
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
 
 
 class Quality(StrEnum):

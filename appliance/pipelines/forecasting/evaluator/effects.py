@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from appliance.pipelines.crypto_forecast.evaluator.scores import pinball_losses
-from appliance.pipelines.crypto_forecast.preprocessor.transformation import LabelledRows
-from appliance.pipelines.crypto_forecast.trainer.quantile_forecaster import QuantileForecaster
+from appliance.pipelines.forecasting.evaluator.scores import pinball_losses
+from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
+from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
 
 _SEED = 7
 

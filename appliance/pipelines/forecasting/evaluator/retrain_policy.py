@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from appliance.domain.drift import DriftVerdict, LossReport
 from appliance.domain.forecast import Performance
 from appliance.domain.trial import ParkedRetrain
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import (
+from appliance.pipelines.forecasting.forecast_spec import (
     MonitoringSpec,
     RetrainSpec,
 )

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import feature_names
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 
 WINDOW_START = "window_start_at"
 WINDOW_END = "window_end_at"
@@ -21,7 +20,7 @@ def identity_tags(spec: ForecastSpec) -> dict[str, str]:
         "unit": str(spec.unit),
         "horizon": str(spec.horizon),
         "features": spec.features.model_dump_json(),
-        "feature_names": ",".join(feature_names(spec.features)),
+        "feature_names": ",".join(spec.recipe.feature_names(spec)),
     }
 
 

@@ -10,16 +10,16 @@ from appliance.domain.event import EventKind, Severity
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import ParkedRetrain, TwinAccount
 from appliance.pipelines.context import Json, StageContext
-from appliance.pipelines.crypto_forecast.configs.forecast_spec import ForecastSpec
-from appliance.pipelines.crypto_forecast.core.trials import twin_of
-from appliance.pipelines.crypto_forecast.evaluator.comparison import compare_pairs
-from appliance.pipelines.crypto_forecast.evaluator.retrain_policy import (
+from appliance.pipelines.forecasting.core.trials import twin_of
+from appliance.pipelines.forecasting.evaluator.comparison import compare_pairs
+from appliance.pipelines.forecasting.evaluator.retrain_policy import (
     RetrainDecision,
     RetrainFacts,
     decide,
 )
-from appliance.pipelines.crypto_forecast.loader.feature_loader import load_rows
-from appliance.pipelines.crypto_forecast.utils.serving import evaluated_until, serves, unseen_from
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.loader.feature_loader import load_rows
+from appliance.pipelines.forecasting.serving import evaluated_until, serves, unseen_from
 from appliance.registry.promotion import Verdict
 from store.drift import latest_report
 from store.events import read_events

@@ -1,0 +1,1 @@
+"""The stages of the four workflows, the same for every project."""

@@ -1,0 +1,92 @@
+"""Train workflow: walk-forward evaluation, and the decision about production."""
+
+from __future__ import annotations
+
+from appliance.domain.trial import TrialState
+from appliance.drift.loss_reference import build_reference
+from appliance.pipelines.context import Json, StageContext
+from appliance.pipelines.forecasting.core.inference import forecast_version, join_outcomes
+from appliance.pipelines.forecasting.core.trials import (
+    begin_challenge,
+    follow_champion,
+    judge_trial,
+    promote,
+)
+from appliance.pipelines.forecasting.evaluator.figures import fold_figure
+from appliance.pipelines.forecasting.evaluator.scores import pinball_losses
+from appliance.pipelines.forecasting.evaluator.walk_forward import (
+    Evaluation,
+    evaluate_walk_forward,
+)
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.loader.feature_loader import load_labelled
+from appliance.pipelines.forecasting.serving import serves
+from appliance.pipelines.forecasting.trainer.training import new_model, split_rows
+
+_DECISIONS = {TrialState.PROMOTED: "promoted", TrialState.BETTER: "challenger"}
+
+
+def evaluate_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
+    """Evaluate the recipe walk-forward on the training rows and log it to the model's run.
+
+    Returns:
+        The metrics over all folds: pinball, skill_static, skill_ewma, coverage, mae, rmse, direction
+        and the benchmarks' losses; loss_reference: what the live loss will be compared with.
+    """
+    spec = context.spec
+    run_id = str(context.upstream["train_model"]["mlflow_run_id"])
+    rows = split_rows(load_labelled(context.session, context.project, spec), spec).training
+    evaluation = evaluate_walk_forward(rows, lambda: new_model(spec), spec.evaluation, spec.horizon)
+    metrics = evaluation.overall.metrics()
+    folds = {
+        f"fold_{number}_{name}": value
+        for number, fold in enumerate(evaluation.folds, start=1)
+        for name, value in fold.metrics().items()
+    }
+    context.registry.log_metrics(run_id, {**metrics, **folds})
+    context.registry.log_figures(run_id, {"fold_skill": fold_figure(evaluation)})
+    return {**metrics, "loss_reference": _loss_reference(evaluation, spec)}
+
+
+def _loss_reference(evaluation: Evaluation, spec: ForecastSpec) -> dict[str, Json]:
+    losses = pinball_losses(evaluation.outcomes, evaluation.forecast, spec.quantiles)
+    widths = evaluation.forecast[:, 2] - evaluation.forecast[:, 0]
+    ewma_widths = evaluation.ewma[:, 2] - evaluation.ewma[:, 0]
+    rows = spec.monitoring.performance_rows
+    return build_reference(losses, ewma_widths, widths, rows).to_json()
+
+
+def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
+    """Put the new version into production, or begin its trial as a challenger.
+
+    The first model that serves the config is promoted. Later ones meet the champion on the newest rows,
+    which neither was trained on: both forecast what they have not yet, and the gate has a first look. What
+    it cannot tell yet is looked at again whenever new outcomes have matured.
+
+    Returns:
+        decision: promoted, challenger or kept; version; evidence in words.
+    """
+    project, spec, registry = context.project, context.spec, context.registry
+    version = registry.version(project, _as_int(context.upstream["register_model"]["version"]))
+    champion = context.champion()
+    if champion is None or not serves(champion, spec):
+        reason = "first model" if champion is None else "the champion serves another config"
+        promote(context, version.version, reason)
+        return {"decision": "promoted", "version": version.version, "evidence": reason}
+    if champion.version == version.version:
+        return {"decision": "kept", "version": version.version, "evidence": "in production already"}
+    follow_champion(context, champion)
+    trial = begin_challenge(context, champion, version)
+    for each in (champion, version):
+        forecast_version(context, each, trial.from_at)
+    join_outcomes(context)
+    trial = judge_trial(context, trial)
+    return {
+        "decision": _DECISIONS.get(trial.state, "kept"),
+        "version": version.version,
+        "evidence": trial.words or "no row yet that neither model was trained on",
+    }
+
+
+def _as_int(value: Json) -> int:
+    return int(value) if isinstance(value, int | str | float) else 0

@@ -1,0 +1,1 @@
+"""Walk-forward evaluation against the naive benchmarks, and the decisions that follow from evidence."""

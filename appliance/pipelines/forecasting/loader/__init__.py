@@ -1,0 +1,1 @@
+"""Reads of the store in the shape that the preprocessor takes."""

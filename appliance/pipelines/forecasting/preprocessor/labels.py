@@ -1,0 +1,76 @@
+"""Prepared rows to model inputs and labels; a row is labelled with what its market did next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+TIME = "candle_date_time_utc"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """Rows with a known outcome, in time order.
+
+    `features` has one column per feature; `returns` is the log return from each row's close to
+    the close `horizon` candles later, `realised` the root of the sum of squared log returns of the
+    candles between, `close` the row's own close.
+    """
+
+    times: pd.DatetimeIndex
+    features: pd.DataFrame
+    returns: Vector
+    realised: Vector
+    close: Vector
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def slice(self, start: int, stop: int | None = None) -> LabelledRows:
+        """Return the rows [start, stop) by position."""
+        window = slice(start, stop)
+        return LabelledRows(
+            self.times[window],
+            self.features.iloc[window],
+            self.returns[window],
+            self.realised[window],
+            self.close[window],
+        )
+
+
+def label_rows(rows: pd.DataFrame, unit: int, horizon: int) -> LabelledRows:
+    """Return the rows (columns as a recipe's `compute_rows`) whose whole coming horizon is among `rows`."""
+    times = pd.DatetimeIndex(rows[TIME])
+    width = pd.Timedelta(minutes=unit)
+    grid = pd.date_range(times[0], times[-1], freq=width)
+    log_close = pd.Series(np.log(rows["close"].to_numpy(np.float64)), index=times).reindex(grid)
+    values = log_close.to_numpy(np.float64)
+    ahead = np.full(values.size, np.nan)
+    realised = np.full(values.size, np.nan)
+    if values.size > horizon:
+        ahead[:-horizon] = values[horizon:] - values[:-horizon]
+        squares = np.diff(values) ** 2
+        windows = np.lib.stride_tricks.sliding_window_view(squares, horizon)
+        realised[:-horizon] = np.sqrt(windows.sum(axis=1))
+    position = grid.get_indexer(times)
+    returns, spread = ahead[position], realised[position]
+    is_known = np.isfinite(returns) & np.isfinite(spread)
+    features = rows.drop(columns=[TIME, "close"])[is_known].reset_index(drop=True)
+    close = rows["close"].to_numpy(np.float64)[is_known]
+    return LabelledRows(times[is_known], features, returns[is_known], spread[is_known], close)
+
+
+def to_arrow(rows: pd.DataFrame) -> pa.Table:
+    """Return prepared rows as the store takes them."""
+    return pa.Table.from_pandas(rows, preserve_index=False)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return a table of the store as a frame with aware UTC times."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

@@ -1,0 +1,1 @@
+"""The estimator, and one training with it."""
