@@ -1,11 +1,12 @@
-"""A real MLflow server for tests, started as the supervisor starts it."""
+"""A real MLflow server for tests, prepared and started as the supervisor does."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 import httpx
@@ -14,6 +15,7 @@ from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.ports import write_ports
 from appliance.config.settings import Settings
 from appliance.supervisor.mlflow_service import mlflow_spec
+from appliance.supervisor.spec import ServiceSpec
 from tests.waiting import wait_until
 
 
@@ -36,16 +38,32 @@ def appliance_up(paths: Paths) -> Iterator[None]:
             paths.control_socket.unlink()
 
 
-@contextmanager
-def running_mlflow(paths: Paths) -> Iterator[str]:
-    """Run the server of a home; yields its URL; on leaving nothing of it is left."""
-    from appliance.registry.client import open_registry
-
-    port = free_port()
-    ports = {"mlflow": port, "airflow": free_port(), "simulator": free_port()}
+def server_spec(paths: Paths, settings: Settings | None = None) -> ServiceSpec:
+    """Return the spec of a home's server on a free port."""
+    ports = {name: free_port() for name in ("mlflow", "airflow", "simulator")}
     write_ports(paths, ports)
-    open_registry(paths, Settings()).versions("nothing")  # creates the database
-    spec = mlflow_spec(paths, Settings(), ports)
+    return mlflow_spec(paths, settings or Settings(), ports)
+
+
+@contextmanager
+def running_mlflow(paths: Paths, settings: Settings | None = None) -> Iterator[str]:
+    """Run the server of a home; yields its URL; on leaving nothing of it is left."""
+    spec = server_spec(paths, settings)
+    prepare(spec)
+    with running(spec) as process:
+        yield f"http://{spec.endpoint}"
+        assert process.poll() is None, "MLflow's server died"
+
+
+def prepare(spec: ServiceSpec) -> None:
+    """Do what comes before a start."""
+    assert spec.prepare is not None
+    asyncio.run(spec.prepare(_Bench(spec)))  # type: ignore[arg-type]
+
+
+@contextmanager
+def running(spec: ServiceSpec) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a prepared server and wait until it answers."""
     process = subprocess.Popen(
         spec.command,
         cwd=SOURCE_ROOT,
@@ -54,13 +72,36 @@ def running_mlflow(paths: Paths) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    url = f"http://127.0.0.1:{port}"
     try:
+        url = f"http://{spec.endpoint}"
         wait_until(lambda: _is_healthy(url), 90, "MLflow's server does not answer")
-        yield url
+        yield process
     finally:
         process.terminate()
         process.wait(20)
+
+
+class _Bench:
+    """Runs a preparation's commands (`Workbench`)."""
+
+    def __init__(self, spec: ServiceSpec) -> None:
+        self._spec = spec
+
+    def say(self, reason: str) -> None:
+        """Nobody listens."""
+
+    async def execute(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        text: str = "",
+    ) -> int:
+        """Run one command."""
+        chosen = self._spec.environment if environment is None else environment
+        run = await asyncio.create_subprocess_exec(
+            *command, cwd=SOURCE_ROOT, env={**os.environ, **chosen}
+        )
+        return await run.wait()
 
 
 def _is_healthy(url: str) -> bool:

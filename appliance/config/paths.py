@@ -53,6 +53,16 @@ class Paths:
         return self.home / "mlflow"
 
     @property
+    def mlflow_database(self) -> Path:
+        """MLflow's DuckDB file."""
+        return self.mlflow / "mlflow.duckdb"
+
+    @property
+    def mlflow_sqlite(self) -> Path:
+        """MLflow's SQLite file: when configured, or from before DuckDB."""
+        return self.mlflow / "mlflow.db"
+
+    @property
     def mlflow_artifacts(self) -> Path:
         """MLflow's artifact folder."""
         return self.mlflow / "artifacts"

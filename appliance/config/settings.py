@@ -110,6 +110,8 @@ class MlflowSettings(Section):
 
     port: Port = 5000
     """Port on 127.0.0.1; another free one is taken when this is in use."""
+    database_url: Annotated[str, Field(pattern=r"^$|^sqlite$|^postgresql(\+\w+)?://")] = ""
+    """Empty is a DuckDB file of the home, `sqlite` a SQLite file of it; or a PostgreSQL URL."""
     artifact_root: str = ""
     """Folder or s3:// URL; empty is the home's own folder."""
 

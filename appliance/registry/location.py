@@ -2,7 +2,7 @@
 
 While the appliance runs, its MLflow server is the only way in: a server that does not answer is
 a transient failure, never a reason to go round it. With the appliance down the same database
-file is opened directly. Artifacts have an explicit location under the artifact root, so both ways
+is opened directly. Artifacts have an explicit location under the artifact root, so both ways
 read and write the same folders.
 """
 
@@ -18,7 +18,7 @@ from appliance.config.paths import Paths
 from appliance.config.ports import service_url
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
-from appliance.errors import RegistryUnavailable
+from appliance.errors import RegistryError, RegistryUnavailable
 
 _CONNECT_SECONDS = 0.5
 _HEALTH_SECONDS = 1.0
@@ -41,19 +41,38 @@ def locate_registry(paths: Paths, settings: Settings) -> RegistryLocation:
 
     Raises:
         RegistryUnavailable: the appliance runs but its MLflow server does not answer.
+        RegistryError: it does not run, and an earlier version's database was not moved over yet.
     """
     root = artifact_root(paths, settings)
     if not is_appliance_up(paths):
         paths.mlflow.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return RegistryLocation(file_uri(paths), root)
+        if has_sqlite_to_move(paths, settings):
+            raise RegistryError(
+                f"the registry is still in {paths.mlflow_sqlite}",
+                code="registry.not_moved",
+                hint="appliance models migrate moves it to DuckDB; so does appliance up",
+            )
+        return RegistryLocation(database_uri(paths, settings), root)
     url = service_url(paths, "mlflow")
     _require_health(url)
     return RegistryLocation(url, root)
 
 
-def file_uri(paths: Paths) -> str:
-    """Return the backend store URI, the same for the server and for direct access."""
-    return f"sqlite:///{paths.mlflow / 'mlflow.db'}"
+def database_uri(paths: Paths, settings: Settings) -> str:
+    """Return the URI of MLflow's database, the same for the server and for direct access."""
+    match settings.mlflow.database_url:
+        case "":
+            return f"duckdb:///{paths.mlflow_database}"
+        case "sqlite":
+            return f"sqlite:///{paths.mlflow_sqlite}"
+        case url:
+            return url
+
+
+def has_sqlite_to_move(paths: Paths, settings: Settings) -> bool:
+    """Return whether an earlier version's SQLite file waits to be moved to DuckDB."""
+    is_duckdb = not settings.mlflow.database_url
+    return is_duckdb and paths.mlflow_sqlite.exists() and not paths.mlflow_database.exists()
 
 
 def artifact_root(paths: Paths, settings: Settings) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import sys
 
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
+from appliance.registry.location import artifact_root, database_uri, has_sqlite_to_move
 from appliance.supervisor.environment import (
     base_environment,
     mlflow_client,
@@ -43,7 +45,7 @@ def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> Serv
             *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"),
         ),
         environment=environment,
-        prepare=_migration(paths, environment),
+        prepare=_preparation(paths, settings, environment),
         probe=MlflowProbe(f"http://{HOST}:{port}"),
         endpoint=f"{HOST}:{port}",
         stop_stage=1,
@@ -51,40 +53,43 @@ def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> Serv
     )
 
 
-def _database(paths: Paths) -> str:
-    return f"sqlite:///{paths.mlflow / 'mlflow.db'}"
-
-
 def _server_environment(paths: Paths, settings: Settings, port: int) -> dict[str, str]:
     """Return what `mlflow server` hands to its server process (`mlflow.server._run_server`)."""
+    database = database_uri(paths, settings)
     return {
-        "_MLFLOW_SERVER_FILE_STORE": _database(paths),
-        "_MLFLOW_SERVER_REGISTRY_STORE": _database(paths),
+        "_MLFLOW_SERVER_FILE_STORE": database,
+        "_MLFLOW_SERVER_REGISTRY_STORE": database,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.mlflow.artifact_root
-        or str(paths.mlflow_artifacts),
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": artifact_root(paths, settings),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SGI_NAME": "uvicorn",
+        "_MLFLOW_IN_JOB_EXECUTOR": "false",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_SERVER_ALLOWED_HOSTS": f"localhost,127.0.0.1,localhost:{port},127.0.0.1:{port}",
     }
 
 
-def _migration(paths: Paths, environment: dict[str, str]) -> Preparation:
-    """Return what creates or upgrades the database when MLflow's version changed."""
+def _preparation(paths: Paths, settings: Settings, environment: dict[str, str]) -> Preparation:
+    """Return what creates the database, upgrades it when MLflow changed, or moves SQLite's over."""
+    url = settings.mlflow.database_url
+    stamp = f"{importlib.metadata.version('mlflow')} {hashlib.sha256(url.encode()).hexdigest()}\n"
+    stamp_file = paths.mlflow / "migrated"
+    file = {"": paths.mlflow_database, "sqlite": paths.mlflow_sqlite}.get(url)
 
     async def prepare(bench: Workbench) -> None:
-        stamp = importlib.metadata.version("mlflow") + "\n"
-        stamp_file = paths.mlflow / "migrated"
         is_current = stamp_file.exists() and stamp_file.read_text(encoding="utf-8") == stamp
-        if is_current and (paths.mlflow / "mlflow.db").exists():
+        if is_current and (file is None or file.exists()):
             return
-        bench.say("creating or upgrading MLflow's database")
-        command = (sys.executable, "-m", "mlflow", "db", "upgrade", _database(paths))
+        command = [sys.executable, "-m", "store.mlflow_backend", "prepare"]
+        if has_sqlite_to_move(paths, settings):
+            bench.say("moving MLflow's database from SQLite to DuckDB")
+            command += ["--from-sqlite", str(paths.mlflow_sqlite)]
+        else:
+            bench.say("creating or upgrading MLflow's database")
         code = await bench.execute(command, environment)
         if code != 0:
             raise ServiceError(
-                f"`mlflow db upgrade` exited with code {code}",
+                f"MLflow's database could not be prepared (exit code {code})",
                 code="mlflow.migrate",
                 hint="appliance logs mlflow",
             )

@@ -22,7 +22,8 @@ from store.mlflow_backend.engine import Backend
 
 Counts = dict[str, int]
 _CHUNK = 20_000
-_STAMP = "alembic_version"
+STAMP = "alembic_version"
+"""The table that holds the revision of the schema."""
 
 
 def sqlite_to_duckdb(source: Path, target: Path) -> Counts:
@@ -44,7 +45,7 @@ def sqlite_to_duckdb(source: Path, target: Path) -> Counts:
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)
     try:
-        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reader:
+        with closing(_reader(source)) as reader:
             reader.execute("BEGIN")
             _check_revision(reader, source)
             counts = _fill_duckdb(reader, partial)
@@ -69,8 +70,8 @@ def duckdb_to_sqlite(source: Path, target: Path) -> Counts:
         closing(sqlite3.connect(target)) as writer,
         writer,
     ):
-        revision = _revision(reader.execute(f"SELECT version_num FROM {_STAMP}").fetchone())
-        if _revision(writer.execute(f"SELECT version_num FROM {_STAMP}").fetchone()) != revision:
+        revision = _revision(reader.execute(f"SELECT version_num FROM {STAMP}").fetchone())
+        if _revision(writer.execute(f"SELECT version_num FROM {STAMP}").fetchone()) != revision:
             raise MlflowException.invalid_parameter_value(
                 f"{target} is not of MLflow schema {revision}, which {source} has"
             )
@@ -83,17 +84,35 @@ def duckdb_to_sqlite(source: Path, target: Path) -> Counts:
         return counts
 
 
-def _check_revision(reader: sqlite3.Connection, source: Path) -> None:
+def sqlite_revision(source: Path) -> str | None:
+    """Return the revision of MLflow's schema in a SQLite file; None when the file is not stamped.
+
+    Raises:
+        MlflowException: the file is not MLflow's.
+    """
+    with closing(_reader(source)) as reader:
+        return _stamp(reader, source)
+
+
+def _reader(source: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _stamp(reader: sqlite3.Connection, source: Path) -> str | None:
     try:
-        revision = _revision(reader.execute(f"SELECT version_num FROM {_STAMP}").fetchone())
+        return _revision(reader.execute(f"SELECT version_num FROM {STAMP}").fetchone())
     except sqlite3.Error as error:
         raise MlflowException.invalid_parameter_value(
             f"{source} is not an MLflow database: {error}"
         ) from error
+
+
+def _check_revision(reader: sqlite3.Connection, source: Path) -> None:
+    revision = _stamp(reader, source)
     if revision != schema.newest_revision():
         raise MlflowException.invalid_parameter_value(
             f"{source} has MLflow schema {revision}, the installed MLflow needs "
-            f"{schema.newest_revision()}. Run: mlflow db upgrade sqlite:///{source.absolute()}"
+            f"{schema.newest_revision()}"
         )
 
 
@@ -165,7 +184,7 @@ def _chunks(result: Any) -> Iterator[list[tuple[Any, ...]]]:
 
 def _sqlite_tables(connection: sqlite3.Connection) -> list[str]:
     query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    return sorted(name for (name,) in connection.execute(query) if name != _STAMP)
+    return sorted(name for (name,) in connection.execute(query) if name != STAMP)
 
 
 def _sqlite_columns(connection: sqlite3.Connection, table: str) -> list[str]:

@@ -32,29 +32,31 @@ def upgrade(file: Path) -> tuple[Path, Counts] | None:
         MlflowException: the file is in use, not MLflow's, or of a newer MLflow; it is then unchanged.
     """
     revision = _settle(file)
-    if revision == schema.newest_revision():
+    if revision is None or revision == schema.newest_revision():
         return None
     kept = file.with_name(f"{file.name}.{revision}")
     if kept.exists():
         raise MlflowException.invalid_parameter_value(f"{kept} exists already: move it away first")
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".mlflow-upgrade-") as folder:
         bridge, fresh = Path(folder, "bridge.sqlite"), Path(folder, "fresh.duckdb")
-        _migrate(bridge, revision)
+        migrate_sqlite(bridge, revision)
         duckdb_to_sqlite(file, bridge)
-        _migrate(bridge, "heads")
+        migrate_sqlite(bridge, "heads")
         counts = sqlite_to_duckdb(bridge, fresh)
         os.link(file, kept)
         fresh.replace(file)
     return kept, counts
 
 
-def _settle(file: Path) -> str:
-    """Write a file's log into it, so that it is one file; return its revision."""
+def _settle(file: Path) -> str | None:
+    """Write a file's log into it, so that it is one file; return its revision, None for an empty one."""
     if not file.is_file():
         raise MlflowException.invalid_parameter_value(f"No DuckDB file at {file}")
     try:
         with duckdb.connect(str(file)) as connection:
             connection.execute("CHECKPOINT")
+            if not connection.execute("FROM duckdb_tables()").fetchone():
+                return None
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except duckdb.Error as error:
         raise MlflowException.invalid_parameter_value(
@@ -63,7 +65,12 @@ def _settle(file: Path) -> str:
     return str(row[0]) if row else ""
 
 
-def _migrate(bridge: Path, revision: str) -> None:
+def migrate_sqlite(bridge: Path, revision: str) -> None:
+    """Bring a SQLite file, empty or of an older revision, to a revision by MLflow's migrations.
+
+    Raises:
+        MlflowException: the installed MLflow does not know the file's or the asked revision.
+    """
     engine = sqlalchemy.create_engine(f"sqlite:///{bridge}")
     InitialBase.metadata.create_all(engine)
     config = mlflow_db._get_alembic_config(str(engine.url))

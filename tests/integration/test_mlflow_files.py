@@ -130,16 +130,46 @@ def test_an_older_file_is_upgraded_by_mlflows_migrations(tmp_path: Path) -> None
     assert invoke("upgrade", str(file)) == (0, f"{file} is up to date\n")
 
 
-def old_duckdb_file(folder: Path, file: Path) -> None:
-    """Make a DuckDB file of an older MLflow's schema with one experiment."""
-    url = f"sqlite:///{folder}/old.sqlite"
-    engine = sqlalchemy.create_engine(url)
+def test_an_older_sqlite_database_moves_over_through_mlflows_migrations(tmp_path: Path) -> None:
+    source, target = tmp_path / "old.sqlite", tmp_path / "new.duckdb"
+    old_sqlite_file(source)
+    with sqlite3.connect(source) as connection:
+        connection.execute(
+            "INSERT INTO experiments (experiment_id, name, lifecycle_stage, artifact_location) "
+            "VALUES (7, 'old', 'active', 'file:///a')"
+        )
+    before = source.read_bytes()
+    code, output = invoke("prepare", f"duckdb:///{target}", "--from-sqlite", str(source))
+    assert code == 0, output
+    assert str(source) in output
+    store = tracking(target)
+    assert store.get_experiment_by_name("old").experiment_id == "7"
+    store._dispose_engine()
+    assert source.read_bytes() == before
+    assert invoke("prepare", f"duckdb:///{target}", "--from-sqlite", str(source)) == (0, "")
+
+
+def test_a_file_left_empty_by_a_crash_is_filled(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.duckdb"
+    duckdb.connect(str(file)).close()
+    assert invoke("prepare", f"duckdb:///{file}") == (0, "")
+    assert [e.name for e in tracking(file).search_experiments()] == ["Default"]
+
+
+def old_sqlite_file(file: Path) -> None:
+    """Make a SQLite file of an older MLflow's schema."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{file}")
     InitialBase.metadata.create_all(engine)
-    config = mlflow_db._get_alembic_config(url)
+    config = mlflow_db._get_alembic_config(str(engine.url))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, OLD_REVISION)
     engine.dispose()
+
+
+def old_duckdb_file(folder: Path, file: Path) -> None:
+    """Make a DuckDB file of an older MLflow's schema with one experiment."""
+    old_sqlite_file(folder / "old.sqlite")
     with sqlite3.connect(folder / "old.sqlite") as source, duckdb.connect(str(file)) as target:
         tables = source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (table,) in tables:

@@ -23,7 +23,7 @@ def test_with_the_appliance_down_the_file_is_used(home: Paths) -> None:
         write_ports(home, {"mlflow": somebody_elses.port})
         location = locate_registry(home, Settings())
         assert somebody_elses.requests == []
-    assert location.tracking_uri == f"sqlite:///{home.mlflow}/mlflow.db"
+    assert location.tracking_uri == f"duckdb:///{home.mlflow}/mlflow.duckdb"
 
 
 def test_with_the_appliance_up_a_dead_server_is_unavailable_at_once(home: Paths) -> None:

@@ -9,9 +9,11 @@ import click
 from appliance import clock
 from appliance.cli import session
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate, percent
+from appliance.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:
     from appliance.domain.model_version import ModelVersion
+    from store.mlflow_backend.prepare import Change
 
 
 @click.group("models", invoke_without_command=True)
@@ -79,6 +81,39 @@ def rollback_command(project: str | None, yes: bool, as_json: bool) -> None:
     if not yes:
         click.confirm(f"Roll {name} back to its previous production model?", abort=True, err=True)
     _print_champion(session.control().roll_back(name, actor="operator"), as_json)
+
+
+@models_command.command("migrate")
+@session.json_option
+def migrate_command(as_json: bool) -> None:
+    """Move the registry from SQLite to DuckDB, or to the schema of a newer MLflow; counts are verified.
+
+    `appliance up` does the same. The old file is kept.
+    """
+    change = _migrate()
+    if change is None:
+        narrate("nothing to do: the registry is on DuckDB and of the installed MLflow")
+    if as_json:
+        kept, counts = (None, {}) if change is None else (change.kept, change.counts)
+        emit_json({"kept": kept, "rows": counts})
+    elif change is not None:
+        emit_table(("TABLE", "ROWS"), [(t, n) for t, n in sorted(change.counts.items()) if n])
+        narrate(f"{change.rows} rows are in DuckDB; the old file is kept: {change.kept}")
+
+
+def _migrate() -> Change | None:
+    home = session.paths()
+    if session.settings().mlflow.database_url:
+        raise ConfigError(
+            "mlflow.database_url is set: the registry is not to be on DuckDB",
+            hint="remove it from compose/appliance.toml first",
+        )
+    if session.is_running():
+        raise ServiceError("the appliance is running", hint="appliance down")
+    home.create()
+    from store.mlflow_backend.prepare import prepare_home
+
+    return prepare_home(home)
 
 
 def _print_champion(champion: ModelVersion, as_json: bool) -> None:
