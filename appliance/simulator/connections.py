@@ -57,7 +57,9 @@ def _drop(transport: Transport | None) -> bool:
 
 
 def reset(transport: Transport) -> None:
-    """Break a connection with a TCP reset."""
+    """Break a connection with a TCP reset, unless its client has left already."""
+    if transport.is_closing():
+        return
     transport.get_extra_info("socket").setsockopt(
         socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
     )

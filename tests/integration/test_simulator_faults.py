@@ -68,6 +68,19 @@ def test_connections_that_break(url: str) -> None:
     assert get(url).status_code == 200
 
 
+def test_a_client_that_leaves_before_its_reset_disturbs_nothing(
+    url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fault(url, kind="timeout", hold_seconds=0.3)
+    with pytest.raises(httpx.ReadTimeout):
+        get(url, timeout=0.05)
+    fault(url, kind="timeout", hold_seconds=0.5)
+    with pytest.raises(httpx.ReadError):  # by then the first one's time is over
+        get(url, timeout=10)
+    assert get(url).status_code == 200
+    assert capfd.readouterr().err == ""
+
+
 def test_latency_is_real_and_ends(url: str) -> None:
     fault(url, kind="latency", latency_ms=300, count=1)
     slow, quick = get(url), get(url)
