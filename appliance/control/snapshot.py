@@ -78,14 +78,17 @@ def lag_seconds(
     """Return seconds of market time since the newest stored candle closed, None when unknown.
 
     Market time is the wall clock, except where the forming candle shows that a simulator runs in
-    another time: then the forming candle's opening time stands for it.
+    another time: then the forming candle's opening time stands for it, or what should be proven by
+    now if that is later, as it is while nothing arrives.
     """
     if ingestion is None or ingestion.watermark_at is None:
         return None
     market_at = now_at
     if is_simulated and live is not None:
         is_other_time = abs(now_at - live.candle.closes_at) > _WALL_CLOCK_TOLERANCE
-        market_at = live.candle.candle_date_time_utc if is_other_time else now_at
+        if is_other_time:
+            opened_at = live.candle.candle_date_time_utc
+            market_at = max(opened_at, ingestion.expected_until_at or opened_at)
     return max(0.0, (market_at - ingestion.watermark_at).total_seconds())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 TIMEFRAMES = (1, 3, 5, 10, 15, 30, 60, 240)
@@ -29,6 +29,21 @@ class RawCandle:
     candle_acc_trade_price: float
     candle_acc_trade_volume: float
     unit: int
+
+    def typed(self) -> Candle:
+        """Return the candle with its opening time as an aware instant."""
+        opens_at = datetime.fromisoformat(self.candle_date_time_utc).replace(tzinfo=UTC)
+        return Candle(
+            market=self.market,
+            unit=self.unit,
+            candle_date_time_utc=opens_at,
+            open=self.opening_price,
+            high=self.high_price,
+            low=self.low_price,
+            close=self.trade_price,
+            volume=self.candle_acc_trade_volume,
+            value=self.candle_acc_trade_price,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,7 @@ class Candle:
 
 @dataclass(frozen=True, slots=True)
 class LiveCandle:
-    """The forming candle of a market as last received from the stream."""
+    """The forming candle of a market as last received, from the stream or while that is quiet by REST."""
 
     candle: Candle
     received_at: datetime
@@ -69,11 +84,11 @@ class IngestionState(StrEnum):
     STREAMING = "streaming"
     """The stream shows the forming candle, REST confirms closed ones."""
     POLLING = "polling"
-    """No stream at the moment; REST goes on confirming."""
+    """No stream at the moment; prices come by REST too."""
     BACKFILLING = "backfilling"
     """Live, while gaps or history are being filled."""
     SILENT = "silent"
-    """The stream is connected but sends nothing; REST goes on confirming."""
+    """The stream is connected but sends nothing; prices come by REST too."""
     DISCONNECTED = "disconnected"
     """REST does not answer, or with a server error."""
     BLOCKED = "blocked"

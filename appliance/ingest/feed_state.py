@@ -51,17 +51,22 @@ class FeedState:
         return f"{self.market} {self.unit}m"
 
     def take_tick(self, live: LiveCandle) -> bool:
-        """Keep the newest state of the forming candle; return whether an older one has closed."""
-        previous = self.live
+        """Keep what the stream has sent; return whether an older candle has closed."""
         opens_at = live.candle.candle_date_time_utc
         if opens_at not in self.streamed:
             self.streamed.append(opens_at)
+        self.is_streaming = True
+        self.stream = None
+        return self.take_price(live)
+
+    def take_price(self, live: LiveCandle) -> bool:
+        """Keep the newest state of the forming candle; return whether an older one has closed."""
+        previous = self.live
+        opens_at = live.candle.candle_date_time_utc
         if previous is not None and opens_at < previous.candle.candle_date_time_utc:
             return False
         self.live = live
         self.is_live_unsaved = True
-        self.is_streaming = True
-        self.stream = None
         return previous is None or opens_at > previous.candle.candle_date_time_utc
 
     @property

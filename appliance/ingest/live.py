@@ -21,6 +21,7 @@ from appliance.errors import ConfigError
 from appliance.ingest.feed import floor_to
 from appliance.ingest.feed_state import FeedState, Trouble
 from appliance.ingest.follower import Follower, Shared
+from appliance.ingest.price_poll import poll_prices
 from appliance.ingest.schedule import audit_trigger, close_trigger
 from appliance.ingest.store_gate import StoreGate
 from appliance.upbit.client import UpbitClient
@@ -100,6 +101,7 @@ class Ingestor:
             self._follow_stream(),
             self._write_status(),
             self._write_prices(),
+            self._poll_prices(),
             self._follow_config(group),
         ]
 
@@ -176,7 +178,7 @@ class Ingestor:
         return Trouble(
             IngestionState.POLLING,
             "connecting to the stream",
-            "closed candles come by REST meanwhile",
+            "candles and prices come by REST meanwhile",
             clock.now(),
         )
 
@@ -240,6 +242,11 @@ class Ingestor:
                 due_at = now - timedelta(seconds=EXPECTED_AFTER_SECONDS * self._source.speed)
                 state.expected_until_at = floor_to(due_at, timedelta(minutes=state.unit))
 
+    async def _poll_prices(self) -> None:
+        await poll_prices(
+            self.feeds, self._client, self._shared.confirmations, self._stream.quiet_seconds
+        )
+
     async def _write_prices(self) -> None:
         while True:
             unsaved = [state for state in self.feeds.values() if state.is_live_unsaved]
@@ -267,9 +274,8 @@ def _note_stream(state: FeedState, status: StreamStatus) -> None:
         return
     is_silent = status.state is StreamState.SILENT
     kind = IngestionState.SILENT if is_silent else IngestionState.POLLING
-    trouble = Trouble(
-        kind, status.message, "closed candles come by REST meanwhile; nothing to do", clock.now()
-    )
+    next_step = "candles and prices come by REST meanwhile; nothing to do"
+    trouble = Trouble(kind, status.message, next_step, clock.now())
     same = state.stream is not None and state.stream.state is kind
     state.stream = (
         replace(trouble, since_at=state.stream.since_at) if same and state.stream else trouble

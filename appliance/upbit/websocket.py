@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -92,6 +93,7 @@ class CandleStream:
         self._failures = 0
         self._unheard: set[tuple[str, int]] = set()
         self._socket: ClientConnection | None = None
+        self._heard_at = -math.inf
 
     async def subscribe(self, markets: Sequence[str], units: Sequence[int]) -> None:
         """Subscribe to these from now on; on a connection the new subscription replaces the old."""
@@ -101,6 +103,10 @@ class CandleStream:
         if self._socket is not None:
             with suppress(WebSocketException, OSError):  # the next connection subscribes anew
                 await (self._socket.send(self._subscription()) if markets else self._socket.close())
+
+    def quiet_seconds(self) -> float:
+        """Return how long ago the last candle came, in seconds; infinite before the first."""
+        return clock.monotonic() - self._heard_at
 
     def _feeds(self) -> set[tuple[str, int]]:
         return {(market, unit) for market in self._markets for unit in self._units}
@@ -156,6 +162,7 @@ class CandleStream:
             live = parse_message(frame, clock.now()) if frame is not None else None
             if live is not None:
                 heard_at, is_silent = now, False
+                self._heard_at = now
                 self._unheard.discard((live.candle.market, live.candle.unit))
                 yield live
             if not is_reported and now - subscribed_at > self._timing.silent_after:

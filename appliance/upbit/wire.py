@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,8 @@ _PRICE_FIELDS = (
     "candle_acc_trade_volume",
 )
 _INTEGER_FIELDS = ("timestamp", "unit")
-_EXCERPT = 80
+_LOOKED_AT, _EXCERPT = 2000, 60
+_MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>?", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def _rows(body: bytes) -> Sequence[Mapping[str, Any]]:
     try:
         document = json.loads(body)
     except ValueError as error:
-        raise _nonsense("no JSON", body) from error
+        what = "a web page instead of candles" if _is_page(body) else "no JSON"
+        raise _nonsense(what, body) from error
     if isinstance(document, Mapping) and "error" in document:
         raise _nonsense(f"an error: {parse_error(body).message or document['error']}", body)
     if not isinstance(document, list) or not all(isinstance(row, Mapping) for row in document):
@@ -119,8 +122,14 @@ def _bad_field(field: str, row: Mapping[str, Any]) -> UpbitUnavailable:
     )
 
 
+def _is_page(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"<"
+
+
 def _nonsense(what: str, body: bytes) -> UpbitUnavailable:
-    excerpt = body[:_EXCERPT].decode("utf-8", "replace").replace("\n", " ")
+    text = body[:_LOOKED_AT].decode("utf-8", "replace")
+    words = _MARKUP.sub(" ", text) if _is_page(body) else text
+    excerpt = " ".join(words.split())[:_EXCERPT]
     return UpbitUnavailable(
         f"the market server answered with {what} ({excerpt!r})",
         code="upbit.nonsense",

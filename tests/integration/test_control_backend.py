@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +13,8 @@ from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, write_secret
 from appliance.control.api import ApplianceStatus
-from appliance.domain.candle import IngestionStatus
+from appliance.control.snapshot import lag_seconds
+from appliance.domain.candle import IngestionStatus, LiveCandle
 from appliance.domain.event import EventKind
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import ConfigError, ModelNotFound, RegistryUnavailable, ServiceError
@@ -86,6 +88,16 @@ def test_the_status_assembles_every_source(bench: Bench) -> None:
     assert status.services == bench.services.current
     assert status.source.is_simulated
     assert status.stale is None
+
+
+def test_the_lag_grows_in_a_simulator_s_own_time_although_nothing_arrives() -> None:
+    now, opened = clock.now(), datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+    live = LiveCandle(builders.candles(end=opened + timedelta(minutes=1))[-1], now)
+    assert live.candle.candle_date_time_utc == opened
+    status = IngestionStatus(MARKET, 1, "disconnected", now, now, watermark_at=opened)
+    assert lag_seconds(live, status, now, is_simulated=True) == 0
+    later = replace(status, expected_until_at=opened + timedelta(hours=1))
+    assert lag_seconds(live, later, now, is_simulated=True) == 3600
 
 
 def test_promotion_and_rollback_move_the_champion_and_say_who_did_it(bench: Bench) -> None:

@@ -29,7 +29,7 @@ from store.coverage import summarise
 from store.events import read_events
 from store.live import read_ingestion, read_live
 from store.source import claim_source
-from tests.simulator_fixtures import NOON, UNLIMITED, running_simulator
+from tests.simulator_fixtures import NOON, UNLIMITED, fault, running_simulator
 from tests.store_process import running_service
 from tests.waiting import wait_until
 
@@ -84,6 +84,25 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, float, str]:
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=20)
     return process.returncode, clock.monotonic() - started, errors
+
+
+def test_prices_go_on_by_rest_while_the_stream_is_silent(home: Paths) -> None:
+    with (
+        running_simulator(FAST) as url,
+        running_service(home) as (_, session),
+        ingestor(home, url),
+    ):
+        wait_until(lambda: state(session) == "streaming", 30, "not streaming")
+        fault(url, kind="silent", real_seconds=600)
+        silent_at = clock.now()
+
+        def shown_since() -> set[datetime]:
+            rows = [row for row in read_live(session) if row.received_at > silent_at]
+            opened.update(row.candle.candle_date_time_utc for row in rows)
+            return opened
+
+        opened: set[datetime] = set()
+        wait_until(lambda: len(shown_since()) >= 3, 40, "the price stands still")
 
 
 @pytest.mark.long

@@ -77,6 +77,12 @@ def test_nonsense_and_server_errors_are_unavailable_and_the_next_call_works(
     assert len(client.minute_candles("KRW-BTC", 1, TEN)) == 200
 
 
+def test_a_web_page_is_told_as_such_in_its_own_words(client: UpbitClient, url: str) -> None:
+    fault(url, kind="html")
+    with pytest.raises(UpbitUnavailable, match=r"a web page instead of .*Upbit Under maintenance"):
+        client.minute_candles("KRW-BTC", 1, TEN)
+
+
 def test_a_dead_server_is_unavailable_with_its_address(tmp_path: Path) -> None:
     nobody = pytest.raises(UpbitUnavailable, match=r"127\.0\.0\.1:9 does not answer")
     with upbit_client("http://127.0.0.1:9", tmp_path) as client, nobody:
