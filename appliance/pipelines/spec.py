@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import pkgutil
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import appliance.pipelines
 from appliance.config.settings import Market, ProjectSettings, Settings, Timeframe
-from appliance.errors import ConfigError
+from appliance.errors import ApplianceError, ConfigError
 
 Horizon = Annotated[int, Field(ge=1, le=10_000)]
 """How many candles ahead; a config that sets one keeps this type and with it the bounds."""
@@ -40,7 +41,7 @@ class ProjectSpec(SpecSection):
     """Age at which a production model is called stale; 0 is never."""
 
 
-SHARED = frozenset({"forecasting"})
+SHARED = frozenset({"forecasting", "template"})
 """Packages beside the projects that are none."""
 
 
@@ -55,7 +56,7 @@ def project_module(project: str, name: str) -> ModuleType:
     """Return the module `name` (such as `core.stages`) of a project.
 
     Raises:
-        ConfigError: no such project; the hint names the nearest.
+        ConfigError: no such project (the hint names the nearest), or its code cannot be imported.
     """
     known = project_names()
     if project not in known:
@@ -65,7 +66,26 @@ def project_module(project: str, name: str) -> ModuleType:
             hint=_nearest(project, known),
             project=project,
         )
-    return import_module(f"appliance.pipelines.{project}.{name}")
+    try:
+        return import_module(f"appliance.pipelines.{project}.{name}")
+    except ApplianceError:
+        raise
+    except Exception as error:  # a project's own code may raise anything while it is imported
+        raise _import_failure(project, name, error) from error
+
+
+def _import_failure(project: str, name: str, error: Exception) -> ConfigError:
+    if isinstance(error, SyntaxError):
+        place = f"{error.filename}, line {error.lineno}"
+    else:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename}, line {frame.lineno}"
+    return ConfigError(
+        f"{name} of project {project} cannot be imported: {type(error).__name__}: {error} ({place})",
+        code="config.project_import",
+        hint=f"correct it, then `appliance project check {project}`",
+        project=project,
+    )
 
 
 def describe_project(settings: Settings, project: str) -> ProjectSpec:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from appliance.pipelines.crypto_forecast.configs.crypto_spec import CryptoSpec
+from appliance.pipelines.crypto_forecast.evaluator.metrics import own_metrics
+from appliance.pipelines.crypto_forecast.loader.candle_loader import load_window
 from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import (
     CALENDAR,
     feature_names,
@@ -13,7 +15,9 @@ from appliance.pipelines.forecasting.recipe import Recipe
 
 RECIPE: Recipe[CryptoSpec] = Recipe(
     feature_names=lambda spec: feature_names(spec.features),
+    load_window=load_window,
     compute_rows=window_rows,
     new_model=new_model,
+    own_metrics=own_metrics,
     unwatched=CALENDAR,
 )

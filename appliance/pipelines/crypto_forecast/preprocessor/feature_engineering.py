@@ -65,11 +65,6 @@ def engineer_features(series: Series, scale: Vector, spec: FeatureSpec) -> dict[
     }
 
 
-def volatility_scale(series: Series, spec: FeatureSpec) -> Vector:
-    """Return the EWMA volatility that everything else is measured by, per candle."""
-    return moving_volatility(series.returns**2, spec.scale_half_life, spec.truncation)
-
-
 def _own_half_lives(spec: FeatureSpec) -> list[int]:
     return [length for length in spec.half_lives if length != spec.scale_half_life]
 

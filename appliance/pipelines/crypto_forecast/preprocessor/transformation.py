@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 
 from appliance.domain.candle import Gap
@@ -14,17 +13,15 @@ from appliance.pipelines.crypto_forecast.preprocessor.cross_features import (
     market_features,
     timeframe_features,
 )
+from appliance.pipelines.crypto_forecast.preprocessor.data_preparation import prepare_grids
 from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import (
     engineer_features,
     feature_names,
-    volatility_scale,
 )
+from appliance.pipelines.crypto_forecast.preprocessor.preprocess import volatility_scale
 from appliance.pipelines.forecasting.loader.candle_loader import CandleWindow
-from appliance.pipelines.forecasting.preprocessor.data_preparation import (
-    MarketCandles,
-    prepare_grid,
-)
-from appliance.pipelines.forecasting.preprocessor.labels import TIME
+from appliance.pipelines.forecasting.preprocessor.data_preparation import MarketCandles
+from appliance.pipelines.forecasting.preprocessor.labels import known_rows
 from appliance.pipelines.forecasting.preprocessor.preprocess import derive_series
 
 
@@ -57,22 +54,12 @@ def compute_rows(
     Returns:
         Columns candle_date_time_utc, close, then the features; only rows where all are known.
     """
-    grid = prepare_grid(candles, gaps, unit, end_at)
+    grid, grids = prepare_grids(candles, gaps, unit, end_at, others or {})
     series = derive_series(grid)
     scale = volatility_scale(series, spec)
-    own_end_at = (grid.index[-1] + pd.Timedelta(minutes=unit)).to_pydatetime()
-    grids = {
-        market: prepare_grid(other.candles, other.gaps, unit, own_end_at)
-        for market, other in (others or {}).items()
-    }
     columns = {
         **engineer_features(series, scale, spec),
         **market_features(series.times, scale, grids, spec),
         **timeframe_features(grid, unit, scale, spec),
     }
-    features = pd.DataFrame(columns, index=series.times)[feature_names(spec)]
-    features.iloc[: spec.lookback(unit) - 1] = np.nan
-    features.insert(0, "close", series.close)
-    is_known = np.isfinite(features.to_numpy()).all(axis=1)
-    known: pd.DataFrame = features[is_known].reset_index(names=TIME)
-    return known
+    return known_rows(series, columns, feature_names(spec), spec.lookback(unit))

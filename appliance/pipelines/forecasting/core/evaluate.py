@@ -30,14 +30,16 @@ def evaluate_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Evaluate the recipe walk-forward on the training rows and log it to the model's run.
 
     Returns:
-        The metrics over all folds: pinball, skill_static, skill_ewma, coverage, mae, rmse, direction
-        and the benchmarks' losses; loss_reference: what the live loss will be compared with.
+        The metrics over all folds: pinball, skill_static, skill_ewma, coverage, mae, rmse, direction,
+        the benchmarks' losses and the project's own; loss_reference: what the live loss will be
+        compared with.
     """
     spec = context.spec
     run_id = str(context.upstream["train_model"]["mlflow_run_id"])
     rows = split_rows(load_labelled(context.session, context.project, spec), spec).training
     evaluation = evaluate_walk_forward(rows, lambda: new_model(spec), spec.evaluation, spec.horizon)
-    metrics = evaluation.overall.metrics()
+    own = spec.recipe.own_metrics(evaluation.outcomes, evaluation.forecast)
+    metrics = {**own, **evaluation.overall.metrics()}
     folds = {
         f"fold_{number}_{name}": value
         for number, fold in enumerate(evaluation.folds, start=1)

@@ -9,10 +9,7 @@ from appliance.domain.event import EventKind, Severity
 from appliance.errors import DataQualityError
 from appliance.pipelines.context import Json, StageContext, StageSkipped
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
-from appliance.pipelines.forecasting.loader.candle_loader import (
-    known_until,
-    load_window,
-)
+from appliance.pipelines.forecasting.loader.candle_loader import known_until
 from appliance.pipelines.forecasting.loader.feature_loader import load_rows
 from appliance.pipelines.forecasting.preprocessor.labels import (
     TIME,
@@ -120,7 +117,7 @@ def check_quality(context: StageContext[ForecastSpec]) -> dict[str, Json]:
 
 def _compute(context: StageContext[ForecastSpec], first_at: datetime, end_at: datetime) -> int:
     spec = context.spec
-    window = load_window(context.session, spec, first_at, end_at)
+    window = spec.recipe.load_window(context.session, spec, first_at, end_at)
     if window is None:
         return 0
     rows = spec.recipe.compute_rows(window, spec)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from appliance.pipelines.forecasting.preprocessor.preprocess import Series
 
 Vector = NDArray[np.float64]
 TIME = "candle_date_time_utc"
@@ -41,6 +44,28 @@ class LabelledRows:
             self.realised[window],
             self.close[window],
         )
+
+
+def known_rows(
+    series: Series, features: Mapping[str, Vector], names: Sequence[str], lookback: int
+) -> pd.DataFrame:
+    """Return the rows in which every feature is finite and that have `lookback` candles to rest on.
+
+    Args:
+        series: quantities of each row.
+        features: by name, shape (rows,) each; those in `names` are taken.
+        names: in stored order.
+        lookback: candles that a row depends on, its own included.
+
+    Returns:
+        Columns candle_date_time_utc, close, then `names`.
+    """
+    frame = pd.DataFrame(features, index=series.times)[list(names)]
+    frame.iloc[: lookback - 1] = np.nan
+    frame.insert(0, "close", series.close)
+    is_known = np.isfinite(frame.to_numpy()).all(axis=1)
+    known: pd.DataFrame = frame[is_known].reset_index(names=TIME)
+    return known
 
 
 def label_rows(rows: pd.DataFrame, unit: int, horizon: int) -> LabelledRows:

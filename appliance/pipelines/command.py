@@ -1,0 +1,82 @@
+"""The command line of a project's `run.py`: a config's stages in this process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+from appliance.config.paths import Paths
+from appliance.config.settings import ProjectSettings, Settings, load_settings
+from appliance.domain.workflow import RunState, WorkflowKind
+from appliance.errors import ApplianceError, ConfigError, TransientError
+from appliance.pipelines.spec import describe_project
+from appliance.pipelines.workflow import find_stage, find_workflow, run_in_process
+
+DONE, FAILED, USAGE, TRY_AGAIN = 0, 1, 2, 3
+
+
+def main(project: str, arguments: Sequence[str] | None = None) -> int:
+    """Run all workflows of a config, one workflow, or the one a stage belongs to up to that stage.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 usage or configuration, 3 try again.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m appliance.pipelines.{project}.run")
+    parser.add_argument("config", help="name of a file in configs/, without .py")
+    parser.add_argument("--workflow", choices=[kind.value for kind in WorkflowKind])
+    parser.add_argument("--stage", default="", help="stop after this stage of its workflow")
+    parser.add_argument("--param", action="append", default=[], metavar="KEY=VALUE")
+    parsed = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        params = dict(_pair(text) for text in parsed.param)
+        kinds = _kinds(project, parsed.workflow, parsed.stage)
+        _run(project, parsed.config, kinds, parsed.stage, params)
+    except ApplianceError as error:
+        sys.stderr.write(f"error: {error.message}\n  next: {error.hint or 'see above'}\n")
+        if isinstance(error, ConfigError):
+            return USAGE
+        return TRY_AGAIN if isinstance(error, TransientError) else FAILED
+    return DONE
+
+
+def _run(
+    project: str, config: str, kinds: list[WorkflowKind], stage: str, params: dict[str, str]
+) -> None:
+    paths = Paths.from_environment()
+    settings = _choose(load_settings(paths), project, config)
+    paths.create()
+    for kind in kinds:
+        result = run_in_process(paths, settings, project, kind, params, _report, until_stage=stage)
+        sys.stdout.write(json.dumps({kind.value: result.outputs}) + "\n")
+
+
+def _choose(settings: Settings, project: str, config: str) -> Settings:
+    chosen = settings.projects.get(project, ProjectSettings())
+    named = chosen.model_copy(update={"config": config})
+    settings = settings.model_copy(update={"projects": {**settings.projects, project: named}})
+    describe_project(settings, project)
+    return settings
+
+
+def _kinds(project: str, workflow: str | None, stage: str) -> list[WorkflowKind]:
+    if stage:
+        return [find_stage(project, stage)[0]]
+    if workflow:
+        return [find_workflow(project, WorkflowKind(workflow)).kind]
+    return list(WorkflowKind)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--param takes KEY=VALUE, not {text!r}", hint="--param full=true")
+    return key, value
+
+
+def _report(stage: str, state: RunState, seconds: float | None) -> None:
+    took = "" if seconds is None else f" {seconds:.1f} s"
+    sys.stderr.write(f"{stage:24} {state.value}{took}\n")

@@ -1,0 +1,14 @@
+"""The volatility by which everything else is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import FeatureSpec
+from appliance.pipelines.forecasting.preprocessor.preprocess import Series, moving_volatility
+
+
+def volatility_scale(series: Series, spec: FeatureSpec) -> NDArray[np.float64]:
+    """Return the EWMA volatility of one candle's log return, shape (rows,)."""
+    return moving_volatility(series.returns**2, spec.scale_half_life, spec.truncation)

@@ -1,0 +1,1 @@
+"""A project that forecasts the quantiles of a market's return; yours to change."""

@@ -1,0 +1,1 @@
+"""The stages of the four workflows; to change one, write it here in place of the import."""

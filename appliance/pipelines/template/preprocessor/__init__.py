@@ -1,0 +1,1 @@
+"""Candles to model inputs, one code path for training and inference."""
