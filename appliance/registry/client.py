@@ -6,7 +6,6 @@ What merely reads versions or moves aliases uses `appliance.registry.rest`.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import tempfile
@@ -28,7 +27,6 @@ for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 from mlflow import MlflowClient  # noqa: E402
-from mlflow.artifacts import download_artifacts  # noqa: E402
 from mlflow.entities import Metric, Param  # noqa: E402
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
@@ -39,6 +37,7 @@ from appliance.config.settings import Settings, load_settings  # noqa: E402
 from appliance.domain.model_version import ModelVersion  # noqa: E402
 from appliance.errors import ModelNotFound, RegistryError  # noqa: E402
 from appliance.registry import aliases, flavour, model_file  # noqa: E402
+from appliance.registry.artifacts import Artifacts  # noqa: E402
 from appliance.registry.location import (  # noqa: E402
     RegistryLocation,
     locate_registry,
@@ -68,9 +67,11 @@ def open_registry(paths: Paths, settings: Settings | None = None) -> Registry:
         RegistryUnavailable: the appliance runs but MLflow does not answer.
     """
     settings = settings or load_settings(paths)
-    for name, value in s3_environment(paths, settings).items():
-        os.environ.setdefault(name, value)
-    return Registry(locate_registry(paths, settings))
+    location = locate_registry(paths, settings)
+    if location.is_direct:
+        for name, value in s3_environment(paths, settings).items():
+            os.environ.setdefault(name, value)
+    return Registry(location)
 
 
 class Registry:
@@ -108,17 +109,21 @@ class Registry:
         `documents/<name>.json`. A run that could not be recorded completely ends FAILED.
         """
         with self._translated():
-            run_id: str = self._client.create_run(
+            run = self._client.create_run(
                 self._experiment_id(project), run_name=run_name, tags=dict(tags)
-            ).info.run_id
+            )
+            run_id: str = run.info.run_id
+            artifacts = Artifacts(self._location, run.info.artifact_uri)
             with self._closing_run(run_id):
                 self._log_values(run_id, params, metrics)
                 if dataset is not None:
                     self._client.log_inputs(run_id, [dataset_input(dataset)])
-                self._log_model(run_id, model, signature_example)
-                for name, figure in figures.items():
-                    self._client.log_figure(run_id, figure, f"figures/{name}.png")
-                self._log_documents(run_id, documents)
+                with tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch:
+                    folder = Path(scratch) / flavour.MODEL_FOLDER
+                    flavour.save(model, folder, signature_example, run_id)
+                    artifacts.add_folder(folder, flavour.MODEL_FOLDER)
+                artifacts.add_figures(figures)
+                artifacts.add_documents(documents)
         return run_id
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
@@ -129,13 +134,12 @@ class Registry:
     def log_figures(self, run_id: str, figures: Mapping[str, Figure]) -> None:
         """Add figures to a run, as `figures/<name>.png`."""
         with self._translated():
-            for name, figure in figures.items():
-                self._client.log_figure(run_id, figure, f"figures/{name}.png")
+            self._artifacts(run_id).add_figures(figures)
 
     def log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
         """Add JSON documents to a run, as `documents/<name>.json`."""
         with self._translated():
-            self._log_documents(run_id, documents)
+            self._artifacts(run_id).add_documents(documents)
 
     def register(
         self, project: str, run_id: str, tags: Mapping[str, str] | None = None
@@ -184,10 +188,7 @@ class Registry:
             tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch,
         ):
             uri = self._client.get_model_version_download_uri(project, str(version))
-            folder = download_artifacts(
-                artifact_uri=uri, dst_path=scratch, tracking_uri=self._location.tracking_uri
-            )
-            return model_file.load(Path(folder))
+            return model_file.load(Artifacts(self._location, uri).fetch(Path(scratch)))
 
     def promote(self, project: str, version: int) -> ModelVersion:
         """Make `version` the champion; the deposed one becomes `previous`."""
@@ -239,16 +240,8 @@ class Registry:
             params=[Param(name, str(value)) for name, value in params.items()],
         )
 
-    def _log_model(self, run_id: str, model: object, signature_example: pd.DataFrame) -> None:
-        with tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch:
-            folder = Path(scratch) / flavour.MODEL_FOLDER
-            flavour.save(model, folder, signature_example, run_id)
-            self._client.log_artifacts(run_id, str(folder), flavour.MODEL_FOLDER)
-
-    def _log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
-        for name, document in documents.items():
-            text = json.dumps(document, indent=2)
-            self._client.log_text(run_id, text, f"documents/{name}.json")
+    def _artifacts(self, run_id: str) -> Artifacts:
+        return Artifacts(self._location, self._client.get_run(run_id).info.artifact_uri)
 
     @contextmanager
     def _closing_run(self, run_id: str) -> Iterator[None]:

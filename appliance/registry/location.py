@@ -2,8 +2,8 @@
 
 While the appliance runs, its MLflow server is the only way in: a server that does not answer is
 a transient failure, never a reason to go round it. With the appliance down the same database
-is opened directly. Artifacts have an explicit location under the artifact root, so both ways
-read and write the same folders.
+is opened directly. Both ways read and write the same artifacts: in a folder under its own name, in S3 under a
+name that the server resolves, and whoever has gone round it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.errors import RegistryError, RegistryUnavailable
 
+PROXIED = "mlflow-artifacts:"
+"""Scheme of artifacts that the server reads and writes for its clients."""
 _CONNECT_SECONDS = 0.5
 _HEALTH_SECONDS = 1.0
 
@@ -31,9 +33,24 @@ class RegistryLocation:
     tracking_uri: str
     artifact_root: str
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether database and artifacts are reached without the server."""
+        return not self.tracking_uri.startswith("http")
+
     def artifacts_of(self, project: str) -> str:
-        """Return the artifact location of a project's experiment."""
-        return f"{self.artifact_root}/{project}"
+        """Return the artifact location of a project's experiment.
+
+        A folder is written directly; what lies elsewhere goes through the server, which has the credentials.
+        """
+        is_folder = self.artifact_root.startswith("file:")
+        return f"{self.artifact_root if is_folder else PROXIED}/{project}"
+
+    def place_of(self, uri: str) -> str:
+        """Return where to read and write what MLflow knows by an artifact URI."""
+        if self.is_direct and uri.startswith(f"{PROXIED}/"):
+            return self.artifact_root + uri.removeprefix(PROXIED)
+        return uri
 
 
 def locate_registry(paths: Paths, settings: Settings) -> RegistryLocation:

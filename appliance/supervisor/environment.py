@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 from appliance.config.paths import Paths
-from appliance.config.secret import Secret, read_secret
-from appliance.config.settings import Settings
 
 _FOREIGN = ("AIRFLOW", "MLFLOW_", "_MLFLOW", "PG", "PYTHONSTARTUP", "VIRTUAL_ENV")
 """Prefixes of variables of the operator's shell that would change how a service behaves."""
@@ -47,14 +45,3 @@ def mlflow_client(ports: dict[str, int]) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
     }
-
-
-def s3_environment(paths: Paths, settings: Settings) -> dict[str, str]:
-    """Return S3's endpoint, region and credentials as far as they are configured."""
-    candidates = {
-        "AWS_ACCESS_KEY_ID": read_secret(paths, Secret.S3_ACCESS_KEY_ID),
-        "AWS_SECRET_ACCESS_KEY": read_secret(paths, Secret.S3_SECRET_ACCESS_KEY),
-        "MLFLOW_S3_ENDPOINT_URL": settings.s3.endpoint_url,
-        "AWS_DEFAULT_REGION": settings.s3.region,
-    }
-    return {name: value for name, value in candidates.items() if value}

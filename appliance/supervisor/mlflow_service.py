@@ -9,11 +9,15 @@ import sys
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
-from appliance.registry.location import artifact_root, database_uri, has_sqlite_to_move
+from appliance.registry.location import (
+    artifact_root,
+    database_uri,
+    has_sqlite_to_move,
+    s3_environment,
+)
 from appliance.supervisor.environment import (
     base_environment,
     mlflow_client,
-    s3_environment,
     thread_limits,
 )
 from appliance.supervisor.ports import HOST

@@ -23,6 +23,13 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 WAIT_S = 30.0
 _ASK_S = 0.05
 _LOOK_S = 0.2
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_SETTINGS = (
+    # Statements are small, and starting a second thread costs more than it saves.
+    "threads = 1",
+    "memory_limit = '512MB'",
+    "autoinstall_known_extensions = false",
+)
 
 
 class Lease(ConnectionWrapper):
@@ -92,6 +99,7 @@ def _wanted_file(path: Path) -> Path:
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_sqlite(path)
     deadline = time.monotonic() + WAIT_S
     try:
         return _try(path)
@@ -115,8 +123,25 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _try(path: Path) -> duckdb.DuckDBPyConnection:
-    # One thread: statements are small, and starting a second thread costs more than it saves.
-    return duckdb.connect(str(path), config={"threads": 1})
+    connection = duckdb.connect(str(path))
+    # Not given to connect(): another user of the file in this process could then not open it.
+    for setting in _SETTINGS:
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def _refuse_sqlite(path: Path) -> None:
+    """Refuse a SQLite file, for which DuckDB would load an extension from the network."""
+    try:
+        with path.open("rb") as file:
+            is_sqlite = file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
+    except FileNotFoundError:
+        return
+    if is_sqlite:
+        raise MlflowException.invalid_parameter_value(
+            f"{path} is a SQLite database. Copy it into a DuckDB file: "
+            f"python -m store.mlflow_backend copy sqlite:///{path} duckdb:///NEW_FILE"
+        )
 
 
 def _is_lock_conflict(error: duckdb.IOException) -> bool:

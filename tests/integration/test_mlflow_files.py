@@ -81,6 +81,14 @@ def test_a_uri_without_a_file_is_refused(uri: str) -> None:
         DuckDBTrackingStore(uri, "artifacts")
 
 
+def test_a_sqlite_file_is_refused_with_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    with pytest.raises(MlflowException, match=f"mlflow_backend copy sqlite:///{file}"):
+        tracking(file)
+
+
 def fill(stores: Any) -> None:
     experiment = stores.tracking.create_experiment("rain")
     run = stores.tracking.create_run(experiment, "user", 1, [], "run").info.run_id
