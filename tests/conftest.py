@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import appliance.pipelines  # noqa: F401 - before a test imports scikit-learn
 from appliance.config.paths import Paths
 
 
