@@ -25,10 +25,12 @@ from store.session import Session, Statement
 MARKETS, BULK = [f"KRW-{n}" for n in range(4)], 250_000
 
 _FORECASTS = """
-INSERT INTO forecasts
+INSERT INTO forecasts (id, project, market, unit, candle_date_time_utc, horizon, target_at, model_version,
+    base_price, lower, median, upper, static_lower, static_median, static_upper, ewma_lower, ewma_median,
+    ewma_upper, made_at, is_live, is_production)
 SELECT nextval('forecast_ids'), 'bench', 'KRW-0', 1, $1::TIMESTAMPTZ + to_minutes(i::INTEGER), 60,
     $1::TIMESTAMPTZ + to_minutes(i::INTEGER + 60), 1, 100.0,
-    -0.1, 0.0, 0.1, -0.1, 0.0, 0.1, -0.1, 0.0, 0.1, now()
+    -0.1, 0.0, 0.1, -0.1, 0.0, 0.1, -0.1, 0.0, 0.1, now(), TRUE, TRUE
 FROM range(100000) AS numbers(i)
 """
 

@@ -13,6 +13,9 @@ from appliance.tui.app import ApplianceApp
 from tests import builders
 from tests.fakes.control import FakeControl
 
+DEADLINE_SECONDS = 20.0
+"""Generous, for a machine that does other work."""
+
 
 class FrozenClock:
     """Stands still until told otherwise."""
@@ -49,13 +52,14 @@ def app(control: FakeControl) -> ApplianceApp:
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object], message: str = "") -> None:
-    """Let the application run until `condition` holds; fail after five seconds."""
-    for _ in range(250):
+    """Let the application run until `condition` holds; fail at the deadline."""
+    deadline = clock.monotonic() + DEADLINE_SECONDS
+    while clock.monotonic() < deadline:
         if condition():
             await pilot.pause()
             return
         await pilot.pause(0.02)
-    raise AssertionError(f"not within 5 s: {message or condition}")
+    raise AssertionError(f"not within {DEADLINE_SECONDS:g} s: {message or condition}")
 
 
 async def loaded(pilot: Pilot[int]) -> None:

@@ -163,7 +163,10 @@ async def test_promote_on_the_models_page_takes_the_version_under_the_cursor(
         await pilot.press("m")
         assert isinstance(app.screen, ModelsPage)
         await until(pilot, lambda: len(panel(app, "models").view.rows) == 5)
-        await pilot.press("j", "j", "p")
+        await pilot.press("j", "j")
+        await until(pilot, lambda: panel(app, "models").selected_key == "11")
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, ChallengeModal))
         assert isinstance(app.screen, ChallengeModal)
         assert app.screen.expected == "11"
 
