@@ -29,7 +29,7 @@ from appliance.control.collector import (
 from appliance.control.history_jobs import HistoryJobs
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelReader
-from appliance.control.projects import read_projects
+from appliance.control.projects import FollowedProjects, Project
 from appliance.control.services import Services
 from appliance.control.snapshot import Facts, Identity, compose
 from appliance.control.store_reader import StoreLink, StoreReader
@@ -105,14 +105,14 @@ class ApplianceControl:
     ) -> None:
         self._parts = parts
         self._dispatcher = dispatcher
-        identity = _identity(paths, settings, source, parts)
-        self._projects = {project.name for project in identity.projects}
+        self._projects = FollowedProjects(paths, settings)
+        identity = _identity(paths, settings, source, parts, self._projects())
         self.hub = Hub(compose(identity, Facts(services=parts.services.services()), clock.now()))
         self._jobs = HistoryJobs(paths, on_change=lambda: self._collector.refresh(STORE))
         self._reader = StoreReader(
             parts.store.session,
             identity.markets,
-            identity.projects,
+            self._projects,
             champion=self._champion,
             on_live=lambda live: self.hub.publish(StreamMessage(live=live)),
             on_event=lambda event: self.hub.publish(StreamMessage(event=event)),
@@ -121,7 +121,8 @@ class ApplianceControl:
             services=parts.services,
             store=self._reader,
             workflows=WorkflowWatch(parts.airflow),
-            models=ModelReader(parts.registry, sorted(self._projects)),
+            projects=self._projects,
+            models=ModelReader(parts.registry, self._projects.names),
             deliver_alerts=self._deliver_alerts,
             jobs=self._jobs.jobs,
             forecaster=lambda: ask_report(paths),
@@ -294,11 +295,12 @@ class ApplianceControl:
     # -- inside
 
     def _known(self, project: str) -> str:
-        if project not in self._projects:
+        known = sorted(self._projects.names())
+        if project not in known:
             raise ConfigError(
                 f"no enabled project is called {project!r}",
                 code="project.unknown",
-                hint=f"one of: {', '.join(sorted(self._projects)) or 'none is configured'}",
+                hint=f"one of: {', '.join(known) or 'none is configured'}",
             )
         return project
 
@@ -319,7 +321,13 @@ class ApplianceControl:
         return self._dispatcher.step(self._parts.store.session(), clock.now())
 
 
-def _identity(paths: Paths, settings: Settings, source: SourceStatus, parts: Parts) -> Identity:
+def _identity(
+    paths: Paths,
+    settings: Settings,
+    source: SourceStatus,
+    parts: Parts,
+    projects: tuple[Project, ...],
+) -> Identity:
     ingest = settings.ingest
     return Identity(
         version=appliance.__version__,
@@ -327,7 +335,7 @@ def _identity(paths: Paths, settings: Settings, source: SourceStatus, parts: Par
         started_at=clock.now(),
         source=source,
         markets=tuple((market, unit) for market in ingest.markets for unit in ingest.timeframes),
-        projects=tuple(read_projects(settings)),
+        projects=projects,
         airflow_url=parts.airflow.base_url,
         mlflow_url=parts.registry.base_url,
     )

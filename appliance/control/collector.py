@@ -17,6 +17,7 @@ from appliance.control.health import ProblemLog, Surroundings, run_checks
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelFacts, ModelReader
 from appliance.control.poller import Poller
+from appliance.control.projects import FollowedProjects
 from appliance.control.services import Services
 from appliance.control.snapshot import Facts, Identity, compose, is_worth_sending
 from appliance.control.store_reader import MarketKey, StoreFacts, StoreReader
@@ -59,6 +60,7 @@ class Sources:
     services: Services
     store: StoreReader
     workflows: WorkflowWatch
+    projects: FollowedProjects
     models: ModelReader
     deliver_alerts: Callable[[], int]
     jobs: Callable[[], tuple[HistoryJob, ...]]
@@ -70,7 +72,7 @@ class Collector:
     """Polls the sources and publishes every change to `hub`.
 
     Args:
-        identity: what does not change.
+        identity: what does not change, and the projects of the beginning.
         sources: what is read.
         hub: receives a status at most twice a second, and only when it differs.
     """
@@ -80,11 +82,11 @@ class Collector:
         self._services = sources.services
         self._store_reader = sources.store
         self._workflow_watch = sources.workflows
+        self._projects = sources.projects
         self._jobs = sources.jobs
         self._hub = hub
         every = sources.intervals
         self._publish_seconds = self._paced(every.publish)
-        names = [project.name for project in identity.projects]
         self._store = Poller[StoreFacts](STORE, self._paced(every.store), sources.store.read)
         self._prices = Poller[dict[MarketKey, LiveCandle]](
             PRICES, self._paced(every.prices), sources.store.read_prices
@@ -92,7 +94,7 @@ class Collector:
         self._workflows = Poller[list[WorkflowStatus]](
             WORKFLOWS,
             self._paced(every.workflows),
-            lambda: sources.workflows.statuses(names),
+            lambda: sources.workflows.statuses(sources.projects.names()),
         )
         self._models = Poller[dict[str, ModelFacts]](
             MODELS, self._paced(every.models), sources.models.read
@@ -149,7 +151,8 @@ class Collector:
 
     def current(self) -> ApplianceStatus:
         """Return the status as of now."""
-        status = compose(self._identity, self._facts(), clock.now())
+        identity = replace(self._identity, projects=self._projects())
+        status = compose(identity, self._facts(), clock.now())
         with self._problems_lock:
             findings = run_checks(ALL_CHECKS, status, self._surroundings())
             return replace(status, problems=self._problems.update(findings, status.at))
@@ -167,7 +170,7 @@ class Collector:
         )
 
     def _surroundings(self) -> Surroundings:
-        broken = [project for project in self._identity.projects if project.error]
+        broken = [project for project in self._projects() if project.error]
         slack, live = self._alerts.reading, self._forecaster.reading
         is_misconfigured = slack.code.startswith(("slack.", "secret."))
         return Surroundings(

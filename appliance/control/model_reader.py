@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.domain.model_version import ModelVersion
@@ -24,9 +24,9 @@ class ModelFacts:
 class ModelReader:
     """Reads the registry for the status; one caller at a time."""
 
-    def __init__(self, registry: RegistryRest, projects: Sequence[str]) -> None:
+    def __init__(self, registry: RegistryRest, projects: Callable[[], Sequence[str]]) -> None:
         self._registry = registry
-        self._projects = tuple(projects)
+        self._projects = projects
         self._known: dict[str, tuple[ModelSummary, ModelFacts]] = {}
 
     def read(self) -> dict[str, ModelFacts]:
@@ -35,7 +35,7 @@ class ModelReader:
         Raises:
             RegistryUnavailable: MLflow does not answer.
         """
-        return {project: self._read_project(project) for project in self._projects}
+        return {project: self._read_project(project) for project in self._projects()}
 
     def _read_project(self, project: str) -> ModelFacts:
         summary = self._registry.summary(project)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from dataclasses import dataclass
 
-from appliance.config.settings import Settings
+from appliance.config.paths import Paths
+from appliance.config.settings import Settings, load_settings
+from appliance.config.watch import ConfigWatch
 from appliance.errors import ConfigError
 from appliance.pipelines.spec import describe_project
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,30 @@ def _read(settings: Settings, name: str) -> Project:
         described.horizon,
         described.model_max_age_hours,
     )
+
+
+class FollowedProjects:
+    """The enabled projects, followed through changes of the configuration; callable from any thread.
+
+    While the configuration cannot be read, what was there before stays.
+    """
+
+    def __init__(self, paths: Paths, settings: Settings) -> None:
+        self._paths = paths
+        self._watch = ConfigWatch(paths)
+        self._known = tuple(read_projects(settings))
+        self._lock = threading.Lock()
+
+    def __call__(self) -> tuple[Project, ...]:
+        """Return the projects as of now."""
+        with self._lock:
+            if self._watch.has_changed():
+                try:
+                    self._known = tuple(read_projects(load_settings(self._paths)))
+                except ConfigError as error:
+                    _log.warning("the changed configuration is not used: %s", error.message)
+            return self._known
+
+    def names(self) -> list[str]:
+        """Return their names, as configured."""
+        return [project.name for project in self()]

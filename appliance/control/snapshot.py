@@ -20,7 +20,7 @@ _WALL_CLOCK_TOLERANCE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What does not change while the supervisor lives."""
+    """What the status says of the appliance itself; only `projects` may change while it lives."""
 
     version: str
     home: str

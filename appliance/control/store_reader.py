@@ -86,7 +86,7 @@ class StoreReader:
     Args:
         session: returns the session to use.
         markets: the markets and timeframes that are ingested.
-        projects: the enabled projects.
+        projects: returns the enabled projects.
         champion: returns a project's production version, None when unknown.
         on_live: told of each changed forming candle.
         on_event: told of each event appended since the reader began, oldest first.
@@ -96,7 +96,7 @@ class StoreReader:
         self,
         session: Callable[[], Session],
         markets: Sequence[MarketKey],
-        projects: Sequence[Project],
+        projects: Callable[[], Sequence[Project]],
         *,
         champion: Callable[[str], int | None],
         on_live: Callable[[LiveCandle], None],
@@ -104,7 +104,7 @@ class StoreReader:
     ) -> None:
         self._session = session
         self._markets = tuple(markets)
-        self._projects = tuple(projects)
+        self._projects = projects
         self._champion = champion
         self._on_live = on_live
         self._on_event = on_event
@@ -145,7 +145,7 @@ class StoreReader:
         self._facts = replace(self._facts, ingestion=_read_ingestion(session))
         now = clock.monotonic()
         if now - self._projects_at >= _PROJECTS_EVERY_SECONDS:
-            rows = {p.name: self._read_project(session, p) for p in self._projects}
+            rows = {p.name: self._read_project(session, p) for p in self._projects()}
             self._facts = replace(self._facts, projects=rows)
             self._projects_at = now
         if now - self._counts_at >= _COUNTS_EVERY_SECONDS:

@@ -198,3 +198,20 @@ def test_alerts_are_sent_from_events(bench: Bench) -> None:
         bench.client.promote(PROJECT, 2, "operator")
         wait_until(lambda: any("version 2 promoted" in text for text in slack.messages), 10)
         write_secret(bench.paths, Secret.SLACK_WEBHOOK_URL, "")
+
+
+def test_a_project_that_is_added_shows_without_a_restart(bench: Bench) -> None:
+    file = bench.paths.compose / "projects" / "second.toml"
+    file.parent.mkdir(exist_ok=True)
+
+    def names(status: ApplianceStatus) -> list[str]:
+        return [project.name for project in status.projects]
+
+    try:
+        file.write_text('promotion = "auto"\n')
+        wait_for_status(bench, "it shows", lambda s: names(s) == [PROJECT, "second"])
+        file.write_text("promotion =\n")
+        wait_for_status(bench, "what was there stays", lambda s: names(s) == [PROJECT, "second"])
+    finally:
+        file.unlink()
+    wait_for_status(bench, "it goes with its file", lambda s: names(s) == [PROJECT])
