@@ -34,6 +34,8 @@ COMMANDS = {
     "sql": "data",
     "doctor": "doctor",
     "config": "configuration",
+    "new-project": "project",
+    "project": "project",
     "demo": "lifecycle",
     "simulator": "simulator",
     "alerts": "alerts",
@@ -56,7 +58,7 @@ class CommandGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"appliance.cli.commands.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def resolve_command(

@@ -7,6 +7,7 @@ import pkgutil
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, cast
 
@@ -52,11 +53,11 @@ def project_names() -> list[str]:
     return sorted(found - SHARED)
 
 
-def project_module(project: str, name: str) -> ModuleType:
-    """Return the module `name` (such as `core.stages`) of a project.
+def project_folder(project: str) -> Path:
+    """Return a project's folder.
 
     Raises:
-        ConfigError: no such project (the hint names the nearest), or its code cannot be imported.
+        ConfigError: no such project; the hint names the nearest.
     """
     known = project_names()
     if project not in known:
@@ -66,6 +67,17 @@ def project_module(project: str, name: str) -> ModuleType:
             hint=_nearest(project, known),
             project=project,
         )
+    folders = (Path(folder, project) for folder in appliance.pipelines.__path__)
+    return next(folder for folder in folders if folder.is_dir())
+
+
+def project_module(project: str, name: str) -> ModuleType:
+    """Return the module `name` (such as `core.stages`) of a project.
+
+    Raises:
+        ConfigError: no such project (the hint names the nearest), or its code cannot be imported.
+    """
+    project_folder(project)
     try:
         return import_module(f"appliance.pipelines.{project}.{name}")
     except ApplianceError:

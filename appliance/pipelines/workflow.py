@@ -63,10 +63,17 @@ def find_workflow(project: str, kind: WorkflowKind) -> Workflow:
     """Return a project's workflow of one kind.
 
     Raises:
-        ConfigError: no such project; the hint names the nearest.
+        ConfigError: no such project (the hint names the nearest), or it has no such workflow.
     """
     workflows = cast("tuple[Workflow, ...]", project_module(project, "core.stages").WORKFLOWS)
-    return next(workflow for workflow in workflows if workflow.kind is kind)
+    for workflow in workflows:
+        if workflow.kind is kind:
+            return workflow
+    raise ConfigError(
+        f"project {project} has no {kind.value} workflow",
+        code="config.no_workflow",
+        hint=f"add it to WORKFLOWS in {project}/core/stages.py",
+    )
 
 
 def live_stages(project: str) -> tuple[Stage, ...]:

@@ -1,4 +1,4 @@
-"""Runs the stages of a config: `python -m appliance.pipelines.crypto_forecast.run krw_btc_1m`."""
+"""Runs a config's stages: `python -m appliance.pipelines.crypto_forecast.run CONFIG`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,10 @@ CONFIGS: dict[str, type[ProjectSpec]] = {
 """Every config; the first is used when the settings name none."""
 
 
-def load_spec_from_config(name: str = "", overrides: Mapping[str, Any] | None = None) -> CryptoSpec:
+def load_spec_from_config(
+    name: str = "",
+    overrides: Mapping[str, Any] | None = None,
+) -> CryptoSpec:
     """Return the config called `name` with `overrides` applied.
 
     Raises:

@@ -103,7 +103,7 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     if profile is not None and len(rows):
         current = _current_values(context, champion.version, rows)
         reference = ReferenceProfile.from_json(profile)
-        scores = score_features(reference, current, _thresholds(spec.monitoring))
+        scores = score_features(reference, current, drift_thresholds(spec.monitoring))
         scores = _with_effects(context, champion.version, rows, scores)
     earlier: list[DriftVerdict] = []
     if previous is not None and previous.model_version == champion.version:
@@ -202,7 +202,8 @@ def _with_effects(
     )
 
 
-def _thresholds(spec: MonitoringSpec) -> DriftThresholds:
+def drift_thresholds(spec: MonitoringSpec) -> DriftThresholds:
+    """Return when a score is worth a word, as the config says."""
     return DriftThresholds(
         psi_warning=spec.psi_warning,
         psi_drifted=spec.psi_drifted,

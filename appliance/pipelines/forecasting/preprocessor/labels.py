@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from appliance.errors import ConfigError
 from appliance.pipelines.forecasting.preprocessor.preprocess import Series
 
 Vector = NDArray[np.float64]
@@ -59,7 +60,17 @@ def known_rows(
 
     Returns:
         Columns candle_date_time_utc, close, then `names`.
+
+    Raises:
+        ConfigError: a named feature is not among them.
     """
+    absent = [name for name in names if name not in features]
+    if absent:
+        raise ConfigError(
+            f"there are no values for the features {', '.join(absent)}",
+            code="config.feature_schema",
+            hint="use the same names in feature_names and engineer_features of feature_engineering.py",
+        )
     frame = pd.DataFrame(features, index=series.times)[list(names)]
     frame.iloc[: lookback - 1] = np.nan
     frame.insert(0, "close", series.close)

@@ -22,7 +22,8 @@ CONFIGS: dict[str, type[ProjectSpec]] = {
 
 
 def load_spec_from_config(
-    name: str = "", overrides: Mapping[str, Any] | None = None
+    name: str = "",
+    overrides: Mapping[str, Any] | None = None,
 ) -> TemplateSpec:
     """Return the config called `name` with `overrides` applied.
 

@@ -1,0 +1,108 @@
+"""`appliance new-project` and `appliance project`: make a project, and check that it keeps the rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance.cli import session
+from appliance.cli.exit_code import ExitCode
+from appliance.cli.output import emit, emit_json, emit_table, narrate
+
+if TYPE_CHECKING:
+    from appliance.project_kit.finding import Report
+
+
+@click.command("new-project")
+@click.argument("name")
+@session.json_option
+def new_project_command(name: str, as_json: bool) -> None:
+    """Make a project that runs at once beside the others; nothing is overwritten.
+
+    NAME is lower-case letters and digits, joined by single underscores. It becomes the name of the folder,
+    the DAGs, the MLflow experiment and the registered model, and the key in the store's tables.
+    """
+    from appliance.config.paths import SOURCE_ROOT
+    from appliance.project_kit.scaffold import create_project
+
+    made = [str(path) for path in create_project(name, SOURCE_ROOT)]
+    if as_json:
+        emit_json({"project": name, "root": str(SOURCE_ROOT), "made": made})
+    else:
+        for path in made:
+            emit(path)
+    running = "it is taken in within a minute" if session.is_running() else "start it: appliance up"
+    narrate(f"made project {name} in {SOURCE_ROOT}; {running}")
+    narrate(f"next:  write your features in {made[0]}/preprocessor/feature_engineering.py,")
+    narrate(f"       then `appliance project check {name}`; docs/projects.md is the guide")
+
+
+@click.group("project")
+def project_command() -> None:
+    """List projects, and check whether one keeps the rules."""
+
+
+@project_command.command("list")
+@session.json_option
+def list_command(as_json: bool) -> None:
+    """Print every project that is there, enabled or not."""
+    from appliance.errors import ConfigError
+    from appliance.pipelines.spec import describe_project, project_names
+
+    settings = session.settings()
+    rows: list[dict[str, object]] = []
+    for name in project_names():
+        section = settings.projects.get(name)
+        row: dict[str, object] = {
+            "project": name,
+            "enabled": section is not None and section.enabled,
+        }
+        try:
+            spec = describe_project(settings, name)
+            row |= {
+                "market": spec.market,
+                "unit": spec.unit,
+                "horizon": spec.horizon,
+                "problem": "",
+            }
+        except ConfigError as error:
+            row |= {"market": None, "unit": None, "horizon": None, "problem": error.message}
+        rows.append(row)
+    if as_json:
+        emit_json(rows)
+    else:
+        emit_table(list(rows[0]) if rows else ["project"], [list(row.values()) for row in rows])
+
+
+@project_command.command("check")
+@click.argument("name")
+@session.json_option
+def check_command(name: str, as_json: bool) -> int:
+    """Run the conformance kit on a project; exit 1 when it does not keep a rule.
+
+    It needs neither a running appliance nor a network, and changes nothing.
+    """
+    from appliance.project_kit.check import check_project
+
+    report = check_project(
+        name, session.settings(), progress=lambda what: narrate(f"checking {what} ...")
+    )
+    if as_json:
+        emit_json(report)
+    else:
+        _print(report)
+    return ExitCode.DONE if report.is_conforming else ExitCode.FAILED
+
+
+def _print(report: Report) -> None:
+    broken = {finding.check for finding in report.findings}
+    for name in report.checks:
+        emit(f"{'FAIL' if name in broken else 'ok':5} {name}")
+    for name in report.skipped:
+        emit(f"{'-':5} {name} (not checked: correct the others first)")
+    for finding in report.findings:
+        emit(f"\n{finding.check}: {finding.message}\n  next: {finding.hint}")
+    count = len(report.findings)
+    told = "conforms" if not count else f"has {count} finding{'s' if count > 1 else ''}"
+    emit(f"\nproject {report.project} {told}")
