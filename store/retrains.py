@@ -64,6 +64,12 @@ def clear_parked(session: Session, project: str) -> None:
     session.write(Statement("DELETE FROM parked_retrains WHERE project = ?", (project,)))
 
 
+def twin_versions(session: Session, project: str) -> set[int]:
+    """Return the frozen twins of all of a project's configurations."""
+    rows = session.read("SELECT DISTINCT model_version FROM twins WHERE project = ?", [project])
+    return set(rows["model_version"].to_pylist())
+
+
 def claim_twin(session: Session, project: str, config: str, version: int, now_at: datetime) -> int:
     """Return the frozen twin of `config`; the first version ever named stays the twin."""
     session.write(

@@ -114,6 +114,10 @@ class MlflowSettings(Section):
     """Empty is a DuckDB file of the home, `sqlite` a SQLite file of it; or a PostgreSQL URL."""
     artifact_root: str = ""
     """Folder or s3:// URL; empty is the home's own folder."""
+    deleted_runs_days: Days = 7
+    """Days to keep a run after it was deleted in MLflow; 0 for ever."""
+    models_days: Days = 30
+    """Days to keep the files of versions that are neither named by an alias nor in use; 0 for ever."""
 
 
 class S3Settings(Section):

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     GATE_VERDICT = "model.gate_verdict"
     PROMOTED = "model.promoted"
     ROLLED_BACK = "model.rolled_back"
+    FILES_REMOVED = "model.files_removed"
     DRIFT_VERDICT = "drift.verdict"
     RETRAIN_DECIDED = "retrain.decided"
     RETRAIN_ACCOUNTED = "retrain.accounted"

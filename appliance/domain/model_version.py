@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+FILES_REMOVED = "files_removed"
+"""Tag of a version whose files retention has removed."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
@@ -28,3 +31,8 @@ class ModelVersion:
     def is_champion(self) -> bool:
         """Whether this version is in production."""
         return "champion" in self.aliases
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it can be loaded: retention has not removed its files."""
+        return FILES_REMOVED not in self.tags

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.errors import ModelNotFound
+from appliance.domain.model_version import ModelVersion
+from appliance.errors import ModelNotFound, RegistryError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -65,6 +66,21 @@ def rollback_moves(project: str, aliases: Mapping[str, int]) -> list[AliasMove]:
     if aliases.get(CHALLENGER) == previous:
         moves.append(AliasMove(CHALLENGER, None))
     return moves
+
+
+def require_files(version: ModelVersion) -> None:
+    """Check that a version can go into production.
+
+    Raises:
+        RegistryError: retention has removed its files.
+    """
+    if not version.has_files:
+        raise RegistryError(
+            f"version {version.version} of {version.name} has no files any more: retention removed them",
+            code="registry.files_removed",
+            hint=f"train anew: appliance run train --project {version.name}",
+            version=version.version,
+        )
 
 
 def no_champion(project: str) -> ModelNotFound:

@@ -89,6 +89,15 @@ class Registry:
                 tracking_uri=location.tracking_uri, registry_uri=location.tracking_uri
             )
 
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's own client of this registry; what it raises is not translated."""
+        return self._client
+
+    def artifacts(self, uri: str) -> Artifacts:
+        """Return the folder of artifacts that MLflow knows by a URI."""
+        return Artifacts(self._location, uri)
+
     def log_training(
         self,
         project: str,
@@ -113,7 +122,7 @@ class Registry:
                 self._experiment_id(project), run_name=run_name, tags=dict(tags)
             )
             run_id: str = run.info.run_id
-            artifacts = Artifacts(self._location, run.info.artifact_uri)
+            artifacts = self.artifacts(run.info.artifact_uri)
             with self._closing_run(run_id):
                 self._log_values(run_id, params, metrics)
                 if dataset is not None:
@@ -134,12 +143,12 @@ class Registry:
     def log_figures(self, run_id: str, figures: Mapping[str, Figure]) -> None:
         """Add figures to a run, as `figures/<name>.png`."""
         with self._translated():
-            self._artifacts(run_id).add_figures(figures)
+            self._run_artifacts(run_id).add_figures(figures)
 
     def log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
         """Add JSON documents to a run, as `documents/<name>.json`."""
         with self._translated():
-            self._artifacts(run_id).add_documents(documents)
+            self._run_artifacts(run_id).add_documents(documents)
 
     def register(
         self, project: str, run_id: str, tags: Mapping[str, str] | None = None
@@ -167,6 +176,20 @@ class Registry:
             )
             return self._read(project, found, moved)
 
+    def all_versions(self, project: str) -> list[ModelVersion]:
+        """Return every version, newest first, without metrics."""
+        with self._translated():
+            moved, token = self._aliases(project), None
+            found: list[ModelVersion] = []
+            while True:
+                page = self._client.search_model_versions(
+                    f"name='{project}'", order_by=["version_number DESC"], page_token=token
+                )
+                found.extend(model_version(version, moved, {}) for version in page)
+                token = page.token
+                if not token:
+                    return found
+
     def version(self, project: str, number: int) -> ModelVersion:
         """Return one version; raises `ModelNotFound`."""
         with self._translated(missing=aliases.no_version(project, number)):
@@ -188,11 +211,11 @@ class Registry:
             tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch,
         ):
             uri = self._client.get_model_version_download_uri(project, str(version))
-            return model_file.load(Artifacts(self._location, uri).fetch(Path(scratch)))
+            return model_file.load(self.artifacts(uri).fetch(Path(scratch)))
 
     def promote(self, project: str, version: int) -> ModelVersion:
         """Make `version` the champion; the deposed one becomes `previous`."""
-        self.version(project, version)
+        aliases.require_files(self.version(project, version))
         with self._translated():
             self._apply(project, aliases.promotion_moves(self._aliases(project), version))
         return self.version(project, version)
@@ -240,8 +263,8 @@ class Registry:
             params=[Param(name, str(value)) for name, value in params.items()],
         )
 
-    def _artifacts(self, run_id: str) -> Artifacts:
-        return Artifacts(self._location, self._client.get_run(run_id).info.artifact_uri)
+    def _run_artifacts(self, run_id: str) -> Artifacts:
+        return self.artifacts(self._client.get_run(run_id).info.artifact_uri)
 
     @contextmanager
     def _closing_run(self, run_id: str) -> Iterator[None]:

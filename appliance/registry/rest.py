@@ -127,7 +127,7 @@ class RegistryRest:
 
     def promote(self, project: str, version: int) -> ModelVersion:
         """Make `version` the champion; the deposed one becomes `previous`."""
-        self.version(project, version)
+        aliases.require_files(self.version(project, version))
         self._apply(project, aliases.promotion_moves(self.aliases(project), version))
         return self.version(project, version)
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 SPAWN_SECONDS = 20.0
 LEFTOVER_GRACE_SECONDS = 10.0
 TIDY_SECONDS = 24 * 3600.0
+COLLECT_DELAY_SECONDS = 900.0
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _OWN_LOG = "supervisor.log"
 _SOCKETS = ("control_socket", "store_socket", "forecaster_socket")
@@ -82,10 +84,13 @@ async def supervise(paths: Paths, supervisor: Supervisor, serve: Serve) -> None:
     serving = asyncio.ensure_future(serve(supervisor))
     serving.add_done_callback(lambda _: supervisor.ask_to_stop("the control API ended"))
     tidying = asyncio.create_task(_tidy_daily(paths))
+    collecting = asyncio.create_task(_collect_daily(paths, supervisor))
     try:
         await supervisor.start()
         await supervisor.wait_for_stop_request()
     finally:
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
         await supervisor.stop()
         for task in (serving, tidying):
             task.cancel()
@@ -103,6 +108,21 @@ async def _tidy_daily(paths: Paths) -> None:
         if removed:
             _log.info("pruned %d old files of Airflow's logs", removed)
         copy_truncate(paths.logs / _OWN_LOG)
+        await asyncio.sleep(TIDY_SECONDS)
+
+
+async def _collect_daily(paths: Paths, supervisor: Supervisor) -> None:
+    """Let deleted runs and old models' files go, a while after MLflow serves and each day after."""
+    from appliance.supervisor.environment import base_environment
+    from appliance.supervisor.mlflow_service import NAME
+
+    command = (sys.executable, "-m", "appliance", "models", "gc")
+    while True:
+        await supervisor.wait_for(lambda: supervisor.is_ready(NAME))
+        await asyncio.sleep(COLLECT_DELAY_SECONDS)
+        code = await supervisor.run("retention", command, base_environment(paths))
+        if code != 0:
+            _log.warning("retention of models and runs exited with code %d: see its log", code)
         await asyncio.sleep(TIDY_SECONDS)
 
 

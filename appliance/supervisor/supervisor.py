@@ -65,6 +65,7 @@ class Supervisor:
         self._paths = paths
         self._on_event = on_event
         self._notes = tuple(notes)
+        self._secrets = tuple(secrets)
         self._stop_requested = asyncio.Event()
         self._stop_reason = "stopped on request"
         self._services = {
@@ -128,6 +129,22 @@ class Supervisor:
             _log.info("stop requested by %s", by)
             self._stop_reason = f"stopped by {by}"
             self._stop_requested.set()
+
+    async def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Run a command to its end in a session of its own; its output goes to `logs/<name>.log`.
+
+        Cancelling ends the command. Returns its exit code.
+        """
+        log = LogFile(self._paths.logs / f"{name}.log", secrets=self._secrets)
+        process = spawn(name, command, environment, log)
+        self._sessions[process.pid] = process.record
+        self._record_sessions()
+        try:
+            await process.exited.wait()
+        finally:
+            await asyncio.shield(self.end(process, 0.0))
+            log.close()
+        return process.exit_code or 0
 
     # -- life
 

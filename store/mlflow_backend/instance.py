@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-from duckdb_sqlalchemy import ConnectionWrapper
+from duckdb_sqlalchemy import ConnectionWrapper, __version__, sqlalchemy_version
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
@@ -24,6 +24,7 @@ WAIT_S = 30.0
 _ASK_S = 0.05
 _LOOK_S = 0.2
 _SQLITE_MAGIC = b"SQLite format 3\0"
+_USER_AGENT = f"duckdb-sqlalchemy/{__version__}(sqlalchemy/{sqlalchemy_version})"
 _SETTINGS = (
     # Statements are small, and starting a second thread costs more than it saves.
     "threads = 1",
@@ -123,8 +124,8 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _try(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(path))
-    # Not given to connect(): another user of the file in this process could then not open it.
+    # Configured like the dialect's own engines, which could not open the file in this process otherwise.
+    connection = duckdb.connect(str(path), config={"custom_user_agent": _USER_AGENT})
     for setting in _SETTINGS:
         connection.execute(f"SET {setting}")
     return connection

@@ -46,14 +46,13 @@ def prepare_file(file: Path, sqlite_file: Path | None = None) -> Change | None:
         MlflowException: a file is in use, damaged, not MLflow's or of a newer MLflow, or a count differs;
             nothing is changed then.
     """
-    backend = backend_for(file)
-    backend.instance.close()
     if file.exists():
         upgraded = upgrade(file)
         if upgraded is not None:
             return Change(*upgraded)
     elif sqlite_file is not None and sqlite_file.exists():
         return Change(sqlite_file, move_sqlite(sqlite_file, file))
+    backend = backend_for(file)
     prepare(backend)
     backend.instance.close()
     return None

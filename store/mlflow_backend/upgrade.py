@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -20,10 +21,11 @@ from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 
 from store.mlflow_backend import schema
 from store.mlflow_backend.copy import Counts, duckdb_to_sqlite, sqlite_to_duckdb
+from store.mlflow_backend.engine import backend_for
 
 
 def upgrade(file: Path) -> tuple[Path, Counts] | None:
-    """Upgrade a file that no process has open.
+    """Upgrade a file that no process has in use; one that has it open and idle gives it up.
 
     Returns:
         Where the old file is kept and the rows by table of the new one; None when there was nothing to do.
@@ -52,16 +54,19 @@ def _settle(file: Path) -> str | None:
     """Write a file's log into it, so that it is one file; return its revision, None for an empty one."""
     if not file.is_file():
         raise MlflowException.invalid_parameter_value(f"No DuckDB file at {file}")
+    instance = backend_for(file).instance
     try:
-        with duckdb.connect(str(file)) as connection:
-            connection.execute("CHECKPOINT")
-            if not connection.execute("FROM duckdb_tables()").fetchone():
+        with closing(instance.connect()) as lease:
+            lease.native.execute("CHECKPOINT")
+            if not lease.native.execute("FROM duckdb_tables()").fetchone():
                 return None
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            row = lease.native.execute("SELECT version_num FROM alembic_version").fetchone()
     except duckdb.Error as error:
         raise MlflowException.invalid_parameter_value(
-            f"{file} is in use or not an MLflow database: {error}"
+            f"{file} is not an MLflow database: {error}"
         ) from error
+    finally:
+        instance.close()
     return str(row[0]) if row else ""
 
 

@@ -331,3 +331,18 @@ async def test_a_full_disk_is_waited_for_without_using_up_the_budget(
         room[0] = 1_000_000_000
         await watch.all_ready()
         assert watch.of("one").restarts == 0
+
+
+async def test_a_chore_runs_to_its_end_and_is_ended_with_its_session(home: Paths) -> None:
+    async with running(home) as watch:
+        command = (sys.executable, "-c", "print('done'); raise SystemExit(3)")
+        assert await watch.supervisor.run("chore", command, dict(os.environ)) == 3
+        assert "done" in (home.logs / "chore.log").read_text()
+        command = (sys.executable, "-c", SLEEPER)
+        chore = asyncio.create_task(watch.supervisor.run("chore", command, dict(os.environ)))
+        await eventually(watch.supervisor.sessions)
+        (record,) = watch.supervisor.sessions()
+        chore.cancel()
+        await asyncio.gather(chore, return_exceptions=True)
+        assert session_members(record.leader) == []
+        assert watch.supervisor.sessions() == ()

@@ -8,6 +8,7 @@ import click
 
 from appliance import clock
 from appliance.cli import session
+from appliance.cli.commands.retention import gc_command
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate, percent
 from appliance.errors import ConfigError, ServiceError
 
@@ -81,6 +82,9 @@ def rollback_command(project: str | None, yes: bool, as_json: bool) -> None:
     if not yes:
         click.confirm(f"Roll {name} back to its previous production model?", abort=True, err=True)
     _print_champion(session.control().roll_back(name, actor="operator"), as_json)
+
+
+models_command.add_command(gc_command)
 
 
 @models_command.command("migrate")
