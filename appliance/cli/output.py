@@ -42,7 +42,7 @@ def plain(value: object) -> object:
     """Turn domain values into what JSON can hold."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        for name in ("is_healthy", "is_ready", "is_champion", "closes_at"):
+        for name in ("is_healthy", "is_ready", "is_champion", "is_equal", "closes_at"):
             if isinstance(getattr(type(value), name, None), property):
                 fields[name] = plain(getattr(value, name))
         return fields

@@ -73,6 +73,11 @@ class Paths:
         return self.home / "models"
 
     @property
+    def searches(self) -> Path:
+        """Searches for learner parameters, per project, so that an interrupted one goes on."""
+        return self.home / "searches"
+
+    @property
     def airflow(self) -> Path:
         """`AIRFLOW_HOME`."""
         return self.home / "airflow"

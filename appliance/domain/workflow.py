@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+PROGRESS_MARK = "progress: "
+"""Begins the lines of a task's log that say how far it is."""
+
 
 class WorkflowKind(StrEnum):
     """The four workflows every project has."""

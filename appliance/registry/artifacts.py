@@ -52,6 +52,16 @@ class Artifacts:
                 Path(scratch, f"{name}.json").write_text(text, encoding="utf-8")
             self.add_folder(Path(scratch), "documents")
 
+    def document(self, name: str) -> object:
+        """Return the document `name`; raises `FileNotFoundError` when there is none."""
+        path = f"documents/{name}.json"
+        if all(entry.path != path for entry in self._files.list_artifacts("documents")):
+            raise FileNotFoundError(path)
+        with tempfile.TemporaryDirectory(prefix="appliance-documents-") as scratch:
+            local = self._files.download_artifacts(path, scratch)
+            document: object = json.loads(Path(local).read_text(encoding="utf-8"))
+            return document
+
     def fetch(self, into: Path) -> Path:
         """Copy the folder into a local one; return where its files are."""
         return Path(self._files.download_artifacts("", str(into)))

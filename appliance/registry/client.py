@@ -56,6 +56,8 @@ _TRANSIENT_CODES = frozenset(
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _NEWEST_VERSIONS = 200
+_OWNED = "appliance"
+"""Tag of the runs that trainings make; an experiment may hold others."""
 
 __all__ = ["DatasetWindow", "Registry", "open_registry"]
 
@@ -119,7 +121,7 @@ class Registry:
         """
         with self._translated():
             run = self._client.create_run(
-                self._experiment_id(project), run_name=run_name, tags=dict(tags)
+                self._experiment_id(project), run_name=run_name, tags={**tags, _OWNED: "true"}
             )
             run_id: str = run.info.run_id
             artifacts = self.artifacts(run.info.artifact_uri)
@@ -135,6 +137,20 @@ class Registry:
                 artifacts.add_documents(documents)
         return run_id
 
+    def close_abandoned(self, project: str) -> int:
+        """End the runs of killed trainings, which still count as running; returns how many."""
+        with self._translated():
+            experiment = self._client.get_experiment_by_name(project)
+            if experiment is None:
+                return 0
+            running = self._client.search_runs(
+                [experiment.experiment_id],
+                f"attributes.status = 'RUNNING' and tags.{_OWNED} = 'true'",
+            )
+            for run in running:
+                self._client.set_terminated(run.info.run_id, "KILLED")
+            return len(running)
+
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run."""
         with self._translated():
@@ -149,6 +165,19 @@ class Registry:
         """Add JSON documents to a run, as `documents/<name>.json`."""
         with self._translated():
             self._run_artifacts(run_id).add_documents(documents)
+
+    def document(self, run_id: str, name: str) -> object:
+        """Return a JSON document of a run; raises `ModelNotFound` when the run has none of that name."""
+        missing = ModelNotFound(
+            f"run {run_id} has no document {name!r}",
+            code="registry.no_document",
+            hint="versions trained before it was recorded have none; train a new one: appliance run train",
+        )
+        with self._translated(missing):
+            try:
+                return self._artifacts(run_id).document(name)
+            except FileNotFoundError as error:
+                raise missing from error
 
     def register(
         self, project: str, run_id: str, tags: Mapping[str, str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,16 +12,20 @@ from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 from appliance.domain.model_version import ModelVersion
 
+_DIGEST_LENGTH = 36
+"""What MLflow's schema has room for."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetWindow:
-    """The stored rows that a model was trained on: opening times [start_at, end_at]."""
+    """The stored rows that a model was trained on: opening times [start_at, end_at], content's digest."""
 
     market: str
     unit: int
     start_at: datetime
     end_at: datetime
     rows: int
+    sha256: str
 
 
 def model_version(
@@ -43,11 +48,13 @@ def dataset_input(window: DatasetWindow) -> DatasetInput:
     """Return the window as MLflow records the dataset of a run."""
     start, end = window.start_at.isoformat(), window.end_at.isoformat()
     name = f"{window.market}-{window.unit}m"
-    profile = f'{{"rows": {window.rows}, "start_at": "{start}", "end_at": "{end}"}}'
+    profile = json.dumps(
+        {"rows": window.rows, "start_at": start, "end_at": end, "sha256": window.sha256}
+    )
     return DatasetInput(
         Dataset(
             name=name,
-            digest=f"{window.start_at:%y%m%d%H%M}-{window.end_at:%y%m%d%H%M}",
+            digest=window.sha256[:_DIGEST_LENGTH],
             source_type="appliance_store",
             source=f'{{"market": "{window.market}", "unit": {window.unit}}}',
             profile=profile,

@@ -92,7 +92,7 @@ def train(registry: Registry, project: str, model: Any = None) -> str:
         signature_example=frame(),
         figures={"calibration": figure},
         documents={"windows": {"rows": [1, 2]}},
-        dataset=DatasetWindow("KRW-BTC", 1, *WINDOW, rows=200),
+        dataset=DatasetWindow("KRW-BTC", 1, *WINDOW, rows=200, sha256="ab" * 32),
     )
 
 
@@ -128,12 +128,33 @@ def test_a_run_keeps_window_figures_documents_and_signature(
     assert run.data.metrics == {"pinball": 0.25, "skill_ewma": 0.02}
     assert run.data.params == {"horizon": "6"}
     assert run.inputs is not None
-    assert run.inputs.dataset_inputs[0].dataset.name == "KRW-BTC-1m"
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert (dataset.name, dataset.digest) == ("KRW-BTC-1m", "ab" * 18)
+    assert registry.document(run_id, "gate") == {"verdict": "better"}
+    with pytest.raises(ModelNotFound, match="no document 'other'"):
+        registry.document(run_id, "other")
     names = {item.path for folder in ("figures", "documents", "model")
              for item in client.list_artifacts(run_id, folder)}  # fmt: skip
     assert {"figures/calibration.png", "documents/windows.json", "documents/gate.json"} <= names
     assert {"model/MLmodel", "model/model.skops", "model/input_example.json"} <= names
     assert not any(name.endswith(".pkl") for name in names)
+
+
+def test_the_runs_of_killed_trainings_are_ended_and_no_others(
+    registry: Registry, project: str
+) -> None:
+    finished = train(registry, project)
+    client = registry._client
+    experiment = client.get_experiment_by_name(project)
+    assert experiment is not None
+    killed, foreign = (
+        client.create_run(experiment.experiment_id, tags=tags).info.run_id
+        for tags in ({"appliance": "true"}, {})
+    )
+    assert registry.close_abandoned(project) == 1
+    states = [client.get_run(run_id).info.status for run_id in (finished, killed, foreign)]
+    assert states == ["FINISHED", "KILLED", "RUNNING"]
+    assert registry.close_abandoned("another_" + project) == 0
 
 
 def test_the_same_run_registers_one_version(registry: Registry, project: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -57,6 +58,14 @@ class FakeRegistry:
 
     def log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
         self.runs[run_id].documents.update(documents)
+
+    def document(self, run_id: str, name: str) -> object:
+        if name not in self.runs[run_id].documents:
+            raise ModelNotFound(f"run {run_id} has no document {name!r}")
+        return json.loads(json.dumps(self.runs[run_id].documents[name]))
+
+    def close_abandoned(self, project: str) -> int:
+        return 0
 
     def log_figures(self, run_id: str, figures: Mapping[str, object]) -> None:
         self.runs[run_id].figures.update(figures)

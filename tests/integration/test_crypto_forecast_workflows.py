@@ -334,8 +334,15 @@ def test_a_training_documents_itself(trained: Bench) -> None:
         run.metrics
     )
     assert {"holdout_pinball", "fold_1_skill_ewma"} <= set(run.metrics)
-    assert run.figures == {"calibration", "forecast_fan", "fold_skill"}
-    assert set(run.documents) == {"data_window", "feature_schema", "reference_profile"}
+    assert run.figures == {"calibration", "forecast_fan", "fold_skill", "feature_importance"}
+    assert set(run.documents) == {
+        "config", "data_window", "feature_schema", "feature_importance", "environment",
+        "code_version", "reference_profile",
+    }  # fmt: skip
+    importance = run.documents["feature_importance"]
+    assert isinstance(importance, dict)
+    assert list(importance) == trained.spec.recipe.feature_names(trained.spec)
+    assert max(importance.values()) > 0.0
     logged = json.loads(json.dumps(run.documents["reference_profile"]))
     assert read_profile(trained.session, PROJECT, 1) == logged
     (event,) = trained.events(EventKind.TRAINED)

@@ -8,6 +8,7 @@ import click
 
 from appliance import clock
 from appliance.cli import session
+from appliance.cli.commands.reproduce import reproduce_command
 from appliance.cli.commands.retention import gc_command
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate, percent
 from appliance.errors import ConfigError, ServiceError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @session.project_option
 @click.pass_context
 def models_command(context: click.Context, as_json: bool, project: str | None) -> None:
-    """List model versions; promote one, or roll back."""
+    """List model versions; promote one, roll back, or train one again and compare."""
     if context.invoked_subcommand is not None:
         return
     versions = _versions(session.choose_project(project))
@@ -55,6 +56,9 @@ def _versions(project: str) -> list[ModelVersion]:
     from appliance.registry.client import open_registry
 
     return open_registry(session.paths()).versions(project)
+
+
+models_command.add_command(reproduce_command)
 
 
 @models_command.command("promote")

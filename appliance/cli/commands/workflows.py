@@ -10,6 +10,7 @@ import click
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate, narrate_error
+from appliance.cli.task_progress import TaskProgress
 from appliance.domain.workflow import DagRun, RunState, WorkflowKind
 from appliance.errors import ApplianceError, ConfigError, TransientError
 
@@ -71,6 +72,7 @@ def _run_in_airflow(
 def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> DagRun:
     """Narrate task states until the run is final; print the log of what failed."""
     shown: dict[str, RunState] = {}
+    progress = TaskProgress(control, project, kind, run.run_id)
     answered_at = time.monotonic()
     while True:
         try:
@@ -82,6 +84,7 @@ def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> 
             time.sleep(2)
             continue
         answered_at = time.monotonic()
+        progress.narrate({task.task_id for task in run.tasks if task.state is RunState.RUNNING})
         for task in run.tasks:
             if task.state not in (shown.get(task.task_id), RunState.NONE):
                 seconds = f" {task.duration:.1f} s" if task.duration and task.ended_at else ""
@@ -100,13 +103,14 @@ def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> 
 
 def _run_here(project: str, kind: WorkflowKind, params: dict[str, str], *, as_json: bool) -> int:
     from appliance.cli.embedded_simulator import simulator_for
+    from appliance.pipelines.progress import listening
     from appliance.pipelines.workflow import run_in_process
 
     home, settings = session.paths(), session.settings()
     home.create()
     narrate(f"the appliance is not running: {project} {kind} runs in this process")
     results = []
-    with simulator_for(settings, home):
+    with simulator_for(settings, home), listening(lambda text: narrate(f"    {text}")):
         try:
             results.append(run_in_process(home, settings, project, kind, params, _narrate_stage))
             if reason := results[0].request:

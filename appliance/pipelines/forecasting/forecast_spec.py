@@ -59,6 +59,17 @@ class LearnerSpec(SpecSection):
     """Same rows, same model."""
 
 
+class SearchSpec(SpecSection):
+    """Search for the learner's parameters before a training."""
+
+    seconds: Annotated[int, Field(ge=0)] = 0
+    """Time budget; 0 is no search. A trial that has begun is finished."""
+    folds: Annotated[int, Field(ge=2, le=10)] = 2
+    """Walk-forward folds of a trial, on rows older than those that the model is evaluated on."""
+    renew_rows: Annotated[int, Field(ge=100)] = 20_160
+    """New rows after which there is a new search; until then trainings take what was found."""
+
+
 class EvaluationSpec(SpecSection):
     """Walk-forward evaluation and comparison."""
 
@@ -152,6 +163,7 @@ class ForecastSpec(ProjectSpec):
     """Newest rows that the production model forecasts when it has not yet, unless trained on them."""
     features: FeatureSection
     learner: LearnerSpec = LearnerSpec()
+    search: SearchSpec = SearchSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     monitoring: MonitoringSpec = MonitoringSpec()
     retrain: RetrainSpec = RetrainSpec()

@@ -1,5 +1,6 @@
-"""Train workflow: fit and log a model, register it."""
+"""Train workflow: fit and log a model, register it; and train a version again."""
 
+from appliance.pipelines.forecasting.core.reproduce import reproduce_model
 from appliance.pipelines.forecasting.core.train import register_model, train_model
 
-__all__ = ["register_model", "train_model"]
+__all__ = ["register_model", "reproduce_model", "train_model"]

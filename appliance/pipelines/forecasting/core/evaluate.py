@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from appliance.domain.trial import TrialState
 from appliance.drift.loss_reference import build_reference
 from appliance.pipelines.context import Json, StageContext
 from appliance.pipelines.forecasting.core.inference import forecast_version, join_outcomes
+from appliance.pipelines.forecasting.core.recorded import spec_as_trained, trained_split
 from appliance.pipelines.forecasting.core.trials import (
     begin_challenge,
     follow_champion,
@@ -13,15 +16,17 @@ from appliance.pipelines.forecasting.core.trials import (
     promote,
 )
 from appliance.pipelines.forecasting.evaluator.figures import fold_figure
-from appliance.pipelines.forecasting.evaluator.scores import pinball_losses
+from appliance.pipelines.forecasting.evaluator.scores import Scores, pinball_losses
 from appliance.pipelines.forecasting.evaluator.walk_forward import (
     Evaluation,
     evaluate_walk_forward,
 )
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
-from appliance.pipelines.forecasting.loader.feature_loader import load_labelled
+from appliance.pipelines.forecasting.loader.profile_loader import PROFILE
+from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
 from appliance.pipelines.forecasting.serving import serves
-from appliance.pipelines.forecasting.trainer.training import new_model, split_rows
+from appliance.pipelines.forecasting.trainer.training import new_model
+from appliance.pipelines.progress import tell
 
 _DECISIONS = {TrialState.PROMOTED: "promoted", TrialState.BETTER: "challenger"}
 
@@ -29,25 +34,53 @@ _DECISIONS = {TrialState.PROMOTED: "promoted", TrialState.BETTER: "challenger"}
 def evaluate_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Evaluate the recipe walk-forward on the training rows and log it to the model's run.
 
+    Completes the model's reference profile with what the live loss will be compared with.
+
     Returns:
         The metrics over all folds: pinball, skill_static, skill_ewma, coverage, mae, rmse, direction,
-        the benchmarks' losses and the project's own; loss_reference: what the live loss will be
-        compared with.
+        the benchmarks' losses and the project's own.
+
+    Raises:
+        DataQualityError: the training rows are no longer stored.
     """
-    spec = context.spec
+    registry, spec = context.registry, spec_as_trained(context)
     run_id = str(context.upstream["train_model"]["mlflow_run_id"])
-    rows = split_rows(load_labelled(context.session, context.project, spec), spec).training
-    evaluation = evaluate_walk_forward(rows, lambda: new_model(spec), spec.evaluation, spec.horizon)
-    own = spec.recipe.own_metrics(evaluation.outcomes, evaluation.forecast)
-    metrics = {**own, **evaluation.overall.metrics()}
+    evaluation = evaluate_training(trained_split(context).training, spec)
+    registry.log_metrics(run_id, evaluation_metrics(evaluation, spec))
+    registry.log_figures(run_id, {"fold_skill": fold_figure(evaluation)})
+    profile = cast("dict[str, object]", registry.document(run_id, PROFILE))
+    loss = _loss_reference(evaluation, spec)
+    registry.log_documents(run_id, {PROFILE: {**profile, "loss": loss}})
+    return {**_own_metrics(evaluation, spec), **evaluation.overall.metrics()}
+
+
+def evaluate_training(rows: LabelledRows, spec: ForecastSpec) -> Evaluation:
+    """Evaluate the recipe walk-forward on training rows, telling each fold's result."""
+    return evaluate_walk_forward(
+        rows, lambda: new_model(spec), spec.evaluation, spec.horizon, _tell_fold
+    )
+
+
+def evaluation_metrics(evaluation: Evaluation, spec: ForecastSpec) -> dict[str, float]:
+    """Return an evaluation's metrics by name: the project's own, over all folds, and per fold."""
     folds = {
         f"fold_{number}_{name}": value
         for number, fold in enumerate(evaluation.folds, start=1)
         for name, value in fold.metrics().items()
     }
-    context.registry.log_metrics(run_id, {**metrics, **folds})
-    context.registry.log_figures(run_id, {"fold_skill": fold_figure(evaluation)})
-    return {**metrics, "loss_reference": _loss_reference(evaluation, spec)}
+    return {**_own_metrics(evaluation, spec), **evaluation.overall.metrics(), **folds}
+
+
+def _own_metrics(evaluation: Evaluation, spec: ForecastSpec) -> dict[str, float]:
+    return spec.recipe.own_metrics(evaluation.outcomes, evaluation.forecast)
+
+
+def _tell_fold(number: int, count: int, scores: Scores) -> None:
+    tell(
+        f"fold {number} of {count}: {100 * scores.skill_ewma:+.1f} % over EWMA,"
+        f" {100 * scores.skill_static:+.1f} % over static quantiles,"
+        f" {100 * scores.coverage:.0f} % inside the interval"
+    )
 
 
 def _loss_reference(evaluation: Evaluation, spec: ForecastSpec) -> dict[str, Json]:

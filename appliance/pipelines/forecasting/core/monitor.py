@@ -27,10 +27,11 @@ from appliance.pipelines.forecasting.evaluator.scores import skill
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec, MonitoringSpec
 from appliance.pipelines.forecasting.loader.feature_loader import load_rows
 from appliance.pipelines.forecasting.loader.model_loader import load_forecaster
+from appliance.pipelines.forecasting.loader.profile_loader import load_profile
 from appliance.pipelines.forecasting.preprocessor.labels import TIME, label_rows
 from appliance.pipelines.forecasting.serving import serves, unseen_from
 from appliance.pipelines.forecasting.trainer.training import FORECAST_MEDIAN, FORECAST_WIDTH
-from store.drift import latest_report, read_profile, recent_verdicts, write_report
+from store.drift import latest_report, recent_verdicts, write_report
 from store.forecasts import latest_forecasts
 from store.performance import write_performance
 
@@ -90,7 +91,7 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     champion = context.champion()
     if champion is None or not serves(champion, spec):
         raise StageSkipped("no production model yet")
-    profile = read_profile(session, project, champion.version)
+    profile = load_profile(session, context.registry, project, champion)
     rows = load_rows(
         session,
         project,

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from typing import cast
 
 from appliance import clock
 from appliance.domain.event import EventKind
-from appliance.drift.profile import ReferenceProfile
-from appliance.errors import InsufficientData
 from appliance.pipelines.context import Json, StageContext, StageSkipped
-from appliance.pipelines.forecasting.evaluator.figures import holdout_figures
-from appliance.pipelines.forecasting.evaluator.scores import score
+from appliance.pipelines.forecasting.evaluator.effects import loss_effects
+from appliance.pipelines.forecasting.evaluator.figures import holdout_figures, importance_figure
+from appliance.pipelines.forecasting.evaluator.holdout import score_held_out
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.completeness import require_complete
-from appliance.pipelines.forecasting.loader.feature_loader import (
-    load_labelled,
-    load_labelled_span,
-)
-from appliance.pipelines.forecasting.loader.model_loader import load_forecaster
-from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
+from appliance.pipelines.forecasting.loader.feature_loader import load_labelled
+from appliance.pipelines.forecasting.loader.profile_loader import PROFILE
 from appliance.pipelines.forecasting.serving import (
     HELD_OUT_END,
     WINDOW_END,
@@ -27,13 +21,21 @@ from appliance.pipelines.forecasting.serving import (
     identity_tags,
     serves,
 )
+from appliance.pipelines.forecasting.trainer.record import (
+    CODE,
+    dataset_window,
+    documents,
+    parameters,
+)
+from appliance.pipelines.forecasting.trainer.search import search_learner
 from appliance.pipelines.forecasting.trainer.training import (
-    content_hash,
+    Split,
     fit_model,
     reference_profile,
     split_rows,
 )
-from appliance.registry.client import DatasetWindow
+from appliance.pipelines.progress import tell
+from appliance.pipelines.provenance import GIT_COMMIT
 from store.drift import write_profile
 
 FIRST = "first model"
@@ -43,11 +45,12 @@ FIRST = "first model"
 def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Fit a model on the newest labelled rows and log it as an MLflow run.
 
-    The newest rows are kept back; the model's scores on them are logged as `holdout_*`.
+    The newest rows are kept back; the model's scores on them are logged as `holdout_*`. With a budget in
+    `search.seconds` the learner's parameters are searched first.
 
     Returns:
         mlflow_run_id; rows; window_start_at, window_end_at: ISO opening times of the training rows;
-        held_out_end_at: that of the newest row kept back; reason.
+        held_out_end_at: that of the newest row kept back; learner: its parameters; reason.
 
     Raises:
         StageSkipped: the first model was asked for, and there is one by now.
@@ -58,42 +61,20 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     reason = context.params.get("reason", "asked by " + context.actor)
     if reason == FIRST and (champion := context.champion()) and serves(champion, spec):
         raise StageSkipped(f"version {champion.version} is in production already")
+    context.registry.close_abandoned(context.project)
     labelled = load_labelled(context.session, context.project, spec)
     first_at, last_at = labelled.times[0].to_pydatetime(), labelled.times[-1].to_pydatetime()
     require_complete(context.session, spec, first_at, last_at)
     split = split_rows(labelled, spec)
-    rows = split.training
-    model = fit_model(rows, spec)
-    x, y = split.comparison.features, split.comparison.returns
-    forecast = model.predict(x)
-    holdout = score(y, forecast, model.predict_static(x), model.predict_ewma(x), spec.quantiles)
-    window = _window(rows, spec)
-    run_id = context.registry.log_training(
-        context.project,
-        run_name=f"{clock.now():%Y-%m-%d %H:%M} {reason}"[:120],
-        params=_params(spec),
-        metrics={f"holdout_{name}": value for name, value in holdout.metrics().items()},
-        tags={**identity_tags(spec), "reason": reason, "actor": context.actor},
-        model=model,
-        signature_example=rows.features,
-        figures=holdout_figures(split.comparison, forecast, spec.quantiles),
-        documents={
-            "data_window": {
-                "start_at": window.start_at.isoformat(),
-                "end_at": window.end_at.isoformat(),
-                "rows": window.rows,
-                "sha256": content_hash(rows),
-            },
-            "feature_schema": {"names": spec.recipe.feature_names(spec), "dtype": "float64"},
-        },
-        dataset=window,
-    )
+    learner = search_learner(split.training, spec, context.paths.searches / context.project)
+    run_id = _fit_and_log(context, spec.model_copy(update={"learner": learner}), split, reason)
     return {
         "mlflow_run_id": run_id,
-        "rows": len(rows),
-        WINDOW_START: window.start_at.isoformat(),
-        WINDOW_END: window.end_at.isoformat(),
+        "rows": len(split.training),
+        WINDOW_START: split.training.times[0].isoformat(),
+        WINDOW_END: split.training.times[-1].isoformat(),
         HELD_OUT_END: split.comparison.times[-1].isoformat(),
+        "learner": learner.model_dump(mode="json"),
         "reason": reason,
     }
 
@@ -101,24 +82,20 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
 def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Make the trained model a version and store its reference profile.
 
+    All that belongs to a version is in its MLflow run before the version exists, so that a kill at any
+    moment leaves a whole version or none. The store's profile is a copy.
+
     Returns:
         version: the new version's number.
-
-    Raises:
-        InsufficientData: the training rows are gone from the store.
     """
     trained = context.upstream["train_model"]
     run_id = str(trained["mlflow_run_id"])
     notes = {key: str(trained[key]) for key in (WINDOW_START, WINDOW_END, HELD_OUT_END, "reason")}
     tags = {**identity_tags(context.spec), **notes}
+    profile = cast("dict[str, object]", context.registry.document(run_id, PROFILE))
     version = context.registry.register(context.project, run_id, tags).version
-    metrics = dict(context.upstream["evaluate_model"])
-    profile = {
-        **_profile(context, version, notes).to_json(),
-        "loss": metrics.pop("loss_reference", None),
-    }
-    context.registry.log_documents(run_id, {"reference_profile": profile})
     write_profile(context.session, context.project, version, profile)
+    metrics = dict(context.upstream["evaluate_model"])
     context.record(
         EventKind.TRAINED,
         f"trained version {version} on {trained['rows']} rows ({trained['reason']}):"
@@ -129,42 +106,44 @@ def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     return {"version": version}
 
 
-def _profile(
-    context: StageContext[ForecastSpec], version: int, notes: Mapping[str, str]
-) -> ReferenceProfile:
-    spec = context.spec
-    start_at, end_at = (datetime.fromisoformat(notes[key]) for key in (WINDOW_START, WINDOW_END))
-    rows = load_labelled_span(context.session, context.project, spec, start_at, end_at)
-    if rows is None:
-        raise InsufficientData(
-            f"the training rows from {notes[WINDOW_START]} on are no longer stored",
-            hint="appliance run train",
-        )
-    model = load_forecaster(context.registry, context.project, version)
-    return reference_profile(rows, model, spec)
-
-
-def _window(rows: LabelledRows, spec: ForecastSpec) -> DatasetWindow:
-    return DatasetWindow(
-        market=spec.market,
-        unit=spec.unit,
-        start_at=rows.times[0].to_pydatetime(),
-        end_at=rows.times[-1].to_pydatetime(),
-        rows=len(rows),
+def _fit_and_log(
+    context: StageContext[ForecastSpec], spec: ForecastSpec, split: Split, reason: str
+) -> str:
+    window = dataset_window(split.training, spec)
+    tell(f"fitting on {window.rows:,} rows from {window.start_at:%Y-%m-%d %H:%M} UTC")
+    model = fit_model(split.training, spec)
+    tell(f"scoring on {len(split.comparison):,} rows kept back")
+    held_out = score_held_out(model, split.comparison, spec)
+    effects = loss_effects(
+        model, split.comparison, [str(name) for name in split.comparison.features]
     )
-
-
-def _params(spec: ForecastSpec) -> dict[str, object]:
-    learner = {f"learner.{name}": value for name, value in spec.learner.model_dump().items()}
-    return {
-        "config": type(spec).__name__,
-        "market": spec.market,
-        "unit": spec.unit,
-        "horizon": spec.horizon,
-        "quantiles": ",".join(str(level) for level in spec.quantiles),
-        **{f"features.{name}": value for name, value in spec.features.model_dump().items()},
-        **learner,
-    }
+    notes = documents(context.project, spec, split, window)
+    commit = cast("dict[str, str]", notes[CODE])["git_commit"]
+    tell("logging to MLflow")
+    return context.registry.log_training(
+        context.project,
+        run_name=f"{clock.now():%Y-%m-%d %H:%M} {reason}"[:120],
+        params=parameters(spec),
+        metrics={f"holdout_{name}": value for name, value in held_out.scores.metrics().items()},
+        tags={
+            **identity_tags(spec),
+            "reason": reason,
+            "actor": context.actor,
+            **({GIT_COMMIT: commit} if commit else {}),
+        },
+        model=model,
+        signature_example=split.training.features,
+        figures={
+            **holdout_figures(split.comparison, held_out.forecast, spec.quantiles),
+            "feature_importance": importance_figure(effects),
+        },
+        documents={
+            **notes,
+            "feature_importance": effects,
+            PROFILE: reference_profile(split.training, model, spec).to_json(),
+        },
+        dataset=window,
+    )
 
 
 def _percent(value: Json) -> str:

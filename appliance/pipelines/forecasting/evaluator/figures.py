@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -14,6 +16,7 @@ Matrix = NDArray[np.float64]
 
 FAN_ROWS = 240
 """Newest rows that the fan shows."""
+SHOWN_FEATURES = 25
 
 
 def holdout_figures(
@@ -26,6 +29,17 @@ def holdout_figures(
             rows.slice(len(rows) - min(FAN_ROWS, len(rows))), forecast[-FAN_ROWS:]
         ),
     }
+
+
+def importance_figure(effects: Mapping[str, float]) -> Figure:
+    """Return how much of the loss hangs on each of the features that matter most."""
+    largest = sorted(effects.items(), key=lambda item: item[1])[-SHOWN_FEATURES:]
+    figure = _figure()
+    axes = figure.subplots()
+    axes.barh([name for name, _ in largest], [100.0 * effect for _, effect in largest])
+    axes.set(xlabel="loss, % higher when the feature is shuffled", title="feature importance")
+    axes.tick_params(axis="y", labelsize=7)
+    return figure
 
 
 def fold_figure(evaluation: Evaluation) -> Figure:

@@ -18,6 +18,7 @@ from appliance.pipelines.forecasting.trainer.quantile_forecaster import Quantile
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+FoldReport = Callable[[int, int, Scores], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,15 @@ def evaluate_walk_forward(
     new_model: Callable[[], QuantileForecaster],
     spec: EvaluationSpec,
     horizon: int,
+    report: FoldReport | None = None,
 ) -> Evaluation:
-    """Train a fresh model per fold and score it on the fold's test rows."""
+    """Train a fresh model per fold and score it on the fold's test rows.
+
+    `report` is told each fold's number, the number of folds, and the fold's scores.
+    """
     tested: list[LabelledRows] = []
     parts: list[tuple[Matrix, Matrix, Matrix]] = []
+    folds: list[Scores] = []
     levels = new_model().quantiles
     for fold in split_folds(len(rows), spec, horizon):
         train, test = rows.slice(0, fold.train_stop), rows.slice(fold.test_start, fold.test_stop)
@@ -78,9 +84,11 @@ def evaluate_walk_forward(
         x = test.features
         tested.append(test)
         parts.append((model.predict(x), model.predict_static(x), model.predict_ewma(x)))
+        folds.append(score(test.returns, *parts[-1], levels))
+        if report is not None:
+            report(len(folds), spec.folds, folds[-1])
     outcomes = np.concatenate([test.returns for test in tested])
     forecast, static, ewma = (np.vstack([part[i] for part in parts]) for i in range(3))
-    folds = (score(test.returns, *part, levels) for test, part in zip(tested, parts, strict=True))
     return Evaluation(
         times=pd.DatetimeIndex(np.concatenate([test.times for test in tested])),
         outcomes=outcomes,

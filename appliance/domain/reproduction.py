@@ -1,0 +1,44 @@
+"""A training that was done again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDifference:
+    """A metric that came out differently."""
+
+    name: str
+    recorded: float
+    again: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What training a version again on its recorded window has given.
+
+    `has_same_rows`: whether the stored rows still have the recorded content; `largest_difference` between
+    both models' quantiles of the log return, over training rows and rows kept back; `metrics` how many
+    were compared; `code` and `packages` what differs from the training's, as `then -> now`.
+    """
+
+    project: str
+    version: int
+    start_at: datetime
+    end_at: datetime
+    rows: int
+    has_same_rows: bool
+    largest_difference: float
+    metrics: int
+    differing_metrics: tuple[MetricDifference, ...]
+    code: dict[str, str]
+    packages: dict[str, str]
+    tolerance: float
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the same rows have given the same predictions and metrics."""
+        is_same_model = self.largest_difference <= self.tolerance and not self.differing_metrics
+        return self.has_same_rows and is_same_model

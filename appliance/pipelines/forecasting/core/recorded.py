@@ -1,0 +1,69 @@
+"""Config and rows of a training that has happened, as it had them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from appliance.errors import DataQualityError
+from appliance.pipelines.context import StageContext
+from appliance.pipelines.forecasting.forecast_spec import ForecastSpec, LearnerSpec
+from appliance.pipelines.forecasting.loader.feature_loader import load_labelled_span
+from appliance.pipelines.forecasting.serving import HELD_OUT_END, WINDOW_START
+from appliance.pipelines.forecasting.trainer.training import Split, split_rows
+from store import features as store
+from store.session import Session
+
+
+def spec_as_trained(context: StageContext[ForecastSpec]) -> ForecastSpec:
+    """Return the config with the learner's parameters that this run's training has used."""
+    learner = LearnerSpec.model_validate(context.result_of("train_model", "learner"))
+    return context.spec.model_copy(update={"learner": learner})
+
+
+def trained_split(context: StageContext[ForecastSpec]) -> Split:
+    """Return the rows that this run's training has used and kept back, whatever arrived meanwhile.
+
+    Raises:
+        DataQualityError: they are no longer stored.
+    """
+    trained = context.upstream["train_model"]
+    start_at, end_at = (
+        datetime.fromisoformat(str(trained[name])) for name in (WINDOW_START, HELD_OUT_END)
+    )
+    return load_split(context.session, context.project, context.spec, start_at, end_at)
+
+
+def load_split(
+    session: Session, project: str, spec: ForecastSpec, start_at: datetime, end_at: datetime
+) -> Split:
+    """Return the rows from the first to train on to the newest kept back, split as a training does.
+
+    Raises:
+        DataQualityError: they are no longer stored, or only with other features.
+    """
+    wanted, stored = spec.recipe.feature_names(spec), store.feature_names(session, project)
+    if stored != wanted:
+        changed = sorted({*wanted} ^ {*stored})
+        raise DataQualityError(
+            f"the rows in the store have {len(stored)} features, the training had {len(wanted)};"
+            f" they differ in {', '.join(changed[:5]) or 'their order'}",
+            code="data.other_features",
+            hint="set the config's features as they were, then: appliance run data --param full=true",
+            project=project,
+        )
+    rows = load_labelled_span(session, project, spec, start_at, end_at)
+    if rows is None or rows.times[0] != start_at or rows.times[-1] != end_at:
+        found = (
+            "none"
+            if rows is None
+            else f"{rows.times[0]:%Y-%m-%d %H:%M} to {rows.times[-1]:%Y-%m-%d %H:%M}"
+        )
+        raise DataQualityError(
+            f"the rows from {start_at:%Y-%m-%d %H:%M} to {end_at:%Y-%m-%d %H:%M} UTC are no longer"
+            f" all stored (there is {found})",
+            code="data.rows_gone",
+            hint=f"appliance backfill {spec.market} --unit {spec.unit} --from {start_at:%Y-%m-%dT%H:%M},"
+            " then: appliance run data --param full=true",
+            project=project,
+        )
+    return split_rows(rows, spec)
