@@ -175,7 +175,7 @@ class Registry:
         )
         with self._translated(missing):
             try:
-                return self._artifacts(run_id).document(name)
+                return self._run_artifacts(run_id).document(name)
             except FileNotFoundError as error:
                 raise missing from error
 
