@@ -21,6 +21,7 @@ import pyarrow as pa
 from appliance import clock
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.domain.candle import Candle, LiveCandle, RawCandle
+from appliance.domain.coverage import ProofMethod
 from store import candles, coverage, features, live
 from store.client import FlightSession
 from store.open import open_store
@@ -102,7 +103,8 @@ class StoreEngine:
     def tick(self, market: str, at: int) -> object:
         """See `Engine`."""
         candle = Candle(market, 1, START + timedelta(minutes=at), 1.0, 2.0, 0.5, 1.5, 3.0, 4.0)
-        return live.write_live(self.session, LiveCandle(candle, clock.now()))
+        live.write_live(self.session, LiveCandle(candle, clock.now()))
+        return None
 
     def prepare(self, market: str, count: int) -> object:
         """See `Engine`."""
@@ -110,7 +112,7 @@ class StoreEngine:
         table = {"candle_date_time_utc": pa.array(times), "close": prices(count)}
         table.update({name: prices(count) for name in _NAMES})
         end_at = START + timedelta(minutes=count)
-        coverage.prove_span(self.session, market, 1, START, end_at, "backfill", clock.now())
+        coverage.prove_span(self.session, market, 1, START, end_at, ProofMethod.BACKFILL, clock.now())
         return features.write_features(self.session, PROJECT, market, 1, pa.table(table))
 
     def trivial(self) -> object:

@@ -106,7 +106,8 @@ def _load(name: str, at: Path, options: argparse.Namespace) -> Timings:
 
 
 def _write(name: str, at: Path, options: argparse.Namespace, start: Any, results: Any) -> None:
-    engine, timings, markets = _engine(name, at), defaultdict(list), _markets(options)
+    engine, markets = _engine(name, at), _markets(options)
+    timings: Timings = defaultdict(list)
     start.wait()
     began = time.monotonic()
     for turn in range(options.seconds * options.markets):
@@ -121,7 +122,8 @@ def _write(name: str, at: Path, options: argparse.Namespace, start: Any, results
 def _read(
     name: str, at: Path, options: argparse.Namespace, start: Any, results: Any, number: int
 ) -> None:
-    engine, timings, markets = _engine(name, at), defaultdict(list), _markets(options)
+    engine, markets = _engine(name, at), _markets(options)
+    timings: Timings = defaultdict(list)
     start.wait()
     began = time.monotonic() + number * READ_SECONDS / options.readers
     for turn in range(int(options.seconds / READ_SECONDS)):
