@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,6 +53,9 @@ WHERE strftime('%s', candle_date_time_utc) - strftime('%s', before) > 60
 class Engine(Protocol):
     """What is measured, on either engine; `at` counts minutes since START."""
 
+    def make(self, market: str, at: int, count: int) -> object:
+        """Make candles as the engine takes them, so that storing the same ones does no more than that."""
+
     def load(self, market: str, count: int) -> object:
         """Store `count` candles of a market from START on."""
 
@@ -91,6 +95,10 @@ class StoreEngine:
         assert isinstance(session, FlightSession)
         self.session = session
 
+    def make(self, market: str, at: int, count: int) -> object:
+        """See `Engine`."""
+        return raw_candles(market, at, count)
+
     def load(self, market: str, count: int) -> object:
         """See `Engine`."""
         return self.upsert(market, 0, count)
@@ -112,7 +120,9 @@ class StoreEngine:
         table = {"candle_date_time_utc": pa.array(times), "close": prices(count)}
         table.update({name: prices(count) for name in _NAMES})
         end_at = START + timedelta(minutes=count)
-        coverage.prove_span(self.session, market, 1, START, end_at, ProofMethod.BACKFILL, clock.now())
+        coverage.prove_span(
+            self.session, market, 1, START, end_at, ProofMethod.BACKFILL, clock.now()
+        )
         return features.write_features(self.session, PROJECT, market, 1, pa.table(table))
 
     def trivial(self) -> object:
@@ -148,6 +158,10 @@ class SqliteEngine:
         self.connection = sqlite3.connect(file)
         if is_new:
             self.connection.executescript(_SQLITE)
+
+    def make(self, market: str, at: int, count: int) -> object:
+        """See `Engine`."""
+        return frame(market, at, count)
 
     def load(self, market: str, count: int) -> object:
         """See `Engine`."""
@@ -218,6 +232,7 @@ def prices(count: int) -> Any:
     return 1e8 + np.random.default_rng(7).normal(0, 1e4, count).cumsum()
 
 
+@lru_cache(maxsize=2)
 def raw_candles(market: str, at: int, count: int) -> list[RawCandle]:
     """Return candles as the exchange sends them."""
     times = [(START + timedelta(minutes=at + n)).isoformat()[:19] for n in range(count)]
@@ -227,6 +242,7 @@ def raw_candles(market: str, at: int, count: int) -> list[RawCandle]:
     ]
 
 
+@lru_cache(maxsize=2)
 def frame(market: str, at: int, count: int) -> pd.DataFrame:
     """Return candles as a table."""
     times = pd.date_range(START + timedelta(minutes=at), periods=count, freq="min")

@@ -12,8 +12,9 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from operator import methodcaller
 from pathlib import Path
 
 from scripts.bench import store_load
@@ -23,6 +24,9 @@ from store import forecasts
 from store.session import Session, Statement
 
 MARKETS, BULK = [f"KRW-{n}" for n in range(4)], 250_000
+Span = tuple[str, int, int]
+"""Market, first minute since START, number of candles."""
+Call = Callable[[Engine], object]
 
 _FORECASTS = """
 INSERT INTO forecasts (id, project, market, unit, candle_date_time_utc, horizon, target_at, model_version,
@@ -47,22 +51,19 @@ def main() -> None:
 
 
 def measure(store: Engine, peer: Engine) -> None:
-    """Run every comparison once, the two engines one after the other."""
+    """Run every comparison, the two engines in turn."""
     print(f"{'':34}{'store p50':>11}{'p99':>9}{'SQLite p50':>12}{'p99':>9}{'ratio':>8}")
     total = f"{BULK * len(MARKETS):,}"
+    bulk = [(market, 0, BULK) for market in MARKETS]
+    _compare_writes(f"bulk load, {BULK:,} of {total}", store, peer, "load", bulk)
+    _compare("trivial query", store, peer, [lambda engine: engine.trivial()] * 300)
+    single = [("KRW-0", BULK + n, 1) for n in range(200)]
+    _compare_writes("upsert of 1 candle", store, peer, "upsert", single)
+    half_new = [("KRW-1", BULK + n * 100, 200) for n in range(50)]
+    _compare_writes("upsert of 200 candles", store, peer, "upsert", half_new)
     _compare(
-        f"bulk load, {BULK:,} of {total}", 4, store, peer, lambda e, n: e.load(MARKETS[n], BULK)
+        f"read of {total} candles", store, peer, [lambda engine: engine.everything(MARKETS)] * 3
     )
-    _compare("trivial query", 300, store, peer, lambda e, _: e.trivial())
-    _compare("upsert of 1 candle", 200, store, peer, lambda e, n: e.upsert("KRW-0", BULK + n, 1))
-    _compare(
-        "upsert of 200 candles",
-        50,
-        store,
-        peer,
-        lambda e, n: e.upsert("KRW-1", BULK + n * 100, 200),
-    )
-    _compare(f"read of {total} candles", 3, store, peer, lambda e, _: e.everything(MARKETS))
 
 
 def _measure_outcomes(session: Session) -> None:
@@ -72,19 +73,33 @@ def _measure_outcomes(session: Session) -> None:
     print(f"outcomes of 100,000 forecasts     {(time.perf_counter() - started) * 1000:11.2f}")
 
 
-def _compare(
-    label: str, times: int, store: Engine, peer: Engine, call: Callable[[Engine, int], object]
+def _compare_writes(
+    label: str, store: Engine, peer: Engine, method: str, spans: Sequence[Span]
 ) -> None:
-    ours, theirs = ([_timed(call, engine, n) for n in range(times)] for engine in (store, peer))
+    """Compare a method over (market, minute, count); making the candles is not timed."""
+
+    def calls() -> Iterator[Call]:
+        for market, at, count in spans:
+            for engine in (store, peer):
+                engine.make(market, at, count)
+            arguments = (market, count) if method == "load" else (market, at, count)
+            yield methodcaller(method, *arguments)
+
+    _compare(label, store, peer, calls())
+
+
+def _compare(label: str, store: Engine, peer: Engine, calls: Iterable[Call]) -> None:
+    timed = [(_timed(call, store), _timed(call, peer)) for call in calls]
+    ours, theirs = ([pair[n] for pair in timed] for n in (0, 1))
     mid, peer_mid = statistics.median(ours), statistics.median(theirs)
     print(
         f"{label:34}{mid:11.2f}{p99(ours):9.2f}{peer_mid:12.2f}{p99(theirs):9.2f}{peer_mid / mid:8.2f}"
     )
 
 
-def _timed(call: Callable[[Engine, int], object], engine: Engine, n: int) -> float:
+def _timed(call: Call, engine: Engine) -> float:
     started = time.perf_counter()
-    call(engine, n)
+    call(engine)
     return (time.perf_counter() - started) * 1000
 
 
