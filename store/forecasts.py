@@ -51,7 +51,8 @@ WITH waiting AS (
         AND epoch_us(target_at) + unit * 60_000_000::BIGINT <= epoch_us($2::TIMESTAMPTZ)
 ), known AS (
     SELECT market, unit, candle_date_time_utc AS last_at, close FROM candles
-    WHERE candle_date_time_utc >= (SELECT min(candle_date_time_utc) FROM waiting)
+    WHERE market IN (SELECT market FROM waiting)
+        AND candle_date_time_utc >= (SELECT min(candle_date_time_utc) FROM waiting)
         AND candle_date_time_utc <= (SELECT max(target_at) FROM waiting)
 ), met AS (
     SELECT w.*, k.close FROM waiting w LEFT JOIN known k
