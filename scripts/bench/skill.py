@@ -129,7 +129,8 @@ def _line(rows: LabelledRows, spec: CryptoSpec, refit_days: float, warm_up: floa
         years = months
 
     def scored(chosen: np.ndarray) -> Scores:
-        return score(outcomes[chosen], *(f[chosen] for f in forecasts), spec.quantiles)
+        forecast, static, ewma = (made[chosen] for made in forecasts)
+        return score(outcomes[chosen], forecast, static, ewma, spec.quantiles)
 
     whole = scored(np.ones(outcomes.size, dtype=bool))
     by_year = ", ".join(
