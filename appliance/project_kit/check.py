@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from appliance.config.paths import SOURCE_ROOT
 from appliance.config.settings import ProjectSettings, Settings
@@ -16,8 +18,9 @@ from appliance.project_kit.checks import sources, wiring
 from appliance.project_kit.checks.subject import Subject
 from appliance.project_kit.finding import Finding, Report
 
+T = TypeVar("T")
 Progress = Callable[[str], None]
-"""Told the name of each check before it runs."""
+"""Told what is about to be checked."""
 
 SOURCE_CHECKS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     "layout": sources.check_layout,
@@ -32,18 +35,20 @@ WIRING_CHECKS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     "stages": wiring.check_stages,
     "light import": wiring.check_light_import,
 }
-"""They import the project."""
+"""They import the project; not while its layout is broken."""
 
-FEATURE_CHECKS = ("schema", "look-ahead", "parity", "determinism")
-MODEL_CHECKS = ("budget", "forecasts", "artifact", "drift")
-"""They run each config's recipe on candles of the simulator."""
+BEHAVIOUR_CHECKS = (
+    *("schema", "look-ahead", "parity", "determinism"),
+    *("budget", "forecasts", "artifact", "drift"),
+)
+"""They run each config's recipe on candles of the simulator; not while it cannot be loaded."""
 
 
 def check_project(
     project: str,
     settings: Settings,
     root: Path = SOURCE_ROOT,
-    progress: Progress = lambda name: None,
+    progress: Progress = lambda what: None,
 ) -> Report:
     """Run every check; what cannot run because an earlier one failed is skipped.
 
@@ -57,21 +62,55 @@ def check_project(
         ConfigError: there is no such project; the hint names the nearest.
     """
     subject = Subject(project, project_folder(project), root, settings)
-    ran: list[str] = []
-    findings: list[Finding] = []
-    for checks in (SOURCE_CHECKS, WIRING_CHECKS):
-        for name, check in checks.items():
+    inspection = _Inspection(subject)
+    for group, barrier in ((SOURCE_CHECKS, "layout"), (WIRING_CHECKS, "configs")):
+        for name, check in group.items():
             progress(name)
-            ran.append(name)
-            findings += _guarded(name, subject, check)
-        if any(finding.check in ("layout", "configs") for finding in findings):
+            inspection.look(name, partial(check, subject))
+        if inspection.has_found(barrier):
             break
     else:
-        for name, spec in _specs(subject).items():
-            findings += _behaviour(subject, name, spec, ran, progress)
-    known = (*SOURCE_CHECKS, *WIRING_CHECKS, *FEATURE_CHECKS, *MODEL_CHECKS)
-    skipped = tuple(name for name in known if name not in ran)
-    return Report(project, tuple(dict.fromkeys(ran)), skipped, tuple(dict.fromkeys(findings)))
+        for config, spec in (inspection.attempt("configs", partial(_specs, subject)) or {}).items():
+            progress(f"what config {config} does")
+            _inspect_behaviour(inspection, config, spec)
+    return inspection.report()
+
+
+@dataclass(slots=True)
+class _Inspection:
+    """What has been checked so far; whatever the project's own code raises is a finding."""
+
+    subject: Subject
+    ran: dict[str, None] = field(default_factory=dict)
+    findings: dict[Finding, None] = field(default_factory=dict)
+
+    def look(self, check: str, find: Callable[[], Iterator[Finding]]) -> bool:
+        """Run a check; whether it has found nothing."""
+        found = self.attempt(check, lambda: list(find()))
+        self.findings |= dict.fromkeys(found or ())
+        return found == []
+
+    def attempt(self, check: str, make: Callable[[], T]) -> T | None:
+        """Return what `make` makes, None when it raises."""
+        self.ran[check] = None
+        try:
+            return make()
+        except ApplianceError as error:
+            finding = Finding(check, error.message, error.hint or "correct it and check again")
+        except Exception as error:  # the project's own code may raise anything
+            finding = _raised(check, self.subject, error)
+        self.findings[finding] = None
+        return None
+
+    def has_found(self, check: str) -> bool:
+        """Whether a check has found something."""
+        return any(finding.check == check for finding in self.findings)
+
+    def report(self) -> Report:
+        """Return everything that was found."""
+        known = (*SOURCE_CHECKS, *WIRING_CHECKS, *BEHAVIOUR_CHECKS)
+        skipped = tuple(name for name in known if name not in self.ran)
+        return Report(self.subject.project, tuple(self.ran), skipped, tuple(self.findings))
 
 
 def _specs(subject: Subject) -> dict[str, ForecastSpec]:
@@ -86,67 +125,33 @@ def _specs(subject: Subject) -> dict[str, ForecastSpec]:
     }
 
 
-def _behaviour(
-    subject: Subject, config: str, spec: ForecastSpec, ran: list[str], progress: Progress
-) -> Iterator[Finding]:
-    """Check what one config's recipe does; without sound features no model is trained."""
+def _inspect_behaviour(inspection: _Inspection, config: str, spec: ForecastSpec) -> None:
+    """Check what a config's recipe does; without sound features no model is trained."""
     from appliance.project_kit.checks import features, model
 
-    progress(f"features of {config}")
-    found: list[Finding] = []
-    sample: list[features.FeatureSample] = []
-
-    def look(name: str, check: Callable[[], Iterator[Finding]]) -> None:
-        ran.append(name)
-        found.extend(_guarded(name, subject, lambda _: check()))
-
-    def prepare() -> Iterator[Finding]:
-        sample.append(features.sample_features(config, spec))
-        yield from features.check_schema(sample[0])
-
-    look("schema", prepare)
-    if not found:
-        look("look-ahead", lambda: features.check_look_ahead(sample[0]))
-        look("parity", lambda: features.check_parity(sample[0]))
-        look("determinism", lambda: features.check_determinism(sample[0]))
-    if not found:
-        progress(f"model of {config}")
-        trained: list[model.TrainedSample] = []
-
-        def train() -> Iterator[Finding]:
-            trained.append(model.train_sample(config, spec))
-            yield from model.check_budget(trained[0])
-
-        look("budget", train)
-        if trained:
-            look("forecasts", lambda: model.check_forecasts(trained[0]))
-            look("artifact", lambda: model.check_artifact(trained[0]))
-            look("drift", lambda: model.check_drift(trained[0]))
-    yield from found
+    sample = inspection.attempt("schema", lambda: features.sample_features(config, spec))
+    if sample is None or not inspection.look("schema", partial(features.check_schema, sample)):
+        return
+    are_sound = [
+        inspection.look("look-ahead", partial(features.check_look_ahead, sample)),
+        inspection.look("parity", partial(features.check_parity, sample)),
+        inspection.look("determinism", partial(features.check_determinism, sample)),
+    ]
+    if not all(are_sound):
+        return
+    trained = inspection.attempt("budget", lambda: model.train_sample(config, spec))
+    if trained is not None:
+        inspection.look("budget", partial(model.check_budget, trained))
+        inspection.look("forecasts", partial(model.check_forecasts, trained))
+        inspection.look("artifact", partial(model.check_artifact, trained))
+        inspection.look("drift", partial(model.check_drift, trained))
 
 
-def _guarded(
-    name: str, subject: Subject, check: Callable[[Subject], Iterator[Finding]]
-) -> list[Finding]:
-    """Return a check's findings; whatever the project's own code raises is one."""
-    found: list[Finding] = []
-    try:
-        found.extend(check(subject))
-    except ApplianceError as error:
-        found.append(Finding(name, error.message, error.hint or "correct it and check again"))
-    except Exception as error:  # the project's own code may raise anything
-        found.append(_raised(name, subject, error))
-    return found
-
-
-def _raised(name: str, subject: Subject, error: Exception) -> Finding:
+def _raised(check: str, subject: Subject, error: Exception) -> Finding:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(subject.package)]
     place = ""
     if own:
         place = f" in {subject.named(Path(own[-1].filename))}, line {own[-1].lineno}"
-    return Finding(
-        name,
-        f"{type(error).__name__}{place}: {error}",
-        "correct it; the check could not go on",
-    )
+    message = f"{type(error).__name__}{place}: {error}"
+    return Finding(check, message, "correct it; the check could not go on")

@@ -159,6 +159,14 @@ BROKEN = {
         "no values for the features range_then",
         "the same names in feature_names and engineer_features",
     ),
+    "a feature that never changes": Break(
+        FEATURES,
+        LAST_FEATURE,
+        '    features["range_now"] = series.span * 0.0\n' + LAST_FEATURE,
+        "schema",
+        "range_now is the same in all",
+        "it says nothing",
+    ),
     "features that take a matrix of windows": Break(
         FEATURES,
         LAST_FEATURE,

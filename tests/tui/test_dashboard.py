@@ -81,6 +81,40 @@ async def test_retrain_runs_at_once_and_says_the_run_id(
         await until(pilot, lambda: "train run manual__" in toasts(app))
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_key_shows_the_second_project_on_every_screen(
+    control: FakeControl, size: tuple[int, int]
+) -> None:
+    champion = builders.model_version(3, "champion")
+    second = replace(builders.project(champion=champion), name="second")
+    control.snapshot = builders.status(projects=(builders.project(), second))
+    app = ApplianceApp(control)
+
+    def top() -> str:
+        return "\n".join(text.plain for text in app.screen.query_one("#top", Lines).lines)
+
+    async with app.run_test(size=size) as pilot:
+        await loaded(pilot)
+        assert "crypto_forecast" in top()
+        await pilot.press("n")
+        await until(pilot, lambda: "v3 champion" in panel(app, "model").view.title.plain)
+        assert "SIMULATOR" in top()
+        assert panel(app, "workflows").view.title.plain.endswith("second")
+        of_the_first = sum(e.project == "crypto_forecast" for e in control.known_events)
+        named = sum("crypto_forecast" in line for line in content(app, "events").splitlines())
+        assert named == of_the_first > 0
+        for key, page in (("m", ModelsPage), ("t", RunsPage)):
+            await pilot.press(key)
+            await until(pilot, lambda page=page: isinstance(app.screen, page))
+            assert "second" in top()
+            await pilot.press("escape")
+        await pilot.press("r")
+        await until(pilot, lambda: control.commands)
+        assert control.commands == [("run_workflow", "second", WorkflowKind.TRAIN, {}, "operator")]
+        await pilot.press("n")
+        await until(pilot, lambda: "v12 champion" in panel(app, "model").view.title.plain)
+
+
 async def test_a_refused_command_shows_message_and_hint(
     app: ApplianceApp, control: FakeControl
 ) -> None:

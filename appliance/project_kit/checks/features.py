@@ -75,6 +75,13 @@ def check_schema(sample: FeatureSample) -> Iterator[Finding]:
             f"{', '.join(infinite)} holds values that are not finite",
             "leave such rows out, as known_rows does",
         )
+    constant = [name for name in names if np.ptp(values[name].to_numpy()) <= ABSOLUTE]
+    if constant:
+        yield _schema(
+            sample,
+            f"{', '.join(constant)} is the same in all {len(values)} rows",
+            "leave it out, or correct it: it says nothing",
+        )
     yield from _grid(sample)
 
 

@@ -26,7 +26,7 @@ def top_line(board: Board, frame: Frame) -> Text:
     """Return the one line above the panels."""
     if frame.width < NEEDED_WIDTH:
         return line((clip(" enlarge the terminal to 80x24 or more ", frame.width), "caution"))
-    left = line((" APPLIANCE ", "brand"), " ", _health(board))
+    left = line((" APPLIANCE ", "brand"), " ", _health(board), *_project(board))
     clock = line((f"  {clock_time(frame.now)} KST ", "muted"))
     room = frame.width - left.cell_len - clock.cell_len - 1
     chip = source_chip(board.status.value.source, room) if board.status.value else line()
@@ -46,6 +46,14 @@ def _health(board: Board) -> tuple[str, str]:
         return (f"▲ {count(len(status.problems), 'problem')}", "warning")
     waiting = sum(not service.is_ready for service in status.services)
     return (f"◐ {waiting} of {len(status.services)} not ready", "warning")
+
+
+def _project(board: Board) -> tuple[tuple[str, str], ...]:
+    """Which project all panels show, while there are several."""
+    project, status = board.project, board.status.value
+    if project is None or status is None or len(status.projects) < 2:
+        return ()
+    return ((f"  {project.name}", "accent"),)
 
 
 def source_chip(source: SourceStatus, width: int) -> Text:

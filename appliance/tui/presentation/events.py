@@ -30,7 +30,8 @@ _ROOMY = 50
 def present(board: Board, frame: Frame, needle: str = "") -> PanelView:
     """Return the newest events, one a line: instant (KST), severity, summary.
 
-    `needle` keeps only those whose summary, kind or actor contains it.
+    Those of another project than the one on the screen begin with its name. `needle` keeps only those
+    whose summary, kind or actor contains it.
     """
     reading = board.events
     if reading.value is None:
@@ -41,7 +42,8 @@ def present(board: Board, frame: Frame, needle: str = "") -> PanelView:
     shown = [event for event in reversed(reading.value) if matches(event, needle)]
     if not shown:
         return empty(NAME, frame, f"no event contains “{needle}”", "esc clears the filter")
-    rows = tuple(Row(str(event.id), _row(event, frame)) for event in shown)
+    own = board.project.name if board.project else ""
+    rows = tuple(Row(str(event.id), _row(event, own, frame)) for event in shown)
     old = old_note(reading, frame.now) or old_note(board.status, frame.now)
     filtered = f"/{needle}" if needle else ""
     details = [
@@ -58,14 +60,15 @@ def matches(event: Event, needle: str) -> bool:
     return any(needle.lower() in word.lower() for word in words)
 
 
-def _row(event: Event, frame: Frame) -> Text:
+def _row(event: Event, own: str, frame: Frame) -> Text:
+    summary = event.summary
+    if event.project not in ("", own) and event.project not in summary:
+        summary = f"{event.project}: {summary}"
     mark = marks.SEVERITY[event.severity]
     at = _instant(event.at, frame)
     room = frame.width - len(at) - 4
     style = "plain" if event.severity is Severity.INFO else mark.style
-    return line(
-        (f"{at} ", "muted"), (f"{mark.glyph} ", mark.style), (fit(event.summary, room), style)
-    )
+    return line((f"{at} ", "muted"), (f"{mark.glyph} ", mark.style), (fit(summary, room), style))
 
 
 def _instant(at: datetime, frame: Frame) -> str:

@@ -31,7 +31,7 @@ def feature_names(spec: FeatureSpec) -> list[str]:
     return [
         VOLATILITY,
         *(f"return_{lag}" for lag in spec.return_lags),
-        *(f"volatility_{length}" for length in spec.half_lives),
+        *(f"volatility_{length}" for length in _other_half_lives(spec)),
         *(f"volume_{length}" for length in spec.half_lives),
         "range_now",
         *CALENDAR,
@@ -48,11 +48,17 @@ def engineer_features(series: Series, scale: Vector, spec: FeatureSpec) -> dict[
     features = {VOLATILITY: scale, "range_now": series.span / scale, **_calendar(series.times)}
     for lag in spec.return_lags:
         features[f"return_{lag}"] = trailing_return(series, lag) / (scale * np.sqrt(lag))
-    for length in spec.half_lives:
+    for length in _other_half_lives(spec):
         volatility = moving_volatility(squares, length, TRUNCATION)
         features[f"volatility_{length}"] = np.log(volatility / scale)
+    for length in spec.half_lives:
         features[f"volume_{length}"] = volume - moving_average(volume, length, TRUNCATION)
     return features
+
+
+def _other_half_lives(spec: FeatureSpec) -> list[int]:
+    """Return those besides the scale's own, whose volatility relative to the scale is always one."""
+    return [length for length in spec.half_lives if length != spec.scale_half_life]
 
 
 def _calendar(times: pd.DatetimeIndex) -> dict[str, Vector]:
