@@ -15,11 +15,14 @@ from appliance.config.paths import Paths
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the soak test, which CI runs for one simulated hour."""
+    """Options of the tests that CI runs in a short form."""
     group = parser.getgroup("soak")
     group.addoption("--soak-hours", type=float, default=1.0, help="simulated hours under faults")
     group.addoption("--soak-kills", type=int, default=3, help="kill -9 of store and of ingestor")
     group.addoption("--soak-seed", type=int, default=1, help="of faults and kills")
+    mlflow = parser.getgroup("mlflow")
+    mlflow.addoption("--mlflow-seconds", type=float, default=8.0, help="of load by many clients")
+    mlflow.addoption("--mlflow-kills", type=int, default=2, help="kill -9 of the server under load")
 
 
 @pytest.fixture
