@@ -128,6 +128,12 @@ def removed(bench: Bench, number: int) -> None:
     bench.client.delete_registered_model(name)
 
 
+def deleted_and_restored(bench: Bench, number: int) -> None:
+    """Delete a run and take it back."""
+    bench.client.delete_run(bench.run)
+    bench.client.restore_run(bench.run)
+
+
 def searched(text: str, order: list[str]) -> Operation:
     """Return a search of runs."""
     return lambda bench, _: bench.client.search_runs([bench.experiment], text, order_by=order)
@@ -152,10 +158,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "search, order by param": searched("attributes.status = 'RUNNING'", ["params.p2 ASC"]),
     "search_experiments": lambda b, _: b.client.search_experiments(),
-    "delete and restore a run": lambda b, _: (
-        b.client.delete_run(b.run),
-        b.client.restore_run(b.run),
-    ),
+    "delete and restore a run": deleted_and_restored,
     "create_model_version": version,
     "alias, read by alias": aliased,
     "tag a version": lambda b, n: b.client.set_model_version_tag(b.model, "1", "k", n),
