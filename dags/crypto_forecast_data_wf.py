@@ -1,4 +1,4 @@
-"""Stores new candles, prepares their features and checks them, at every candle's close.
+"""Stores new candles, prepares their features and checks them, at each candle's close or every two minutes.
 
 Without a production model it asks for the first training as soon as there are enough rows.
 """
@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 from appliance.domain.workflow import WorkflowKind
 from appliance.pipelines.airflow_task import (
     dag_arguments,
-    every_candle,
+    data_schedule,
     features_asset,
     stage_task,
     train_trigger,
@@ -20,7 +20,7 @@ PROJECT = "crypto_forecast"
 
 with DAG(
     "crypto_forecast_data_wf",
-    schedule=every_candle(PROJECT),
+    schedule=data_schedule(PROJECT),
     **dag_arguments(PROJECT, WorkflowKind.DATA),
 ) as dag:
     load = stage_task(PROJECT, "load_candles")

@@ -48,18 +48,21 @@ def performance_asset(project: str) -> Asset:
     return Asset(f"{project}_performance")
 
 
-def every_candle(project: str) -> CronTriggerTimetable:
-    """Return a schedule at each candle's close; it waits for the next one, never catches up."""
+def data_schedule(project: str) -> CronTriggerTimetable:
+    """Return a schedule at each candle's close, every two minutes for wider candles than one minute.
+
+    The live path does not wait for it; a first model, late candles and repaired gaps do.
+    """
     unit = describe_project(load_settings(Paths.from_environment()), project).unit
-    hours = "*" if unit <= 60 else f"*/{unit // 60}"
-    minutes = {1: "*"}.get(unit, f"*/{unit}" if unit < 60 else "0")
-    return CronTriggerTimetable(f"{minutes} {hours} * * *", timezone="UTC")
+    return CronTriggerTimetable(f"{'*' if unit == 1 else '*/2'} * * * *", timezone="UTC")
 
 
 def train_schedule(project: str) -> CronTriggerTimetable | None:
     """Return the config's own training schedule, None when it names none."""
     cron = describe_project(load_settings(Paths.from_environment()), project).train_schedule
-    return CronTriggerTimetable(cron, timezone="UTC") if cron else None
+    if not cron:
+        return None
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=False)  # not on a first start
 
 
 def dag_arguments(project: str, kind: WorkflowKind) -> dict[str, Any]:

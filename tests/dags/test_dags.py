@@ -104,7 +104,7 @@ def test_airflow_parses_all_of_them_without_anything_heavy(home: Paths, tmp_path
         assert (dag["file"], dag["catchup"], dag["runs"]) == (dag_id(PROJECT, kind), False, 1)
         assert (dag["retries"], dag["callback"]) == ([2], True)
     schedules = [result["dags"][dag_id(PROJECT, kind)]["schedule"] for kind in WorkflowKind]
-    assert schedules == ["* * * * *", "NullTimetable", *["AssetTriggeredTimetable"] * 2]
+    assert schedules == ["*/2 * * * *", "17 3 * * 1", *["AssetTriggeredTimetable"] * 2]
     data = result["dags"][dag_id(PROJECT, WorkflowKind.DATA)]
     assert data["outlets"] == {"check_quality": ["crypto_forecast_features"]}
     inference = result["dags"][dag_id(PROJECT, WorkflowKind.INFERENCE)]

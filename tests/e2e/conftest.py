@@ -49,13 +49,15 @@ class Running:
         return json.loads(done.stdout)
 
 
-def new_home(folder: Path, text: str = "") -> Running:
-    """Make a home on the simulator with a short history."""
+def new_home(folder: Path, text: str = "", config: str = "krw_btc_1m") -> Running:
+    """Make a home on the simulator with a short history; by default a project with a candle a minute."""
     paths = Paths(folder)
     paths.create()
     (paths.compose / "appliance.toml").write_text(
         text or '[source]\nkind = "simulator"\n\n[ingest]\nhistory_candles = 6000\n'
     )
+    (paths.compose / "projects").mkdir()
+    (paths.compose / "projects" / "crypto_forecast.toml").write_text(f'config = "{config}"\n')
     environment = {k: v for k, v in os.environ.items() if not k.startswith("APPLIANCE_")}
     return Running(paths, {**environment, "APPLIANCE_HOME": str(paths.home)})
 

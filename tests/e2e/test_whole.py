@@ -153,7 +153,7 @@ def test_what_is_stored_can_be_asked_for(running: Running) -> None:
 
 
 def test_workflows_run_in_process_while_the_appliance_is_down(tmp_path: Path) -> None:
-    appliance = new_home(tmp_path / "home")
+    appliance = new_home(tmp_path / "home", config="krw_btc_60m")
     for kind in ("data", "train", "inference", "monitoring"):
         done = appliance.cli("run", kind)
         assert done.returncode == 0, done.stderr
@@ -162,6 +162,9 @@ def test_workflows_run_in_process_while_the_appliance_is_down(tmp_path: Path) ->
     assert "999" in done.stderr
     versions = appliance.json("models")
     assert [v["version"] for v in versions if v["is_champion"]] == [1]
+    again = appliance.json("models", "reproduce", "1")
+    assert again["is_equal"]
+    assert appliance.cli("models", "reproduce", "7").returncode == 1
     left = subprocess.run(
         ["pgrep", "-f", str(appliance.paths.home)], check=False, capture_output=True, text=True
     )

@@ -16,9 +16,9 @@ from appliance.pipelines.spec import describe_project, project_names
 from appliance.pipelines.workflow import find_stage, find_workflow
 
 
-def test_the_default_config_is_minutes_a_quarter_hour_ahead() -> None:
+def test_the_default_config_is_the_next_hour() -> None:
     spec = load_spec_from_config()
-    assert (spec.market, spec.unit, spec.horizon) == ("KRW-BTC", 1, 15)
+    assert (spec.market, spec.unit, spec.horizon) == ("KRW-BTC", 60, 1)
 
 
 def test_every_config_file_is_registered() -> None:

@@ -19,7 +19,7 @@ def test_a_home_overrides_what_is_shipped(home: Paths) -> None:
     write(home, '[ingest]\nmarkets = ["KRW-ETH"]\n')
     settings = load_settings(home)
     assert settings.ingest.markets == ("KRW-ETH",)
-    assert settings.ingest.timeframes == (1,)
+    assert settings.ingest.timeframes == (1, 60)
 
 
 def test_the_environment_overrides_the_files(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

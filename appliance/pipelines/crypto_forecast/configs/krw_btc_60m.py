@@ -1,4 +1,4 @@
-"""KRW-BTC by the hour, six hours ahead."""
+"""KRW-BTC by the hour, an hour ahead: of all timeframes and horizons measured the one with most skill."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from appliance.pipelines.crypto_forecast.configs.crypto_spec import CryptoSpec, 
 from appliance.pipelines.forecasting.forecast_spec import (
     EvaluationSpec,
     MonitoringSpec,
+    QualitySpec,
     RetrainSpec,
 )
 from appliance.pipelines.spec import Horizon
@@ -21,7 +22,7 @@ class KrwBtc60m(CryptoSpec):
 
     market: Market = "KRW-BTC"
     unit: Timeframe = 60
-    horizon: Horizon = 6
+    horizon: Horizon = 1
     model_max_age_hours: Annotated[int, Field(ge=0)] = 2_160
     train_schedule: str = "17 3 * * 1"
     features: FeatureSpec = FeatureSpec(
@@ -37,4 +38,5 @@ class KrwBtc60m(CryptoSpec):
         min_rows=72,
         min_new_outcomes=6,
     )
+    quality: QualitySpec = QualitySpec(max_age_candles=3)
     retrain: RetrainSpec = RetrainSpec(min_new_rows=24, per_day=1, cooldown_minutes=720)

@@ -13,8 +13,8 @@ from appliance.pipelines.spec import ProjectSpec, build_spec, choose_config
 PROJECT = "crypto_forecast"
 
 CONFIGS: dict[str, type[ProjectSpec]] = {
-    "krw_btc_1m": KrwBtc1m,
     "krw_btc_60m": KrwBtc60m,
+    "krw_btc_1m": KrwBtc1m,
 }
 """Every config; the first is used when the settings name none."""
 
