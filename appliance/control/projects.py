@@ -6,10 +6,12 @@ import logging
 import threading
 from dataclasses import dataclass
 
+from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings, load_settings
 from appliance.config.watch import ConfigWatch
 from appliance.errors import ConfigError
+from appliance.pipelines.code_watch import CodeWatch
 from appliance.pipelines.spec import describe_project
 
 _log = logging.getLogger(__name__)
@@ -48,8 +50,12 @@ def _read(settings: Settings, name: str) -> Project:
     )
 
 
+LOOK_SECONDS = 2.0
+"""Between two looks for changed files."""
+
+
 class FollowedProjects:
-    """The enabled projects, followed through changes of the configuration; callable from any thread.
+    """The enabled projects, followed through changes of configuration and code; callable from any thread.
 
     While the configuration cannot be read, what was there before stays.
     """
@@ -57,18 +63,27 @@ class FollowedProjects:
     def __init__(self, paths: Paths, settings: Settings) -> None:
         self._paths = paths
         self._watch = ConfigWatch(paths)
+        self._code = CodeWatch()
         self._known = tuple(read_projects(settings))
+        self._looked_at = float("-inf")
         self._lock = threading.Lock()
 
     def __call__(self) -> tuple[Project, ...]:
-        """Return the projects as of now."""
+        """Return the projects as of the last look."""
         with self._lock:
-            if self._watch.has_changed():
-                try:
-                    self._known = tuple(read_projects(load_settings(self._paths)))
-                except ConfigError as error:
-                    _log.warning("the changed configuration is not used: %s", error.message)
+            if clock.monotonic() - self._looked_at >= LOOK_SECONDS:
+                self._look()
             return self._known
+
+    def _look(self) -> None:
+        self._looked_at = clock.monotonic()
+        changed = self._code.changed(project.name for project in self._known)
+        if not self._watch.has_changed() and not changed:
+            return
+        try:
+            self._known = tuple(read_projects(load_settings(self._paths)))
+        except ConfigError as error:
+            _log.warning("the changed configuration is not used: %s", error.message)
 
     def names(self) -> list[str]:
         """Return their names, as configured."""

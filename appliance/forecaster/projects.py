@@ -9,6 +9,7 @@ from appliance.config.settings import ProjectSettings, Settings, load_settings
 from appliance.config.watch import ConfigWatch
 from appliance.errors import ConfigError
 from appliance.forecaster.project import ProjectRunner
+from appliance.pipelines.code_watch import CodeWatch
 from appliance.pipelines.context import ModelSource
 from appliance.upbit.source import source_kind
 
@@ -18,23 +19,28 @@ _log = logging.getLogger(__name__)
 class LiveProjects:
     """The runners of all enabled projects that have a live path.
 
-    A change takes effect without a restart; one that cannot be used is said in `message`, and what
-    was there before goes on.
+    A change of the configuration or of a project's code takes effect without a restart; one that cannot be
+    used is said in `message`, and what was there before goes on.
     """
 
     def __init__(self, paths: Paths, models: ModelSource) -> None:
         self._paths = paths
         self._models = models
         self._watch: ConfigWatch | None = None
+        self._code = CodeWatch()
+        self._enabled: list[str] = []
         self._chosen: dict[str, tuple[ProjectSettings, float]] = {}
         self.runners: tuple[ProjectRunner, ...] = ()
         self.message = ""
 
     def follow(self) -> bool:
-        """Read the configuration when a file of it has changed; whether it had."""
+        """Read the configuration when a file of it or of a project has changed; whether one had."""
+        changed = self._code.changed(self._enabled)
+        for name in changed:
+            self._chosen.pop(name, None)
         if self._watch is None:
             self._watch = ConfigWatch(self._paths)
-        elif not self._watch.has_changed():
+        elif not self._watch.has_changed() and not changed:
             return False
         try:
             self._take(load_settings(self._paths))
@@ -48,9 +54,9 @@ class LiveProjects:
         known = {runner.project: runner for runner in self.runners}
         chosen: list[ProjectRunner] = []
         problems: list[str] = []
-        for name, project in settings.projects.items():
-            if not project.enabled:
-                continue
+        self._enabled = [name for name, each in settings.projects.items() if each.enabled]
+        for name in self._enabled:
+            project = settings.projects[name]
             try:
                 runner = known.get(name)
                 if runner is None or self._chosen.get(name) != (project, speed):

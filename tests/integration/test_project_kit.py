@@ -70,6 +70,13 @@ def test_a_new_project_conforms(made: Made) -> None:
     assert report.is_conforming
 
 
+@pytest.mark.long
+def test_the_first_project_conforms_with_every_config() -> None:
+    report = check_project("crypto_forecast", Settings())
+    assert [finding.words for finding in report.findings] == []
+    assert report.is_conforming
+
+
 @dataclass(frozen=True)
 class Break:
     """An edit that breaks a rule: which check finds it, and words of its message and its hint."""
@@ -207,6 +214,14 @@ BROKEN = {
         "imports",
         "imports appliance.pipelines.crypto_forecast.trainer",
         "projects stand alone",
+    ),
+    "a config that does not import": Break(
+        CONFIG,
+        "class KrwBtc1m(",
+        "NOTHING = 1 / 0\n\n\nclass KrwBtc1m(",
+        "configs",
+        "cannot be imported: ZeroDivisionError: division by zero",
+        "correct it",
     ),
     "a task that is a class": Break(
         "core/load.py",
