@@ -69,11 +69,16 @@ def latest_report(session: Session, project: str) -> DriftReport | None:
     return _report(rows[0]) if rows else None
 
 
-def recent_verdicts(session: Session, project: str, count: int) -> list[DriftVerdict]:
-    """Return the verdicts of the newest `count` reports, newest first."""
-    sql = "SELECT verdict FROM drift_reports WHERE project = ? ORDER BY computed_at DESC LIMIT ?"
-    verdicts = session.read(sql, [project, count]).column(0).to_pylist()
-    return [DriftVerdict(verdict) for verdict in verdicts]
+def read_reports(
+    session: Session, project: str, model_version: int, since_at: datetime
+) -> list[DriftReport]:
+    """Return a version's reports on windows that end at `since_at` or later, ascending by that end."""
+    rows = session.read(
+        "SELECT * FROM drift_reports WHERE project = ? AND model_version = ? AND window_end_at >= ?"
+        " ORDER BY window_end_at, computed_at",
+        [project, model_version, since_at],
+    )
+    return [_report(row) for row in rows.to_pylist()]
 
 
 def forget(session: Session, before_at: datetime) -> int:

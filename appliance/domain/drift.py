@@ -74,3 +74,19 @@ class DriftReport:
     computed_at: datetime
     scores: tuple[DriftScore, ...] = ()
     loss: LossReport | None = None
+
+    @property
+    def ranked(self) -> list[DriftScore]:
+        """The scores, worst verdict first, then by falling effect on the loss, then by distance."""
+        return sorted(
+            self.scores,
+            key=lambda s: (_RANKS[s.verdict], -(s.effect or 0.0), -(s.wasserstein or 0.0)),
+        )
+
+
+_RANKS = {
+    DriftVerdict.DRIFTED: 0,
+    DriftVerdict.WARNING: 1,
+    DriftVerdict.STABLE: 2,
+    DriftVerdict.INSUFFICIENT: 3,
+}

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from appliance.domain.drift import DriftScore, DriftVerdict
 from appliance.drift.profile import FeatureProfile, ReferenceProfile
-from appliance.drift.psi import fractions_of_sorted, psi
-from appliance.drift.stat_tests import ks_p_value, ks_statistic, rejected, wasserstein
+from appliance.drift.stat_tests import rejected
+from appliance.drift.wandering import STATISTICS
 
 Vector = NDArray[np.float64]
 
-MARGIN = 1.25
-"""A window must exceed what the reference did to itself by this factor."""
+_BEARING = 5.0
+"""Times alpha: how improbable an earlier window must be to bear a drift out."""
+
+_UNEASY = frozenset({DriftVerdict.WARNING, DriftVerdict.DRIFTED})
 
 
 @dataclass(frozen=True, slots=True)
 class DriftThresholds:
     """When a score is worth a word.
 
-    A feature has strayed when its PSI or its Wasserstein distance exceeds everything that windows of the
-    reference did to themselves (PSI alone saturates). It is a warning when it has strayed and its PSI
-    reaches `psi_warning`; it has drifted when PSI reaches `psi_drifted` and the Kolmogorov-Smirnov
-    test is rejected, false discoveries limited to `alpha`. Below `min_rows` rows nothing is said.
-    Only `statistics` (psi, ks, wasserstein) count for that; the others are reported. A feature has also
-    drifted when the fraction of candles without a value exceeds everything in the reference by
-    `missing_drifted`. The whole window has drifted once `persistence` windows in a row exceed.
+    A feature's window has drifted when it lies farther from the reference than windows of the reference
+    do themselves, false discoveries among all features limited to `alpha`, and its PSI reaches
+    `psi_drifted`; it is a warning when it alone is that improbable and its PSI reaches `psi_warning`.
+    Only `statistics` (psi, ks, wasserstein) count for that, and PSI's limits only where psi is among
+    them. It has also drifted when the fraction of candles without a value exceeds everything in the reference
+    by `missing_drifted`. Below `min_rows` rows nothing is said. The verdict is `drifted` once a feature
+    has lasted over `persistence` windows.
     """
 
     psi_warning: float = 0.1
@@ -37,7 +40,7 @@ class DriftThresholds:
     alpha: float = 0.01
     min_rows: int = 100
     persistence: int = 3
-    statistics: frozenset[str] = frozenset({"psi", "ks", "wasserstein"})
+    statistics: frozenset[str] = frozenset(STATISTICS)
     missing_drifted: float = 0.1
 
 
@@ -48,7 +51,7 @@ def score_features(
 
     Returns:
         One score per feature of the profile, in the profile's order; `insufficient` where the window
-        has fewer finite rows than `min_rows`.
+        has fewer finite rows than `min_rows`, or the reference too few windows to compare with.
     """
     empty = np.empty(0)
     scores = [
@@ -64,36 +67,72 @@ def score_features(
     return tuple(scores)
 
 
-def overall_verdict(
-    scores: Sequence[DriftScore], earlier: Sequence[DriftVerdict], persistence: int
-) -> DriftVerdict:
-    """Return the window's verdict.
+def lasting(
+    scores: Sequence[DriftScore],
+    earlier: Sequence[Sequence[DriftScore]],
+    thresholds: DriftThresholds,
+) -> list[str]:
+    """Return the features that have drifted and were not calm in the `persistence` - 1 windows before.
 
     Args:
         scores: the window's scores.
-        earlier: verdicts of the preceding windows of the same model, newest last.
-        persistence: windows in a row that must exceed before the verdict is `drifted`.
+        earlier: scores of the preceding windows of the same model, newest last.
+        thresholds: when a window counts.
+    """
+    needed = thresholds.persistence - 1
+    if len(earlier) < needed:
+        return []
+    names = {score.feature for score in scores if score.verdict is DriftVerdict.DRIFTED}
+    for window in list(earlier)[len(earlier) - needed :]:
+        names &= {score.feature for score in window if _is_uneasy(score, thresholds)}
+    return [score.feature for score in scores if score.feature in names]
+
+
+def overall_verdict(
+    scores: Sequence[DriftScore],
+    earlier: Sequence[Sequence[DriftScore]],
+    thresholds: DriftThresholds,
+) -> DriftVerdict:
+    """Return the window's verdict; arguments as those of `lasting`.
 
     Returns:
-        `insufficient` when no feature could be scored; `drifted` when a feature has drifted and
-        the `persistence - 1` preceding windows were not calm either; `warning` when a feature
-        warns or has drifted for the first time; else `stable`.
+        `insufficient` when no feature could be scored; `drifted` when a feature's drift has lasted;
+        `warning` when a feature warns or has not drifted for long enough; else `stable`.
     """
     seen = {score.verdict for score in scores}
     if not seen - {DriftVerdict.INSUFFICIENT}:
         return DriftVerdict.INSUFFICIENT
-    if DriftVerdict.DRIFTED in seen:
-        needed = persistence - 1
-        recent = list(earlier)[-needed:] if needed else []
-        uneasy = {DriftVerdict.WARNING, DriftVerdict.DRIFTED}
-        has_persisted = len(recent) == needed and set(recent) <= uneasy
-        return DriftVerdict.DRIFTED if has_persisted else DriftVerdict.WARNING
-    return DriftVerdict.WARNING if DriftVerdict.WARNING in seen else DriftVerdict.STABLE
+    if lasting(scores, earlier, thresholds):
+        return DriftVerdict.DRIFTED
+    return DriftVerdict.WARNING if seen & _UNEASY else DriftVerdict.STABLE
 
 
-def by_effect(scores: Sequence[DriftScore]) -> list[DriftScore]:
-    """Return scores by falling effect on the loss, then by falling distance."""
-    return sorted(scores, key=lambda s: (-(s.effect or 0.0), -(s.wasserstein or 0.0)))
+def _is_uneasy(score: DriftScore, thresholds: DriftThresholds) -> bool:
+    """Whether an earlier window bears a drift out: less than a verdict of its own would take."""
+    if score.verdict in _UNEASY:
+        return True
+    is_far = "psi" not in thresholds.statistics or (score.psi or 0.0) >= thresholds.psi_warning
+    return is_far and score.p_value is not None and score.p_value <= _BEARING * thresholds.alpha
+
+
+def apart_positions(
+    ends: Sequence[datetime], end_at: datetime, apart: timedelta, count: int
+) -> list[int]:
+    """Return the positions of at most `count` windows before `end_at`, ascending, `apart` or more apart.
+
+    Args:
+        ends: where the windows end, ascending.
+        end_at: where the present window ends.
+        apart: the least distance between the ends of two windows.
+        count: how many are wanted, the newest ones.
+    """
+    chosen: list[int] = []
+    before_at = end_at
+    for position in reversed(range(len(ends))):
+        if len(chosen) < count and ends[position] <= before_at - apart:
+            chosen.append(position)
+            before_at = ends[position]
+    return chosen[::-1]
 
 
 def _measure(
@@ -110,20 +149,33 @@ def _measure(
     missing = 1.0 - rows / values.size if values.size else None
     if rows < max(thresholds.min_rows, 1):
         return DriftScore(name, DriftVerdict.INSUFFICIENT, rows, missing_rate=missing)
-    grid = np.asarray(feature.quantiles)
-    statistic = ks_statistic(ordered, grid)
-    worth = feature.effective_rows * rows / window_rows
-    fractions = fractions_of_sorted(ordered, np.asarray(feature.edges))
+    distances = feature.shape.distances(ordered)
+    index, ks, wasserstein = distances.tolist()
     return DriftScore(
         feature=name,
-        verdict=DriftVerdict.STABLE,
+        verdict=DriftVerdict.INSUFFICIENT,
         rows=rows,
-        psi=psi(np.asarray(feature.fractions), fractions),
-        ks=statistic,
-        p_value=ks_p_value(statistic, worth),
-        wasserstein=wasserstein(ordered, grid, feature.std),
+        psi=index,
+        ks=ks,
+        p_value=_p_value(feature, distances, rows, window_rows, thresholds),
+        wasserstein=wasserstein,
         missing_rate=missing,
     )
+
+
+def _p_value(
+    feature: FeatureProfile,
+    distances: Vector,
+    rows: int,
+    window_rows: int,
+    thresholds: DriftThresholds,
+) -> float | None:
+    """Return the smallest p-value of the statistics in use, times how many they are (Bonferroni)."""
+    found = feature.wandering.p_values(distances, rows, window_rows)
+    if found is None:
+        return None
+    used = [p for name, p in zip(STATISTICS, found, strict=True) if name in thresholds.statistics]
+    return float(min(1.0, len(used) * min(used)))
 
 
 def _verdict(
@@ -131,16 +183,10 @@ def _verdict(
 ) -> DriftVerdict:
     if (score.missing_rate or 0.0) > feature.missing_max + thresholds.missing_drifted:
         return DriftVerdict.DRIFTED
-    used = thresholds.statistics
-    index = score.psi or 0.0 if "psi" in used else np.inf
-    strayed = {
-        "psi": index >= MARGIN * feature.psi_max,
-        "wasserstein": (score.wasserstein or 0.0) >= MARGIN * feature.wasserstein_max,
-    }
-    has_strayed = any(strayed[name] for name in strayed.keys() & used) or used == {"ks"}
-    has_shifted = is_rejected or "ks" not in used
-    if has_strayed and has_shifted and index >= thresholds.psi_drifted:
+    index = score.psi or 0.0 if "psi" in thresholds.statistics else np.inf
+    if is_rejected and index >= thresholds.psi_drifted:
         return DriftVerdict.DRIFTED
-    if has_strayed and index >= thresholds.psi_warning and (has_shifted or "psi" in used):
+    is_improbable = (score.p_value or 0.0) <= thresholds.alpha
+    if (is_rejected or is_improbable) and index >= thresholds.psi_warning:
         return DriftVerdict.WARNING
     return DriftVerdict.STABLE

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import kolmogorov
 
 Vector = NDArray[np.float64]
-
-KOLMOGOROV_MEAN = float(np.sqrt(np.pi / 2.0) * np.log(2.0))
-"""Mean of the Kolmogorov distribution, 0.8687 (Marsaglia, Tsang & Wang 2003)."""
 
 
 def probabilities(points: int) -> Vector:
@@ -38,27 +34,6 @@ def ks_statistic(ordered: Vector, grid: Vector) -> float:
     return float(
         max(np.max(np.abs(right - reference_right)), np.max(np.abs(left - reference_left)))
     )
-
-
-def ks_p_value(statistic: float, effective_rows: float) -> float:
-    """Return P(D >= statistic) for `effective_rows` independent rows against a known distribution.
-
-    Source: Kolmogorov's limit law, P(sqrt(n) D > x) (scipy.special.kolmogorov), with Stephens' (1970)
-    finite-sample factor sqrt(n) + 0.12 + 0.11 / sqrt(n).
-    """
-    root = float(np.sqrt(max(effective_rows, 1.0)))
-    return float(kolmogorov((root + 0.12 + 0.11 / root) * statistic))
-
-
-def effective_rows(usual_statistic: float, rows: int) -> float:
-    """Return how many independent rows a window of autocorrelated rows is worth.
-
-    Windows of the reference itself lie `usual_statistic` away from it on average; independent rows
-    would lie KOLMOGOROV_MEAN / sqrt(n) away. Never more than `rows`, never less than one.
-    """
-    if usual_statistic <= 0.0:
-        return float(rows)
-    return float(min(max((KOLMOGOROV_MEAN / usual_statistic) ** 2, 1.0), rows))
 
 
 def wasserstein(ordered: Vector, grid: Vector, spread: float) -> float:

@@ -1,11 +1,16 @@
-"""How often drift monitoring cries wolf in a stable market, and how soon it sees a scripted shift.
+"""How often monitoring cries wolf in a stable market, how soon it sees a shift, what it said of real years.
 
-Twelve months of the simulator's synthetic market are followed as the monitoring workflow does: a
-window every so many candles against the reference profile, the verdict over windows. A drifted
-verdict is an alarm; the next reference is made from the newest training rows, as a retrain would. Then each
-scripted shift begins in the middle of month seven and the candles until the alarm are counted. With
-`--candles FILE` (columns candle_date_time_utc, open, high, low, close, volume) the verdicts are listed by
-month instead.
+A model, its reference profile and its training-time loss are made as the train workflow makes them; then
+windows are followed as the monitoring workflow does. A drifted verdict is an alarm, of the features
+or of the loss; after one a new model takes over, at once.
+
+    .venv/bin/python scripts/bench/monitoring.py --config krw_btc_1m --seeds 3
+    .venv/bin/python scripts/bench/monitoring.py --config krw_btc_60m --candles upbit_krw_btc_60m.parquet
+
+Without `--candles` twelve stable months of the simulator's market are followed, then each scripted shift
+from the middle of month seven on, until its alarm. With it (columns candle_date_time_utc, open, high, low,
+close, volume) verdicts are listed by month beside what the market did.
+On a busy machine set OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -19,33 +24,82 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from appliance.domain.drift import DriftVerdict
-from appliance.drift.profile import ReferenceProfile, build_profile
-from appliance.drift.report import DriftThresholds, overall_verdict, score_features
-from appliance.pipelines.crypto_forecast.preprocessor.feature_engineering import CALENDAR
+from appliance.domain.drift import DriftScore, DriftVerdict
+from appliance.drift.loss_reference import LiveLosses, LossReference, build_reference, judge_loss
+from appliance.drift.profile import ReferenceProfile
+from appliance.drift.report import apart_positions, lasting, overall_verdict, score_features
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
 from appliance.pipelines.crypto_forecast.utils.load_spec_from_config import load_spec_from_config
+from appliance.pipelines.forecasting.core.monitor import drift_thresholds
+from appliance.pipelines.forecasting.evaluator.scores import pinball_losses
+from appliance.pipelines.forecasting.evaluator.walk_forward import evaluate_walk_forward
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
-from appliance.pipelines.forecasting.preprocessor.labels import TIME
+from appliance.pipelines.forecasting.loader.market_loader import TRADED_VOLUME
+from appliance.pipelines.forecasting.preprocessor.labels import TIME, LabelledRows, label_rows
+from appliance.pipelines.forecasting.trainer.training import (
+    candle_grid,
+    fit_model,
+    new_model,
+    reference_profile,
+    watched_values,
+)
 from appliance.simulator.listing import profile as market_profile
 from appliance.simulator.shifts import Shift, ShiftSchedule
 from appliance.simulator.synthetic import SyntheticMarket
 
+Matrix = NDArray[np.float64]
+
 MINUTES_PER_DAY = 1_440
 FIRST_DAY = 20_089  # 2025-01-01
+SHIFT_DAY = 7 * 30
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True)
-class Look:
-    """One monitoring run: the newest row's position and time, the verdict, what had drifted."""
+class History:
+    """Prepared rows in time order, their outcomes where known (NaN elsewhere), log volume of every candle."""
 
-    row: int
+    rows: LabelledRows
+    volume: pd.Series
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What a training leaves to monitor with: references, and watched values and losses of every row.
+
+    Rows from `first` on were not trained on.
+    """
+
+    profile: ReferenceProfile
+    loss: LossReference
+    watched: pd.DataFrame
+    losses: NDArray[np.float64]
+    ewma_widths: NDArray[np.float64]
+    first: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """One monitoring run: the newest row's time, both verdicts, what had drifted for long enough."""
+
     at: pd.Timestamp
-    verdict: DriftVerdict
-    drifted: tuple[str, ...]
+    drift: DriftVerdict
+    loss: DriftVerdict
+    features: tuple[str, ...]
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether a retrain would be asked for."""
+        return DriftVerdict.DRIFTED in (self.drift, self.loss)
+
+    @property
+    def words(self) -> str:
+        """What had drifted."""
+        named = ", ".join(self.features[:4])
+        return named if self.loss is not DriftVerdict.DRIFTED else f"loss {named}".strip()
 
 
 def main() -> None:
@@ -65,148 +119,185 @@ def main() -> None:
 
 
 def _stable(spec: ForecastSpec, seed: int) -> None:
-    rows = _rows(spec, _synthetic(spec, seed, 12 * 30))
-    looks = list(_follow(spec, rows))
-    counts = Counter(look.verdict.value for look in looks)
-    alarms = [look for look in looks if look.verdict is DriftVerdict.DRIFTED]
+    looks = list(_follow(spec, _history(spec, _synthetic(spec, seed, 12 * 30))))
+    counts = Counter(look.drift.value for look in looks)
+    alarms = [look for look in looks if look.is_alarm]
     print(
         f"seed {seed}, {spec.unit}m: twelve stable months, {len(looks)} looks {dict(counts)};"
-        f" alarms {len(alarms)}"
+        f" alarms {len(alarms)}",
+        flush=True,
     )
     for look in alarms:
-        print(f"  {look.at:%Y-%m-%d %H:%M} {', '.join(look.drifted)}")
+        print(f"  {look.at:%Y-%m-%d %H:%M} {look.words}", flush=True)
 
 
 def _shifts(spec: ForecastSpec, seed: int) -> None:
-    day = 7 * 30
-    start = (FIRST_DAY + day) * MINUTES_PER_DAY
+    start = (FIRST_DAY + SHIFT_DAY) * MINUTES_PER_DAY
     scripted = {
         "mean: +6 % a day": Shift(start, drift=0.06),
         "volatility x 2": Shift(start, volatility=2.0),
         "volatility x 3": Shift(start, volatility=3.0),
         "volume x 4": Shift(start, volume=4.0),
     }
-    training = _training_days(spec)
     for name, shift in scripted.items():
-        candles = _synthetic(spec, seed, day + 60, shift, from_day=day - 7)
-        _delay(name, spec, _rows(spec, candles), start, training + 7)
-    candles = _synthetic(spec, seed, day + 60, from_day=day - 7)
+        candles = _synthetic(spec, seed, SHIFT_DAY + 60, shift, from_day=SHIFT_DAY - 14)
+        _delay(name, spec, _history(spec, candles), start)
+    candles = _synthetic(spec, seed, SHIFT_DAY + 60, from_day=SHIFT_DAY - 14)
     is_after = candles[TIME] >= pd.Timestamp(start, unit="m", tz="UTC")
     lost = is_after & (np.random.default_rng(seed).random(len(candles)) < 0.3)
-    _delay("missing: 30 % of rows", spec, _rows(spec, candles), start, training, lost[lost].index)
+    rows = compute_rows(candles, [], spec.unit, spec.features)
+    rows = rows[~rows[TIME].isin(candles[TIME][lost])].reset_index(drop=True)
+    _delay("missing: 30 % of rows", spec, _labelled(spec, rows, candles), start)
 
 
-def _delay(
-    name: str,
-    spec: ForecastSpec,
-    rows: pd.DataFrame,
-    start: int,
-    training: int,
-    lost: pd.Index | None = None,
-) -> None:
-    if lost is not None:
-        rows = rows.drop(index=[i for i in lost if i in rows.index]).reset_index(drop=True)
+def _delay(name: str, spec: ForecastSpec, history: History, start: int) -> None:
     began = pd.Timestamp(start, unit="m", tz="UTC")
-    alarms = [look for look in _follow(spec, rows) if look.verdict is DriftVerdict.DRIFTED]
+    alarms = [look for look in _follow(spec, history, until=began) if look.is_alarm]
     after = [look for look in alarms if look.at >= began]
     early = len(alarms) - len(after)
     if not after:
-        print(f"  {name}: not seen in {(rows[TIME].iloc[-1] - began).days} days, {early} before it")
+        days = (history.rows.times[-1] - began).days
+        print(f"  {name}: not seen in {days} days, {early} before it", flush=True)
         return
     delay = after[0].at - began
     candles = int(delay / pd.Timedelta(minutes=spec.unit))
     print(
         f"  {name}: alarm after {candles} candles ({delay.total_seconds() / 3600:.1f} h),"
-        f" {', '.join(after[0].drifted[:4])}; {early} false before it"
+        f" {after[0].words}; {early} false before it",
+        flush=True,
     )
 
 
 def _by_month(spec: ForecastSpec, candles: pd.DataFrame) -> None:
     candles = candles.assign(**{TIME: pd.to_datetime(candles[TIME], utc=True)})
-    rows = _rows(spec, candles)
-    daily = rows.set_index(TIME)["close"].resample("D").last().pct_change()
-    months: dict[pd.Timestamp, list[Look]] = {}
-    for look in _follow(spec, rows):
-        months.setdefault(look.at.tz_localize(None).to_period("M").start_time, []).append(look)
-    close = rows.set_index(TIME)["close"]
+    months: dict[str, list[Look]] = {}
+    for look in _follow(spec, _history(spec, candles)):
+        months.setdefault(f"{look.at:%Y-%m}", []).append(look)
+    close = candles.set_index(TIME)["close"]
+    daily = close.resample("D").last().pct_change()
+    volume = candles.set_index(TIME)["volume"].resample("MS").sum()
+    usual = volume.rolling(6, min_periods=1).mean().shift(1)
     for month, looks in months.items():
-        counts = Counter(look.verdict.value for look in looks)
-        named = Counter(name for look in looks for name in look.drifted)
-        inside = close[f"{month:%Y-%m}"]
-        change, volatility = inside.iloc[-1] / inside.iloc[0] - 1.0, daily[f"{month:%Y-%m}"].std()
+        counts = Counter(look.drift.value for look in looks)
+        inside, loss = close[month], sum(look.loss is DriftVerdict.DRIFTED for look in looks)
+        alarms = "; ".join(f"{look.at:%d} {look.words}" for look in looks if look.is_alarm)
         print(
-            f"{month:%Y-%m}  drifted {counts['drifted']:3}  warning {counts['warning']:3}"
-            f"  stable {counts['stable']:3}  price {100 * change:+6.1f} %,"
-            f" daily volatility {100 * volatility:4.1f} %"
-            f"  {', '.join(name for name, _ in named.most_common(3))}"
+            f"{month}  drifted {counts['drifted']:2}  loss {loss:2}  warning {counts['warning']:3}"
+            f"  stable {counts['stable']:3}  price {100 * (inside.iloc[-1] / inside.iloc[0] - 1):+6.1f} %,"
+            f" daily volatility {100 * daily[month].std():4.1f} %,"
+            f" volume {volume[month].iloc[0] / usual[month].iloc[0]:4.2f} of usual  {alarms}",
+            flush=True,
         )
 
 
-def _follow(spec: ForecastSpec, rows: pd.DataFrame) -> Iterator[Look]:
-    """Yield every look; an alarm makes a new reference, at once and from rows before the window."""
-    monitoring, width = spec.monitoring, spec.monitoring.window_rows
-    names = [name for name in rows.columns if name not in (TIME, "close", *CALENDAR)]
-    values = rows[names].to_numpy(np.float64)
-    times = rows[TIME]
-    minutes = (times.astype("int64") // _minute_of(times)).to_numpy() // spec.unit
-    size = min(spec.training_rows, len(rows) // 2)
-    trained_until = min(size, _training_days(spec) * MINUTES_PER_DAY // spec.unit)
-    profile = _profile(names, values, minutes, trained_until, size, width)
-    thresholds = DriftThresholds(
-        psi_warning=monitoring.psi_warning,
-        psi_drifted=monitoring.psi_drifted,
-        alpha=monitoring.alpha,
-        min_rows=monitoring.min_rows,
-        persistence=monitoring.persistence,
+def _follow(
+    spec: ForecastSpec, history: History, until: pd.Timestamp | None = None
+) -> Iterator[Look]:
+    """Yield every look; an alarm makes a new champion, and the first one after `until` ends it."""
+    monitoring, rows = spec.monitoring, history.rows
+    width, apart = (
+        monitoring.window_rows,
+        pd.Timedelta(minutes=spec.unit) * monitoring.window_rows / 2,
     )
-    step = max(monitoring.min_new_outcomes, width // 12)
-    earlier: list[DriftVerdict] = []
-    for stop in range(trained_until + width, len(rows), step):
-        window = _on_grid(values, minutes, stop - width, stop)
-        current = {name: window[:, column] for column, name in enumerate(names)}
-        scores = score_features(profile, current, thresholds)
-        verdict = overall_verdict(scores, earlier, monitoring.persistence)
-        drifted = tuple(s.feature for s in scores if s.verdict is DriftVerdict.DRIFTED)
-        yield Look(stop, times.iloc[stop - 1], verdict, drifted)
-        earlier.append(verdict)
-        if verdict is DriftVerdict.DRIFTED:
-            profile = _profile(names, values, minutes, stop, size, width)
-            earlier = []
+    first = min(spec.training_rows, len(rows) // 2)
+    champion = _train(spec, history, first)
+    earlier: list[tuple[pd.Timestamp, tuple[DriftScore, ...]]] = []
+    for stop in range(first + width, len(rows), max(monitoring.min_new_outcomes, width // 12)):
+        at, thresholds = rows.times[stop - 1], drift_thresholds(monitoring)
+        window = champion.watched.loc[rows.times[stop - width] : at]
+        current = {str(name): window[name].to_numpy() for name in window}
+        scores = score_features(champion.profile, current, thresholds)
+        ends = [end for end, _ in earlier]
+        kept = apart_positions(ends, at, apart, monitoring.persistence - 1)
+        before = [earlier[position][1] for position in kept]
+        verdict = overall_verdict(scores, before, thresholds)
+        look = Look(
+            at,
+            verdict,
+            _judge_loss(spec, champion, stop),
+            tuple(lasting(scores, before, thresholds)),
+        )
+        yield look
+        earlier.append((at, scores))
+        if look.is_alarm:
+            if until is not None and at >= until:
+                return
+            champion, earlier = _train(spec, history, stop), []
 
 
-def _profile(
-    names: list[str], values: np.ndarray, minutes: np.ndarray, stop: int, size: int, width: int
-) -> ReferenceProfile:
-    return build_profile(names, _on_grid(values, minutes, max(0, stop - size), stop), width)
+def _judge_loss(spec: ForecastSpec, champion: Champion, stop: int) -> DriftVerdict:
+    last = stop - spec.horizon
+    first = max(champion.first, last - spec.monitoring.performance_rows)
+    losses = champion.losses[first : max(first, last)]
+    is_known = np.isfinite(losses)
+    widths = champion.ewma_widths[first : max(first, last)]
+    live = LiveLosses(losses[is_known], widths[is_known], np.empty(0), np.empty((0, 2)))
+    return judge_loss(champion.loss, live, spec.monitoring.min_rows).verdict
 
 
-def _on_grid(values: np.ndarray, minutes: np.ndarray, start: int, stop: int) -> np.ndarray:
-    position = minutes[start:stop] - minutes[start]
-    grid = np.full((int(position[-1]) + 1, values.shape[1]), np.nan)
-    grid[position] = values[start:stop]
-    return grid
+def _train(spec: ForecastSpec, history: History, stop: int) -> Champion:
+    """Train on the rows before `stop` and forecast all later ones."""
+    rows = _known(history.rows.slice(max(0, stop - spec.training_rows), stop))
+    model = fit_model(rows, spec)
+    evaluation = evaluate_walk_forward(rows, lambda: new_model(spec), spec.evaluation, spec.horizon)
+    volume = history.volume.reindex(candle_grid(rows, spec)).to_numpy()
+    loss = build_reference(
+        pinball_losses(evaluation.outcomes, evaluation.forecast, spec.quantiles),
+        evaluation.ewma[:, 2] - evaluation.ewma[:, 0],
+        evaluation.forecast[:, 2] - evaluation.forecast[:, 0],
+        spec.monitoring.performance_rows,
+    )
+    every = history.rows
+    forecast, ewma = model.predict(every.features), model.predict_ewma(every.features)
+    names, values = watched_values(every, model, spec)
+    watched = pd.DataFrame(values, every.times, names).reindex(history.volume.index)
+    losses = pinball_losses(every.returns, forecast, spec.quantiles)
+    return Champion(
+        reference_profile(rows, model, spec, {TRADED_VOLUME: volume}),
+        loss,
+        watched.assign(**{TRADED_VOLUME: history.volume}),
+        losses,
+        ewma[:, 2] - ewma[:, 0],
+        stop + spec.horizon,
+    )
 
 
-def _minute_of(times: pd.Series) -> int:
-    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-    return 60 * per_second[times.dt.unit]
+def _history(spec: ForecastSpec, candles: pd.DataFrame) -> History:
+    return _labelled(spec, compute_rows(candles, [], spec.unit, spec.features), candles)
 
 
-def _training_days(spec: ForecastSpec) -> int:
-    return max(14, spec.training_rows * spec.unit // MINUTES_PER_DAY)
+def _labelled(spec: ForecastSpec, rows: pd.DataFrame, candles: pd.DataFrame) -> History:
+    known = label_rows(rows, spec.unit, spec.horizon)
+    times = pd.DatetimeIndex(rows[TIME])
+    returns, realised = (
+        pd.Series(values, known.times).reindex(times).to_numpy()
+        for values in (known.returns, known.realised)
+    )
+    features = rows.drop(columns=[TIME, "close"])
+    every = LabelledRows(times, features, returns, realised, rows["close"].to_numpy())
+    volume = candles.set_index(TIME)["volume"]
+    grid = candle_grid(every, spec)
+    return History(every, np.log(volume[volume > 0.0]).reindex(grid))
 
 
-def _rows(spec: ForecastSpec, candles: pd.DataFrame) -> pd.DataFrame:
-    return compute_rows(candles, [], spec.unit, spec.features)
+def _known(rows: LabelledRows) -> LabelledRows:
+    is_known = np.isfinite(rows.returns)
+    return LabelledRows(
+        rows.times[is_known],
+        rows.features[is_known].reset_index(drop=True),
+        rows.returns[is_known],
+        rows.realised[is_known],
+        rows.close[is_known],
+    )
 
 
 def _synthetic(
     spec: ForecastSpec, seed: int, days: int, *shifts: Shift, from_day: int = 0
 ) -> pd.DataFrame:
     """Return candles of the training days before `from_day` and up to `days`, by the simulator's code."""
+    training = max(14, -(-spec.training_rows * spec.unit // MINUTES_PER_DAY)) + 2
     market = SyntheticMarket(market_profile("KRW-BTC"), seed, ShiftSchedule(shifts))
-    first = FIRST_DAY + from_day - _training_days(spec)
-    parts = [market.day(day) for day in range(first, FIRST_DAY + days)]
+    parts = [market.day(FIRST_DAY + day) for day in range(from_day - training, days)]
     frame = pd.DataFrame(
         {name: np.concatenate([getattr(p, name) for p in parts]) for name in COLUMNS}
     )

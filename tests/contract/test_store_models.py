@@ -253,9 +253,11 @@ def test_drift_reports_come_back_whole_and_newest_first(session: Session, projec
     for each in (report, stable, report):
         drift.write_report(session, each)
     assert drift.latest_report(session, project) == report
-    verdicts = [DriftVerdict.DRIFTED, DriftVerdict.STABLE]
-    assert drift.recent_verdicts(session, project, 5) == verdicts
-    assert drift.recent_verdicts(session, project, 1) == verdicts[:1]
+    older = replace(stable, window_end_at=_at(3), computed_at=_at(3))
+    drift.write_report(session, older)
+    assert drift.read_reports(session, project, 1, _at(0)) == [older, stable, report]
+    assert drift.read_reports(session, project, 1, _at(9)) == [stable, report]
+    assert drift.read_reports(session, project, 2, _at(0)) == []
     assert drift.latest_report(session, "nobody") is None
 
 

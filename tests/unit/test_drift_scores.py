@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -11,21 +12,26 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from appliance.domain.drift import DriftVerdict
-from appliance.drift.profile import GRID_POINTS, ReferenceProfile, build_profile
+from appliance.drift.profile import ReferenceProfile, build_profile
 from appliance.drift.psi import fixed_edges, fractions_of_sorted, psi
-from appliance.drift.report import DriftThresholds, overall_verdict, score_features
-from appliance.drift.stat_tests import (
-    KOLMOGOROV_MEAN,
-    effective_rows,
-    ks_p_value,
-    ks_statistic,
-    probabilities,
-    rejected,
-    wasserstein,
+from appliance.drift.report import (
+    DriftThresholds,
+    apart_positions,
+    lasting,
+    overall_verdict,
+    score_features,
 )
+from appliance.drift.stat_tests import ks_statistic, probabilities, rejected, wasserstein
+from appliance.drift.wandering import GRID_POINTS, Shape, Wandering
+from tests import builders
 
+NOW = builders.NOW
 STABLE, WARNING = DriftVerdict.STABLE, DriftVerdict.WARNING
 DRIFTED, INSUFFICIENT = DriftVerdict.DRIFTED, DriftVerdict.INSUFFICIENT
+
+
+def lasting_over(windows: int) -> DriftThresholds:
+    return DriftThresholds(persistence=windows)
 
 
 def random(seed: int = 1) -> np.random.Generator:
@@ -63,9 +69,9 @@ def test_every_value_falls_into_exactly_one_bin(values: list[int]) -> None:
 
 def test_bins_come_from_the_reference_alone() -> None:
     profile = build_profile(["x"], random().normal(size=(5_000, 1)), 500)
-    edges = profile.features["x"].edges
+    edges = profile.features["x"].shape.edges
     score_features(profile, {"x": random(2).normal(100.0, 1.0, 500)}, DriftThresholds())
-    assert profile.features["x"].edges == edges
+    assert profile.features["x"].shape.edges == edges
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3, 2.0])
@@ -87,17 +93,36 @@ def test_ks_compares_ties_on_both_sides() -> None:
     assert ks_statistic(more, grid_of(reference)) == pytest.approx(0.5, abs=0.011)
 
 
-def test_ks_p_values_are_uniform_for_independent_rows() -> None:
-    grid = stats.norm.ppf(np.clip(probabilities(GRID_POINTS), 1e-6, 1 - 1e-6))
-    rng = random(5)
-    p = [ks_p_value(ks_statistic(np.sort(rng.normal(size=200)), grid), 200) for _ in range(400)]
-    assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=0.05)
+def test_a_later_window_of_a_stable_market_is_as_improbable_as_its_p_value_says() -> None:
+    values = ar1(220_000, 0.99, 5)
+    p_values = []
+    for start in range(0, 200_000, 20_000):
+        reference = values[start : start + 20_000]
+        shape, wandering = Shape.of(np.sort(reference)), Wandering.of(reference, 720)
+        for later in range(start + 20_000, start + 40_000 - 720, 1_000):
+            window = np.sort(values[later : later + 720])
+            found = wandering.p_values(shape.distances(window), 720, 720)
+            assert found is not None
+            p_values.append(found)
+    for column in np.array(p_values).T:
+        assert np.mean(column < 0.1) == pytest.approx(0.1, abs=0.06)
+        assert np.mean(column < 0.01) < 0.035
 
 
-def test_autocorrelated_windows_are_worth_fewer_rows() -> None:
-    assert effective_rows(KOLMOGOROV_MEAN / np.sqrt(50), 720) == pytest.approx(50)
-    assert effective_rows(0.0, 720) == 720
-    assert effective_rows(5.0, 720) == 1.0
+def test_a_shorter_window_may_lie_farther_away() -> None:
+    wandering = Wandering.of(random(6).normal(size=20_000), 720)
+    distances = np.array([0.03, 0.06, 0.12])
+    whole, short = (wandering.p_values(distances, rows, 720) for rows in (720, 180))
+    assert whole is not None
+    assert short is not None
+    assert (short > whole).all()
+
+
+def test_too_short_a_reference_knows_nothing_of_its_wandering() -> None:
+    few = build_profile(["x"], random().normal(size=(1_000, 1)), 720)
+    (score,) = score_features(few, {"x": random(2).normal(9.0, 1.0, 720)}, DriftThresholds())
+    assert (score.verdict, score.p_value) == (INSUFFICIENT, None)
+    assert score.psi is not None
 
 
 def test_benjamini_hochberg_rejects_the_step_up_set() -> None:
@@ -155,14 +180,66 @@ def test_too_few_or_broken_rows_say_nothing() -> None:
     few, absent = score_features(profile, {"x": current}, DriftThresholds(min_rows=100))
     assert (few.verdict, few.rows, few.psi) == (INSUFFICIENT, 90, None)
     assert (absent.verdict, absent.rows) == (INSUFFICIENT, 0)
-    assert overall_verdict((few, absent), [], 2) is INSUFFICIENT
+    assert overall_verdict((few, absent), [], lasting_over(2)) is INSUFFICIENT
 
 
 def test_drift_is_called_only_when_it_persists() -> None:
     profile = build_profile(["x"], random().normal(size=(20_000, 1)), 720)
-    scores = score_features(profile, {"x": random(9).normal(2.0, 1.0, 720)}, DriftThresholds())
-    assert overall_verdict(scores, [], 3) is WARNING
-    assert overall_verdict(scores, [STABLE, WARNING], 3) is WARNING
-    assert overall_verdict(scores, [WARNING, DRIFTED], 3) is DRIFTED
-    assert overall_verdict(scores, [STABLE, WARNING, WARNING], 3) is DRIFTED
-    assert overall_verdict(scores, [], 1) is DRIFTED
+    moved = score_features(profile, {"x": random(9).normal(2.0, 1.0, 720)}, DriftThresholds())
+    calm = score_features(profile, {"x": random(10).normal(0.0, 1.0, 720)}, DriftThresholds())
+    assert [score.verdict for score in (*moved, *calm)] == [DRIFTED, STABLE]
+    assert overall_verdict(moved, [], lasting_over(3)) is WARNING
+    assert overall_verdict(moved, [calm, moved], lasting_over(3)) is WARNING
+    assert overall_verdict(moved, [moved, moved], lasting_over(3)) is DRIFTED
+    assert overall_verdict(moved, [calm, moved, moved], lasting_over(3)) is DRIFTED
+    assert overall_verdict(moved, [], lasting_over(1)) is DRIFTED
+    assert overall_verdict(calm, [moved, moved], lasting_over(3)) is STABLE
+    assert lasting(moved, [moved], lasting_over(2)) == ["x"]
+
+
+def test_one_feature_today_and_another_yesterday_do_not_persist() -> None:
+    profile = build_profile(["a", "b"], random().normal(size=(20_000, 2)), 720)
+    normal, far = random(9).normal(size=720), random(9).normal(2.0, 1.0, 720)
+    today = score_features(profile, {"a": far, "b": normal}, DriftThresholds())
+    before = score_features(profile, {"a": normal, "b": far}, DriftThresholds())
+    assert overall_verdict(today, [before], lasting_over(2)) is WARNING
+
+
+def test_windows_that_overlap_too_much_are_one() -> None:
+    ends = [NOW + timedelta(minutes=30 * step) for step in range(24)]
+    end_at, apart = NOW + timedelta(minutes=720), timedelta(minutes=360)
+    assert apart_positions(ends, end_at, apart, 2) == [0, 12]
+    assert apart_positions(ends, end_at, apart, 1) == [12]
+    assert apart_positions(ends[20:], end_at, apart, 2) == []
+    assert apart_positions([], end_at, apart, 2) == []
+
+
+def test_lost_candles_are_drift_of_their_own() -> None:
+    profile = build_profile(["x"], random().normal(size=(20_000, 1)), 720)
+    values = random(9).normal(size=720)
+    values[:216] = np.nan
+    (score,) = score_features(profile, {"x": values}, DriftThresholds())
+    assert (score.verdict, score.missing_rate) == (DRIFTED, pytest.approx(0.3))
+    tolerant = DriftThresholds(missing_drifted=0.4)
+    assert score_features(profile, {"x": values}, tolerant)[0].verdict is STABLE
+
+
+def test_what_nearly_never_happens_is_no_drift_when_it_does() -> None:
+    """Nearly always zero: the reference does not tell how far the feature may go."""
+    values = np.zeros(20_000)
+    values[9_000:9_040] = 1.0
+    profile = build_profile(["x"], values[:, None], 720)
+    current = np.concatenate((np.zeros(600), np.ones(120)))
+    (score,) = score_features(profile, {"x": current}, DriftThresholds())
+    assert score.verdict is STABLE
+    assert score.psi is not None
+    assert score.psi > 0.25
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks", "wasserstein"])
+def test_each_statistic_alone_finds_a_shift(statistic: str) -> None:
+    profile = build_profile(["x"], random().normal(size=(20_000, 1)), 720)
+    thresholds = DriftThresholds(statistics=frozenset({statistic}))
+    (moved,) = score_features(profile, {"x": random(9).normal(1.5, 1.0, 720)}, thresholds)
+    (same,) = score_features(profile, {"x": random(9).normal(0.0, 1.0, 720)}, thresholds)
+    assert (moved.verdict, same.verdict) == (DRIFTED, STABLE)

@@ -115,9 +115,11 @@ class MonitoringSpec(SpecSection):
     )
     """What counts for a drift verdict; all of them are reported."""
     alpha: Fraction = 0.01
-    """False-discovery rate of the Kolmogorov-Smirnov tests over all features."""
+    """False-discovery rate over all features."""
+    missing_drifted: Fraction = 0.1
+    """Fraction of candles without a value, beyond that of any window at training, that is drift."""
     persistence: Annotated[int, Field(ge=1, le=20)] = 3
-    """Windows in a row that must exceed."""
+    """Windows, half a window apart, in which a feature must exceed."""
     min_performance_rows: Rows = 720
     """Matured forecasts below which realised performance asks for nothing."""
     max_skill_drop: Fraction = 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from appliance.domain.forecast import Performance
 from appliance.drift.profile import ReferenceProfile
 from appliance.drift.report import (
     DriftThresholds,
-    by_effect,
+    apart_positions,
     overall_verdict,
     score_features,
 )
@@ -26,12 +26,13 @@ from appliance.pipelines.forecasting.evaluator.effects import loss_effects
 from appliance.pipelines.forecasting.evaluator.scores import skill
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec, MonitoringSpec
 from appliance.pipelines.forecasting.loader.feature_loader import load_rows
+from appliance.pipelines.forecasting.loader.market_loader import load_market_values
 from appliance.pipelines.forecasting.loader.model_loader import load_forecaster
 from appliance.pipelines.forecasting.loader.profile_loader import load_profile
 from appliance.pipelines.forecasting.preprocessor.labels import TIME, label_rows
 from appliance.pipelines.forecasting.serving import serves, unseen_from
 from appliance.pipelines.forecasting.trainer.training import FORECAST_MEDIAN, FORECAST_WIDTH
-from store.drift import latest_report, recent_verdicts, write_report
+from store.drift import latest_report, read_reports, write_report
 from store.forecasts import latest_forecasts
 from store.performance import write_performance
 
@@ -100,28 +101,28 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         limit=spec.monitoring.window_rows,
     )
     previous = latest_report(session, project)
+    thresholds = drift_thresholds(spec.monitoring)
     scores: tuple[DriftScore, ...] = ()
     if profile is not None and len(rows):
         current = _current_values(context, champion.version, rows)
         reference = ReferenceProfile.from_json(profile)
-        scores = score_features(reference, current, drift_thresholds(spec.monitoring))
+        scores = score_features(reference, current, thresholds)
         scores = _with_effects(context, champion.version, rows, scores)
-    earlier: list[DriftVerdict] = []
-    if previous is not None and previous.model_version == champion.version:
-        earlier = recent_verdicts(session, project, spec.monitoring.persistence - 1)[::-1]
     now_at = clock.now()
+    end_at = rows[TIME].iloc[-1].to_pydatetime() if len(rows) else now_at
+    earlier = _earlier_windows(context, champion.version, end_at)
     report = DriftReport(
         project=project,
         model_version=champion.version,
-        verdict=overall_verdict(scores, earlier, spec.monitoring.persistence),
+        verdict=overall_verdict(scores, earlier, thresholds),
         window_start_at=rows[TIME].iloc[0].to_pydatetime() if len(rows) else now_at,
-        window_end_at=rows[TIME].iloc[-1].to_pydatetime() if len(rows) else now_at,
+        window_end_at=end_at,
         computed_at=now_at,
         scores=scores,
         loss=report_loss(context, champion, profile),
     )
     write_report(session, report)
-    drifted = [s.feature for s in by_effect(report.scores) if s.verdict is DriftVerdict.DRIFTED]
+    drifted = [s.feature for s in report.ranked if s.verdict is DriftVerdict.DRIFTED]
     _record_drift(context, report, previous, drifted)
     return {
         "verdict": report.verdict.value,
@@ -129,6 +130,18 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         "rows": len(rows),
         "drifted": list(drifted),
     }
+
+
+def _earlier_windows(
+    context: StageContext[ForecastSpec], version: int, end_at: datetime
+) -> list[tuple[DriftScore, ...]]:
+    """Return the scores of the windows before, half a window apart, newest last."""
+    spec = context.spec.monitoring
+    apart = timedelta(minutes=context.spec.unit * spec.window_rows) / 2
+    oldest_at = end_at - 2 * spec.persistence * apart
+    reports = read_reports(context.session, context.project, version, oldest_at)
+    ends = [report.window_end_at for report in reports]
+    return [reports[i].scores for i in apart_positions(ends, end_at, apart, spec.persistence - 1)]
 
 
 def _performance(
@@ -178,7 +191,7 @@ def _current_values(
     made = [forecast.quantiles for forecast in newest if forecast.candle_date_time_utc >= first_at]
     values[FORECAST_MEDIAN] = np.array([q.median for q in made], dtype=np.float64)
     values[FORECAST_WIDTH] = np.array([q.upper - q.lower for q in made], dtype=np.float64)
-    return values
+    return values | load_market_values(context.session, context.spec, grid)
 
 
 def _with_effects(
@@ -212,6 +225,7 @@ def drift_thresholds(spec: MonitoringSpec) -> DriftThresholds:
         min_rows=spec.min_rows,
         persistence=spec.persistence,
         statistics=frozenset(spec.statistics),
+        missing_drifted=spec.missing_drifted,
     )
 
 

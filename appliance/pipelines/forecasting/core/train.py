@@ -13,6 +13,7 @@ from appliance.pipelines.forecasting.evaluator.holdout import score_held_out
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.completeness import require_complete
 from appliance.pipelines.forecasting.loader.feature_loader import load_labelled
+from appliance.pipelines.forecasting.loader.market_loader import load_market_values
 from appliance.pipelines.forecasting.loader.profile_loader import PROFILE
 from appliance.pipelines.forecasting.serving import (
     HELD_OUT_END,
@@ -30,6 +31,7 @@ from appliance.pipelines.forecasting.trainer.record import (
 from appliance.pipelines.forecasting.trainer.search import search_learner
 from appliance.pipelines.forecasting.trainer.training import (
     Split,
+    candle_grid,
     fit_model,
     reference_profile,
     split_rows,
@@ -118,6 +120,7 @@ def _fit_and_log(
         model, split.comparison, [str(name) for name in split.comparison.features]
     )
     notes = documents(context.project, spec, split, window)
+    market = load_market_values(context.session, spec, candle_grid(split.training, spec))
     commit = cast("dict[str, str]", notes[CODE])["git_commit"]
     tell("logging to MLflow")
     return context.registry.log_training(
@@ -140,7 +143,7 @@ def _fit_and_log(
         documents={
             **notes,
             "feature_importance": effects,
-            PROFILE: reference_profile(split.training, model, spec).to_json(),
+            PROFILE: reference_profile(split.training, model, spec, market).to_json(),
         },
         dataset=window,
     )

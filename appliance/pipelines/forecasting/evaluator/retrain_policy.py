@@ -25,7 +25,8 @@ class RetrainFacts:
     """What the decision rests on.
 
     `new_rows` are prepared rows since the newest model's training data ended; `trained_at` the instants of
-    trainings in the last 24 hours; `trained_skill` the production model's skill over EWMA at
+    trainings in the last 24 hours; `drifted_features` those that a training can do something
+    about; `trained_skill` the production model's skill over EWMA at
     training; `quality` the newest data verdict; `loss` the live loss beside that at training;
     `parked` a retrain that was held back earlier.
     """
@@ -83,9 +84,11 @@ def decide(
 def find_triggers(facts: RetrainFacts, monitoring: MonitoringSpec) -> list[str]:
     """Return what asks for a retrain, in words: drift, lost skill, wrong coverage."""
     triggers = []
-    if facts.drift is DriftVerdict.DRIFTED:
+    if facts.drift is DriftVerdict.DRIFTED and facts.drifted_features:
         named = ", ".join(facts.drifted_features[:4])
-        triggers.append(f"{len(facts.drifted_features)} features have drifted ({named})")
+        count = len(facts.drifted_features)
+        words = "1 feature has" if count == 1 else f"{count} features have"
+        triggers.append(f"{words} drifted ({named})")
     if facts.loss is not None and facts.loss.verdict is DriftVerdict.DRIFTED:
         triggers.append(_loss_words(facts.loss))
     performance = facts.performance

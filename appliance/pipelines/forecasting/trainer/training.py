@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
 from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
 
+Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 FORECAST_MEDIAN = "forecast_median"
@@ -85,11 +87,20 @@ def watched_values(
 
 
 def reference_profile(
-    rows: LabelledRows, model: QuantileForecaster, spec: ForecastSpec
+    rows: LabelledRows, model: QuantileForecaster, spec: ForecastSpec, market: Mapping[str, Vector]
 ) -> ReferenceProfile:
-    """Return the profile that monitoring will compare with, its bins fixed now."""
+    """Return the profile that monitoring will compare with, its bins fixed now.
+
+    `market` holds further values to watch, one for every candle from the first row to the last.
+    """
     names, values = watched_values(rows, model, spec)
-    grid = pd.date_range(rows.times[0], rows.times[-1], freq=f"{spec.unit}min")
+    grid = candle_grid(rows, spec)
     on_grid = np.full((len(grid), len(names)), np.nan)
     on_grid[grid.get_indexer(rows.times)] = values
-    return build_profile(names, on_grid, spec.monitoring.window_rows)
+    watched = np.column_stack([on_grid, *market.values()])
+    return build_profile([*names, *market], watched, spec.monitoring.window_rows)
+
+
+def candle_grid(rows: LabelledRows, spec: ForecastSpec) -> pd.DatetimeIndex:
+    """Return the opening time of every candle from the first row to the last."""
+    return pd.date_range(rows.times[0], rows.times[-1], freq=f"{spec.unit}min")
