@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from appliance.domain.forecast import Performance
 from store.rows import delete_before, taken, utc
@@ -34,9 +35,17 @@ def latest_performance(
         " ORDER BY computed_at DESC LIMIT 1",
         [project, *([] if model_version is None else [model_version])],
     ).to_pylist()
-    if not rows:
-        return None
-    return Performance(**{**rows[0], **{name: utc(rows[0][name]) for name in _INSTANTS}})
+    return _performance(rows[0]) if rows else None
+
+
+def read_performances(session: Session, project: str, limit: int) -> list[Performance]:
+    """Return the newest evaluations of any version, oldest first."""
+    rows = session.read(
+        f"SELECT * FROM (SELECT {_NAMES} FROM performance WHERE project = ?"  # noqa: S608
+        " ORDER BY computed_at DESC LIMIT ?) ORDER BY computed_at",
+        [project, limit],
+    )
+    return [_performance(row) for row in rows.to_pylist()]
 
 
 def forget(session: Session, before_at: datetime) -> int:
@@ -46,3 +55,7 @@ def forget(session: Session, before_at: datetime) -> int:
         " WHERE p.project = performance.project AND p.model_version = performance.model_version)"
     )
     return delete_before(session, "performance", condition, before_at)
+
+
+def _performance(row: dict[str, Any]) -> Performance:
+    return Performance(**{**row, **{name: utc(row[name]) for name in _INSTANTS}})

@@ -14,6 +14,7 @@ from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
+from appliance.domain.monitoring import Monitoring
 from appliance.domain.service import ServiceStatus
 from appliance.domain.workflow import DagRun, WorkflowKind, WorkflowStatus
 
@@ -173,6 +174,10 @@ class Control(Protocol):
 
     def models(self, project: str) -> list[ModelVersion]:
         """Return all versions, newest first."""
+        ...
+
+    def monitoring(self, project: str) -> Monitoring:
+        """Return drift, losses, comparisons of versions and what is decided about retraining."""
         ...
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:

@@ -40,6 +40,7 @@ from appliance.domain.event import Event, EventKind
 from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
+from appliance.domain.monitoring import Monitoring
 from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
 from appliance.errors import ConfigError
 from appliance.forecaster_api.client import ask_report
@@ -47,6 +48,7 @@ from appliance.registry.aliases import CHAMPION
 from appliance.registry.rest import RegistryRest
 from appliance.supervisor.log_file import read_tail
 from store import candles, coverage, events, forecasts
+from store.monitoring import read_monitoring
 
 _STREAM_WAIT_SECONDS = 1.0
 
@@ -194,6 +196,10 @@ class ApplianceControl:
     def models(self, project: str) -> list[ModelVersion]:
         """See `Control.models`."""
         return self._parts.registry.versions(self._known(project))
+
+    def monitoring(self, project: str) -> Monitoring:
+        """See `Control.monitoring`."""
+        return read_monitoring(self._parts.store.session(), self._known(project))
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
         """See `Control.dag_runs`."""

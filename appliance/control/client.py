@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from appliance.domain.forecast import Forecast
     from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
     from appliance.domain.model_version import ModelVersion
+    from appliance.domain.monitoring import Monitoring
     from appliance.domain.workflow import DagRun, WorkflowKind
 
 _CONNECT_SECONDS = 2.0
@@ -119,6 +120,10 @@ class ControlClient:
     def models(self, project: str) -> list[ModelVersion]:
         """See `Control.models`."""
         return cast("list[ModelVersion]", self._read("models", project=project))
+
+    def monitoring(self, project: str) -> Monitoring:
+        """See `Control.monitoring`."""
+        return cast("Monitoring", self._read("monitoring", project=project))
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
         """See `Control.dag_runs`."""

@@ -29,6 +29,7 @@ READS: Final = frozenset(
         "forecasts",
         "events",
         "models",
+        "monitoring",
         "dag_runs",
         "dag_run",
         "task_log",

@@ -52,6 +52,12 @@ class Artifacts:
                 Path(scratch, f"{name}.json").write_text(text, encoding="utf-8")
             self.add_folder(Path(scratch), "documents")
 
+    def add_page(self, name: str, html: str) -> None:
+        """Store an HTML page as `pages/<name>.html`."""
+        with tempfile.TemporaryDirectory(prefix="appliance-page-") as scratch:
+            Path(scratch, f"{name}.html").write_text(html, encoding="utf-8")
+            self.add_folder(Path(scratch), "pages")
+
     def document(self, name: str) -> object:
         """Return the document `name`; raises `FileNotFoundError` when there is none."""
         path = f"documents/{name}.json"

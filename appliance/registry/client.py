@@ -179,6 +179,11 @@ class Registry:
             except FileNotFoundError as error:
                 raise missing from error
 
+    def log_page(self, run_id: str, name: str, html: str) -> None:
+        """Add an HTML page to a run, as `pages/<name>.html`; one of that name is replaced."""
+        with self._translated():
+            self._run_artifacts(run_id).add_page(name, html)
+
     def register(
         self, project: str, run_id: str, tags: Mapping[str, str] | None = None
     ) -> ModelVersion:

@@ -239,6 +239,16 @@ ACTIONS = (
         blocked=can_read_models,
     ),
     Action(
+        "monitoring",
+        "v",
+        "Monitoring",
+        "drift per feature, losses, comparisons of versions, retraining and its reasons",
+        "Monitor",
+        is_extra=True,
+        group="Look",
+        blocked=can_read_models,
+    ),
+    Action(
         "runs",
         "t",
         "Runs and tasks",

@@ -13,6 +13,7 @@ from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell
 from appliance.domain.model_version import ModelVersion
+from appliance.domain.monitoring import Monitoring
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.tui.state import Failure, Feed
 
@@ -88,6 +89,15 @@ class ModelsRead(Message):
     def __init__(self, models: tuple[ModelVersion, ...] | Failure) -> None:
         super().__init__()
         self.models = models
+
+
+class MonitoringRead(Message):
+    """What monitoring knows of a project was read, or could not be."""
+
+    def __init__(self, project: str, known: Monitoring | Failure) -> None:
+        super().__init__()
+        self.project = project
+        self.known = known
 
 
 class RunsRead(Message):

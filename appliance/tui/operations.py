@@ -25,6 +25,7 @@ from appliance.tui.screens.modals import (
     RunModal,
 )
 from appliance.tui.screens.models import ModelsPage
+from appliance.tui.screens.monitoring import MonitoringPage
 from appliance.tui.screens.runs import RunsPage
 from appliance.tui.screens.versions import VersionModal
 from appliance.tui.widgets.panel import Panel
@@ -202,6 +203,12 @@ def show_models(app: ApplianceApp) -> None:
         app.push_screen(ModelsPage())
 
 
+def show_monitoring(app: ApplianceApp) -> None:
+    """Open drift, losses, comparisons and retraining."""
+    if not isinstance(app.screen, MonitoringPage):
+        app.push_screen(MonitoringPage())
+
+
 def show_runs(app: ApplianceApp) -> None:
     """Open the runs of the workflow under the cursor, otherwise of the data workflow."""
     focused = app.screen.focused
@@ -250,6 +257,7 @@ OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
     "restart": restart,
     "logs": show_logs,
     "models": show_models,
+    "monitoring": show_monitoring,
     "runs": show_runs,
     "problems": show_problems,
     **FEED_OPERATIONS,

@@ -69,6 +69,7 @@ def newest_run(control: Control) -> str:
         lambda c: c.events(),
         lambda c: c.events(after_id=2, limit=1),
         lambda c: c.models(PROJECT),
+        lambda c: c.monitoring(PROJECT),
         lambda c: c.dag_runs(PROJECT, TRAIN, 2),
         lambda c: c.dag_run(PROJECT, TRAIN, newest_run(c)),
         lambda c: c.task_log(PROJECT, TRAIN, "manual__2026-03-14T05:02:10+00:00", "fit", 3),

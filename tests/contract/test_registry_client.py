@@ -122,6 +122,8 @@ def test_a_run_keeps_window_figures_documents_and_signature(
     run_id = train(registry, project)
     registry.log_metrics(run_id, {"skill_ewma": 0.02})
     registry.log_documents(run_id, {"gate": {"verdict": "better"}})
+    registry.log_page(run_id, "monitoring", "<p>first</p>")
+    registry.log_page(run_id, "monitoring", "<p>잔여</p>")
     client = registry._client
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
@@ -133,9 +135,10 @@ def test_a_run_keeps_window_figures_documents_and_signature(
     assert registry.document(run_id, "gate") == {"verdict": "better"}
     with pytest.raises(ModelNotFound, match="no document 'other'"):
         registry.document(run_id, "other")
-    names = {item.path for folder in ("figures", "documents", "model")
+    names = {item.path for folder in ("figures", "documents", "model", "pages")
              for item in client.list_artifacts(run_id, folder)}  # fmt: skip
     assert {"figures/calibration.png", "documents/windows.json", "documents/gate.json"} <= names
+    assert client.list_artifacts(run_id, "pages")[0].path == "pages/monitoring.html"
     assert {"model/MLmodel", "model/model.skops", "model/input_example.json"} <= names
     assert not any(name.endswith(".pkl") for name in names)
 

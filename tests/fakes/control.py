@@ -16,9 +16,10 @@ from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind, JobState
 from appliance.domain.model_version import ModelVersion
+from appliance.domain.monitoring import Monitoring
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
 from appliance.errors import ApplianceError, ApplianceNotRunning, ModelNotFound
-from tests import builders
+from tests import builders, monitoring_builder
 
 NOT_RUNNING = ApplianceNotRunning(
     "no supervisor answers on control.sock", hint="start it: `appliance up`"
@@ -35,6 +36,7 @@ class FakeControl:
         self.known_coverage = builders.coverage()
         self.known_events = builders.events()
         self.known_models = builders.models()
+        self.known_monitoring = monitoring_builder.monitoring()
         self.commands: list[tuple[object, ...]] = []
         self.failures: dict[str, ApplianceError] = {}
         self.down = False
@@ -120,6 +122,10 @@ class FakeControl:
     def models(self, project: str) -> list[ModelVersion]:
         self._check("models")
         return self.known_models
+
+    def monitoring(self, project: str) -> Monitoring:
+        self._check("monitoring")
+        return self.known_monitoring
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
         self._check("dag_runs")

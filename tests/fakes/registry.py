@@ -22,6 +22,7 @@ class FakeRun:
     metrics: dict[str, float]
     documents: dict[str, object]
     figures: set[str]
+    pages: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -69,6 +70,9 @@ class FakeRegistry:
 
     def log_figures(self, run_id: str, figures: Mapping[str, object]) -> None:
         self.runs[run_id].figures.update(figures)
+
+    def log_page(self, run_id: str, name: str, html: str) -> None:
+        self.runs[run_id].pages[name] = html
 
     def register(
         self, project: str, run_id: str, tags: Mapping[str, str] | None = None

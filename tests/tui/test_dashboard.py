@@ -334,7 +334,7 @@ async def test_zoom_gives_one_panel_the_screen_and_escape_returns(app: Appliance
     async with app.run_test(size=(120, 40)) as pilot:
         await loaded(pilot)
         panel(app, "drift").focus()
-        await pilot.press("enter")
+        await pilot.press("z")
         assert app.screen.maximized is panel(app, "drift")
         await until(pilot, lambda: "W/σ" in str(panel(app, "drift").view.heading))
         await pilot.press("escape")

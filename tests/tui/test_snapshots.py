@@ -118,10 +118,22 @@ def test_dashboard_cut_off(
         (("w",), "choices", 4),
         (("p",), "choices", 4),
         (("d",), "coverage", 6),
+        (("v",), "features", 8),
         (("b",), "", 0),
         (("s", "enter"), "", 0),
     ],
-    ids=["logs", "models", "runs", "help", "run", "promote", "data", "rollback", "restart"],
+    ids=[
+        "logs",
+        "models",
+        "runs",
+        "help",
+        "run",
+        "promote",
+        "data",
+        "monitoring",
+        "rollback",
+        "restart",
+    ],
 )
 def test_screen(
     snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...], panel: str, rows: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from rich.text import Text
 
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
@@ -22,12 +20,6 @@ from appliance.tui.presentation.view import (
 from appliance.tui.state import Board
 
 NAME = "Drift"
-_ORDER = (
-    DriftVerdict.DRIFTED,
-    DriftVerdict.WARNING,
-    DriftVerdict.STABLE,
-    DriftVerdict.INSUFFICIENT,
-)
 _ROOMY = 60
 """From this width on, every statistic has a column."""
 
@@ -42,7 +34,7 @@ def present(board: Board, frame: Frame) -> PanelView:
         return empty(NAME, frame, what, "the monitoring workflow writes one after each forecast")
     stale = old_note(board.status, frame.now) or board.stale_reason("store")
     names = min(max((len(s.feature) for s in report.scores), default=8), _name_width(frame))
-    rows = tuple(Row(s.feature, _row(s, names, frame)) for s in worst_first(report))
+    rows = tuple(Row(s.feature, _row(s, names, frame)) for s in report.ranked)
     mark = marks.DRIFT[report.verdict]
     details = [(f"{mark.glyph} {mark.word}", mark.style), *tally(report)]
     details.append((stale or age(report.computed_at, frame.now), "muted"))
@@ -50,20 +42,17 @@ def present(board: Board, frame: Frame) -> PanelView:
         title(NAME, frame, *details),
         rows,
         _heading(names, frame),
-        note(_window(report, frame.now), frame.width - 4),
+        window_note(report, frame),
         is_stale=bool(stale),
     )
 
 
-def _window(report: DriftReport, now: datetime) -> str:
+def window_note(report: DriftReport, frame: Frame) -> Text:
+    """Return the window that was compared and the profile that it was compared with."""
     length = rough_span((report.window_end_at - report.window_start_at).total_seconds())
-    until = moment(report.window_end_at, now)
-    return f"{length} to {until} KST · profile of v{report.model_version}"
-
-
-def worst_first(report: DriftReport) -> list[DriftScore]:
-    """Return scores by verdict, then by falling PSI."""
-    return sorted(report.scores, key=lambda s: (_ORDER.index(s.verdict), -(s.psi or 0.0)))
+    until = moment(report.window_end_at, frame.now)
+    words = f"{length} to {until} KST · profile of v{report.model_version}"
+    return note(words, frame.width - 4)
 
 
 def tally(report: DriftReport) -> list[tuple[str, str]]:

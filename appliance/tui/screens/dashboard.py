@@ -72,7 +72,11 @@ class Dashboard(Page):
     def _open_models(self) -> None:
         self.app.push_screen(ModelsPage())
 
-    @on(Panel.Chosen, "#market, #drift")
+    @on(Panel.Chosen, "#drift")
+    def _open_monitoring(self) -> None:
+        self.appliance.run_operation("monitoring")
+
+    @on(Panel.Chosen, "#market")
     def _zoom(self) -> None:
         self.appliance.run_operation("zoom")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from appliance import clock
@@ -9,6 +10,8 @@ from appliance.domain.drift import DriftVerdict
 from appliance.domain.event import EventKind, Severity
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import ParkedRetrain, TwinAccount
+from appliance.drift.monitoring_page import monitoring_page
+from appliance.errors import RegistryError
 from appliance.pipelines.context import Json, StageContext
 from appliance.pipelines.forecasting.core.trials import twin_of
 from appliance.pipelines.forecasting.evaluator.comparison import compare_pairs
@@ -19,10 +22,12 @@ from appliance.pipelines.forecasting.evaluator.retrain_policy import (
 )
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.feature_loader import load_rows
+from appliance.pipelines.forecasting.loader.market_loader import TRADED_VOLUME
 from appliance.pipelines.forecasting.serving import evaluated_until, serves, unseen_from
 from appliance.registry.promotion import Verdict
 from store.drift import latest_report
 from store.events import read_events
+from store.monitoring import read_monitoring
 from store.performance import latest_performance
 from store.retrains import (
     clear_parked,
@@ -32,6 +37,8 @@ from store.retrains import (
     write_account,
 )
 from store.trials import production_losses
+
+log = logging.getLogger(__name__)
 
 _GAINED = {
     Verdict.BETTER: "lost",
@@ -53,6 +60,7 @@ def decide_retrain(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     _record_decision(context, decision)
     _park(context, decision)
     _account_for_retrains(context)
+    _publish_page(context)
     request: Json = None
     if decision.decision == "retrain":
         reason = "; ".join(decision.reasons)
@@ -96,6 +104,18 @@ def _account_for_retrains(context: StageContext[ForecastSpec]) -> None:
         )
 
 
+def _publish_page(context: StageContext[ForecastSpec]) -> None:
+    """Put the report with its decision beside the champion's training, where MLflow shows it."""
+    champion = context.champion()
+    if champion is None:
+        return
+    page = monitoring_page(read_monitoring(context.session, context.project), clock.now())
+    try:
+        context.registry.log_page(champion.run_id, "monitoring", page)
+    except RegistryError as error:  # what is decided stands without its picture
+        log.warning("the monitoring page is not stored: %s", error.message)
+
+
 def _park(context: StageContext[ForecastSpec], decision: RetrainDecision) -> None:
     if decision.decision == "retrain":
         clear_parked(context.session, context.project)
@@ -129,7 +149,11 @@ def _facts(context: StageContext[ForecastSpec]) -> RetrainFacts:
         quality=str(quality[-1].details.get("verdict", "")) if quality else "",
         trained_at=trained_at,
         drift=report.verdict if report is not None else DriftVerdict.INSUFFICIENT,
-        drifted_features=[s.feature for s in scores if s.verdict is DriftVerdict.DRIFTED],
+        drifted_features=[
+            s.feature
+            for s in scores
+            if s.verdict is DriftVerdict.DRIFTED and s.feature != TRADED_VOLUME
+        ],
         performance=latest_performance(session, project, number) if number else None,
         trained_skill=champion.metrics.get("skill_ewma") if champion is not None else None,
         loss=report.loss if report is not None and report.model_version == number else None,

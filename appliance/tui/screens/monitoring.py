@@ -1,0 +1,78 @@
+"""Monitoring: what has drifted, how the losses fare, who is compared with whom, why (not) retrained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from appliance.tui.background import ask
+from appliance.tui.messages import MonitoringRead
+from appliance.tui.presentation import monitoring
+from appliance.tui.presentation.monitoring import MonitoringState
+from appliance.tui.screens.page import Page
+from appliance.tui.state import Board, Failure
+from appliance.tui.widgets.panel import Panel
+
+READ_SECONDS = 5.0
+
+
+class MonitoringPage(Page):
+    """Features on one side; losses, comparisons and retraining on the other."""
+
+    AUTO_FOCUS = "#features"
+    OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("z", "Zoom"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = MonitoringState()
+        self._is_reading = False
+
+    def compose_body(self) -> ComposeResult:
+        """Place the four panels."""
+        with Horizontal(id="body"):
+            yield Panel(id="features")
+            with Vertical(id="evidence"):
+                yield Panel(id="losses")
+                yield Panel(id="trials")
+                yield Panel(id="retraining")
+
+    def on_mount(self) -> None:
+        """Read now and then every few seconds."""
+        super().on_mount()
+        self.read()
+        self.set_interval(READ_SECONDS, self.read)
+
+    def show_board(self, board: Board, now: datetime) -> None:
+        """Show the four panels."""
+        super().show_board(board, now)
+        for name in ("features", "losses", "trials", "retraining"):
+            self.panel(name).show(partial(getattr(monitoring, name), self.state), now)
+
+    def read(self) -> None:
+        """Ask for everything unless an answer is awaited or nobody looks."""
+        project = self.appliance.board.project
+        if self._is_reading or project is None or not self.is_current:
+            return
+        self._is_reading = True
+        name, control = project.name, self.appliance.control
+        ask(self, lambda: control.monitoring(name), partial(MonitoringRead, name))
+
+    @on(MonitoringRead)
+    def _show_answer(self, message: MonitoringRead) -> None:
+        self._is_reading = False
+        project = self.appliance.board.project
+        if project is not None and message.project != project.name:
+            self.state = MonitoringState()
+            self.read()
+        elif isinstance(message.known, Failure):
+            self.state = replace(self.state, failure=message.known)
+        else:
+            self.state = MonitoringState(message.known)
+        self.show_again()
