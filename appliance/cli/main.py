@@ -25,7 +25,7 @@ COMMANDS = {
     "logs": "observe",
     "run": "workflows",
     "models": "models",
-    "drift": "observe",
+    "drift": "monitoring",
     "candles": "data",
     "coverage": "history",
     "backfill": "history",

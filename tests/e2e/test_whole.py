@@ -147,7 +147,7 @@ def test_a_broken_dag_file_is_named_with_its_error(running: Running) -> None:
 def test_what_is_stored_can_be_asked_for(running: Running) -> None:
     assert len(running.json("candles", "-n", "5")) == 5
     assert running.json("sql", "SELECT count(*) AS n FROM forecasts")[0]["n"] > 0
-    assert running.json("drift")["model_version"] >= 1
+    assert running.json("drift")["report"]["model_version"] >= 1
     assert any(e["kind"] == "model.promoted" for e in running.json("events", "-n", "500"))
     assert running.cli("sql", "DELETE FROM candles").returncode == 1
 

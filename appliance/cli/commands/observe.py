@@ -1,4 +1,4 @@
-"""Looking: status, logs, drift, events."""
+"""Looking: status, logs, events."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from appliance import clock
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
-from appliance.cli.output import age, emit, emit_json, emit_table, local_time, narrate, percent
+from appliance.cli.output import age, emit, emit_json, emit_table, local_time, percent
 from appliance.errors import ServiceError
 
 if TYPE_CHECKING:
     from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
-    from appliance.domain.drift import LossReport
 
 
 @click.command("status")
@@ -150,71 +148,6 @@ def events_command(
             )
             show(found)
             newest = found[-1].id if found else newest
-
-
-@click.command("drift")
-@session.json_option
-@session.project_option
-def drift_command(as_json: bool, project: str | None) -> None:
-    """Show the newest drift report against the champion's reference profile."""
-    from store import drift, retrains
-
-    name = session.choose_project(project)
-    with session.open_store() as store:
-        report = drift.latest_report(store, name)
-        account = retrains.latest_account(store, name)
-        parked = retrains.parked_retrain(store, name)
-    if as_json:
-        emit_json(report)
-        return
-    if report is None:
-        narrate(f"no drift report of {name} yet; it comes with the first monitoring run")
-        return
-    emit(
-        f"{report.verdict} against version {report.model_version}, window "
-        f"{local_time(report.window_start_at)} to {local_time(report.window_end_at)}, "
-        f"computed {age(report.computed_at, clock.now())} ago"
-    )
-    emit_table(
-        ("FEATURE", "VERDICT", "ROWS", "PSI", "KS", "P", "WASSERSTEIN", "MISSING", "EFFECT"),
-        [
-            (
-                *(s.feature, s.verdict, s.rows, s.psi, s.ks, s.p_value, s.wasserstein),
-                "-" if s.missing_rate is None else f"{s.missing_rate:.1%}",
-                "-" if s.effect is None else percent(s.effect),
-            )
-            for s in report.scores
-        ],
-    )
-    if report.loss is not None:
-        _print_loss(report.loss)
-    if account is not None:
-        emit(
-            f"retrains  {account.verdict}: loss {percent(account.gain)} lower than that of version "
-            f"{account.model_version}, frozen, over {account.rows:,} candles"
-        )
-    if parked is not None:
-        emit(f"parked    a retrain, {age(parked.parked_at, clock.now())} ago:")
-        emit(f"          {'; '.join(parked.reasons)}")
-
-
-def _print_loss(loss: LossReport) -> None:
-    if loss.relative is not None and loss.relative_high is not None:
-        emit(
-            f"loss      {loss.verdict}: {loss.relative:.3f} of the benchmark's interval over "
-            f"{loss.rows:,} outcomes, alarm above {loss.relative_high:.3f}"
-        )
-        emit(f"          Page-Hinkley {loss.page_hinkley:.1f} of {loss.page_hinkley_limit:.1f}")
-    if loss.expected is not None and loss.expected_high is not None:
-        emit(
-            f"expected  {1e4 * loss.expected:.2f} bp from the spread of the coming forecasts, "
-            f"warning above {1e4 * loss.expected_high:.2f} bp"
-        )
-    if loss.track_bias is not None and loss.track_hits is not None:
-        emit(
-            f"          of {loss.tracked} estimates {loss.track_hits:.0%} came within 25 %, "
-            f"bias {percent(loss.track_bias)}"
-        )
 
 
 @click.command("logs")

@@ -158,7 +158,7 @@ def check_artifact(sample: TrainedSample) -> Iterator[Finding]:
 def check_drift(sample: TrainedSample) -> Iterator[Finding]:
     """A market four times as volatile and as busy is seen in the features."""
     spec = sample.spec
-    profile = reference_profile(sample.rows, sample.model, spec)
+    profile = reference_profile(sample.rows, sample.model, spec, {})
     begin = spec.training_rows + spec.horizon + spec.features.lookback(spec.unit)
     window = sample_window(
         spec,
