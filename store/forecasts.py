@@ -83,6 +83,22 @@ WHERE project = $1 AND market = $2 AND unit = $3 AND candle_date_time_utc >= $6
 ORDER BY candle_date_time_utc
 """
 
+# What nobody served: after the project's first production forecast, without one by any version.
+_UNSERVED = """
+SELECT candle_date_time_utc FROM features x
+WHERE project = $1 AND market = $2 AND unit = $3 AND candle_date_time_utc >= greatest($6, (
+        SELECT min(candle_date_time_utc) FROM forecasts
+        WHERE project = $1 AND market = $2 AND unit = $3 AND horizon = $4 AND is_production
+    ))
+    AND NOT EXISTS (
+        SELECT 1 FROM forecasts f
+        WHERE f.project = $1 AND f.market = $2 AND f.unit = $3 AND f.horizon = $4
+            AND (f.is_production OR f.model_version = $5)
+            AND f.candle_date_time_utc = x.candle_date_time_utc
+    )
+ORDER BY candle_date_time_utc
+"""
+
 
 # Live is what was made before the target candle was stored: its outcome could not be known.
 _INSERT = f"""
@@ -138,6 +154,24 @@ def unforecast_candles(
 ) -> list[datetime]:
     """Return the prepared candles from `since_at` on without a forecast of this version, ascending."""
     rows = session.read(_UNFORECAST, [project, market, unit, horizon, model_version, since_at])
+    return [utc(instant) for instant in rows.column(0).to_pylist()]
+
+
+def unserved_candles(
+    session: Session,
+    project: str,
+    market: str,
+    unit: int,
+    horizon: int,
+    model_version: int,
+    since_at: datetime,
+) -> list[datetime]:
+    """Return the prepared candles from `since_at` on that were left without a production forecast, ascending.
+
+    Those before the first production forecast do not count, nor those that `model_version` has forecast.
+    """
+    asked = [project, market, unit, horizon, model_version, since_at]
+    rows = session.read(_UNSERVED, asked)
     return [utc(instant) for instant in rows.column(0).to_pylist()]
 
 

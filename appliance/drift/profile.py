@@ -55,11 +55,17 @@ class ReferenceProfile:
         return cls(int(stored["window_rows"]), features)
 
 
+SHORTEST_PART = 16
+"""A drift window is at most this part of the reference: fewer windows say little about wandering."""
+
+
 def build_profile(names: Sequence[str], values: Matrix, window_rows: int) -> ReferenceProfile:
     """Return the profile of `values`, shape (rows, features), one row a candle in time order.
 
-    Candles without a value hold NaN. Features without a finite value are left out.
+    Candles without a value hold NaN. Features without a finite value are left out. The profile's drift
+    windows have `window_rows` rows, fewer where the reference is short.
     """
+    window_rows = max(min(window_rows, len(values) // SHORTEST_PART), 1)
     features: dict[str, FeatureProfile] = {}
     for column, name in enumerate(names):
         is_known = np.isfinite(values[:, column])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -11,7 +12,7 @@ from appliance.config.paths import Paths
 from appliance.config.settings import ProjectSettings, Settings
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.workflow import WorkflowKind
-from appliance.errors import ConfigError
+from appliance.errors import ConfigError, RegistryUnavailable
 from appliance.pipelines.spec import ProjectSpec
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from appliance.registry.client import Registry
     from appliance.upbit.client import UpbitClient
     from store.session import Session
+
+log = logging.getLogger(__name__)
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 SpecT_co = TypeVar("SpecT_co", bound=ProjectSpec, covariant=True)
@@ -64,13 +67,17 @@ class Resources:
     """Store, registry and market source of a run, each opened when first used.
 
     Nothing is imported before it is needed: a stage that only reads the store never loads MLflow.
-    On the live path `warm_models` stand in for the registry.
+    On the live path `warm_models` stand in for the registry; elsewhere `open_copies`, given a project,
+    while it is away.
     """
 
     open_session: Callable[[], Session]
     open_registry: Callable[[], Registry]
     open_source: Callable[[], MarketSource]
     warm_models: ModelSource | None = None
+    open_copies: Callable[[str], ModelSource] | None = None
+    is_registry_away: bool = field(default=False, init=False)
+    """Whether models had to come from copies."""
     _session: Session | None = field(default=None, init=False)
     _registry: Registry | None = field(default=None, init=False)
     _source: MarketSource | None = field(default=None, init=False)
@@ -82,6 +89,7 @@ class Resources:
             open_session=lambda: _home_session(paths),
             open_registry=lambda: _home_registry(paths, settings),
             open_source=lambda: _home_source(paths, settings),
+            open_copies=lambda project: _home_copies(paths, project),
         )
 
     @property
@@ -98,10 +106,25 @@ class Resources:
             self._registry = self.open_registry()
         return self._registry
 
-    @property
-    def models(self) -> ModelSource:
-        """Where to take models from that make forecasts."""
-        return self.registry if self.warm_models is None else self.warm_models
+    def models(self, project: str) -> ModelSource:
+        """Return where to take a project's models from that make forecasts.
+
+        Raises:
+            RegistryUnavailable: the registry is away, and there is no copy of a model.
+        """
+        if self.warm_models is not None:
+            return self.warm_models
+        if self.is_registry_away and self.open_copies is not None:
+            return self.open_copies(project)
+        try:
+            return self.registry
+        except RegistryUnavailable as error:
+            if self.open_copies is None:
+                raise
+            log.warning("the copies of the last models go on: %s", error.message)
+            copies = self.open_copies(project)
+            self.is_registry_away = True
+            return copies
 
     @property
     def source(self) -> MarketSource:
@@ -151,7 +174,12 @@ class StageContext(Generic[SpecT_co]):
     @property
     def models(self) -> ModelSource:
         """Where to take models from that make forecasts."""
-        return self.resources.models
+        return self.resources.models(self.project)
+
+    @property
+    def is_registry_away(self) -> bool:
+        """Whether this run goes on with copies of the last models because MLflow does not answer."""
+        return self.resources.is_registry_away
 
     @property
     def promotion(self) -> str:
@@ -220,6 +248,12 @@ def _home_registry(paths: Paths, settings: Settings) -> Registry:
     from appliance.registry.client import open_registry
 
     return open_registry(paths, settings)
+
+
+def _home_copies(paths: Paths, project: str) -> ModelSource:
+    from appliance.registry.warm_models import recovered_models
+
+    return recovered_models(paths, project)
 
 
 def _home_source(paths: Paths, settings: Settings) -> MarketSource:

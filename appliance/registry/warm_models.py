@@ -16,10 +16,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from appliance.config.paths import write_atomically
+from appliance.config.paths import Paths, write_atomically
+from appliance.config.ports import service_url
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound, RegistryError, TransientError
 from appliance.registry import aliases, model_file
+from appliance.registry.location import registry_unavailable
 from appliance.registry.rest import ModelSummary, RegistryRest
 
 _WARM = (aliases.CHAMPION, aliases.PREVIOUS, aliases.CHALLENGER)
@@ -34,6 +36,20 @@ class WarmModel:
 
     version: ModelVersion
     estimator: object
+
+
+def recovered_models(paths: Paths, project: str) -> WarmModels:
+    """Return the copies that the forecaster has kept of a project's models; asks nobody.
+
+    Raises:
+        RegistryUnavailable: there is none.
+        RegistryError: a copy is damaged or holds a type outside the rule.
+    """
+    url = service_url(paths, "mlflow")
+    models = WarmModels(RegistryRest(url), paths.model_copies)
+    if not models.recover(project):
+        raise registry_unavailable(url, f"and no model of {project} has been copied yet")
+    return models
 
 
 class WarmModels:

@@ -195,12 +195,10 @@ def _follow(
 ) -> Iterator[Look]:
     """Yield every look; an alarm makes a new champion, and the first one after `until` ends it."""
     monitoring, rows = spec.monitoring, history.rows
-    width, apart = (
-        monitoring.window_rows,
-        pd.Timedelta(minutes=spec.unit) * monitoring.window_rows / 2,
-    )
     first = min(spec.training_rows, len(rows) // 2)
     champion = _train(spec, history, first)
+    width = champion.profile.window_rows
+    apart = pd.Timedelta(minutes=spec.unit) * width / 2
     earlier: list[tuple[pd.Timestamp, tuple[DriftScore, ...]]] = []
     for stop in range(first + width, len(rows), max(monitoring.min_new_outcomes, width // 12)):
         at, thresholds = rows.times[stop - 1], drift_thresholds(monitoring)

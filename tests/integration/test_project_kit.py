@@ -19,7 +19,7 @@ NAME = "scratch"
 CONFIG = "configs/krw_btc_1m.py"
 FEATURES = "preprocessor/feature_engineering.py"
 SMALL = """    horizon: Horizon = 30
-    training_rows: int = 1_500
+    training_rows: int = 4_000
     learner: LearnerSpec = LearnerSpec(scale_iter=5, quantile_iter=3)
     monitoring: MonitoringSpec = MonitoringSpec(window_rows=300)
 """

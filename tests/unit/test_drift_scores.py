@@ -119,8 +119,10 @@ def test_a_shorter_window_may_lie_farther_away() -> None:
 
 
 def test_too_short_a_reference_knows_nothing_of_its_wandering() -> None:
-    few = build_profile(["x"], random().normal(size=(1_000, 1)), 720)
-    (score,) = score_features(few, {"x": random(2).normal(9.0, 1.0, 720)}, DriftThresholds())
+    values = np.full((4_000, 1), np.nan)
+    values[::10, 0] = random().normal(size=400)
+    few = build_profile(["x"], values, 720)
+    (score,) = score_features(few, {"x": random(2).normal(9.0, 1.0, 250)}, DriftThresholds())
     assert (score.verdict, score.p_value) == (INSUFFICIENT, None)
     assert score.psi is not None
 
@@ -222,6 +224,11 @@ def test_lost_candles_are_drift_of_their_own() -> None:
     assert (score.verdict, score.missing_rate) == (DRIFTED, pytest.approx(0.3))
     tolerant = DriftThresholds(missing_drifted=0.4)
     assert score_features(profile, {"x": values}, tolerant)[0].verdict is STABLE
+
+
+def test_a_short_reference_is_compared_with_short_windows() -> None:
+    assert build_profile(["x"], random().normal(size=(20_000, 1)), 720).window_rows == 720
+    assert build_profile(["x"], random().normal(size=(3_200, 1)), 720).window_rows == 200
 
 
 def test_what_nearly_never_happens_is_no_drift_when_it_does() -> None:

@@ -33,7 +33,7 @@ FEATURE_CPU_SECONDS = 20.0
 FEATURE_MEBIBYTES = 1_024
 FIT_CPU_SECONDS = 120.0
 """A retrain has 60 s on two cores."""
-SHIFTED = 4.0
+SHIFTED = 8.0
 """Factor of volatility and volume in the seeded drift."""
 _FEW_ROWS = 2_000
 
@@ -156,7 +156,7 @@ def check_artifact(sample: TrainedSample) -> Iterator[Finding]:
 
 
 def check_drift(sample: TrainedSample) -> Iterator[Finding]:
-    """A market four times as volatile and as busy is seen in the features."""
+    """A market eight times as volatile and as busy is seen in the features."""
     spec = sample.spec
     profile = reference_profile(sample.rows, sample.model, spec, {})
     begin = spec.training_rows + spec.horizon + spec.features.lookback(spec.unit)

@@ -38,8 +38,9 @@ def forecast_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     Rows that the model was trained on are never forecast. Parameter `model_version=N` forecasts
     with that version instead.
 
-    Off the live path also every version forecasts in the shadow whose evidence counts: challengers, the
-    champion deposed last, the frozen twin.
+    Off the live path also every older row is forecast that an outage left without a production
+    forecast, and every version forecasts in the shadow whose evidence counts: challengers, the
+    champion deposed last, the frozen twin. While the registry is away the last champion goes on alone.
 
     Returns:
         forecasts: how many were stored; model_version: 0 without a model; shadows: how many forecasts
@@ -55,9 +56,14 @@ def forecast_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         return {"forecasts": 0, "model_version": 0, "shadows": 0, "note": "no production model yet"}
     is_asked = context.integer_param("model_version") is not None
     made = forecast_version(context, version, _recent_at(context), is_production=not is_asked)
-    is_live_path = context.resources.warm_models is not None
-    shadows = 0 if is_asked or is_live_path else _forecast_shadows(context, version)
-    return {"forecasts": made, "model_version": version.version, "shadows": shadows, "note": ""}
+    shadows, note = 0, ""
+    if not is_asked and context.resources.warm_models is None:
+        made += _forecast_unserved(context, version)
+        if context.is_registry_away:
+            note = "the registry is away: its last champion goes on, without shadows"
+        else:
+            shadows = _forecast_shadows(context, version)
+    return {"forecasts": made, "model_version": version.version, "shadows": shadows, "note": note}
 
 
 def forecast_version(
@@ -85,6 +91,37 @@ def forecast_version(
     )
     if len(missing) < at_least:
         return 0
+    return _forecast_rows(context, version, missing, is_production=is_production)
+
+
+def _forecast_unserved(context: StageContext[ForecastSpec], version: ModelVersion) -> int:
+    """Forecast what an outage has left out, however long ago; what lies beside a gap waits for its repair."""
+    spec = context.spec
+    missing = store.unserved_candles(
+        context.session,
+        context.project,
+        spec.market,
+        spec.unit,
+        spec.horizon,
+        version.version,
+        unseen_from(version, spec),
+    )
+    if not missing:
+        return 0
+    with suppress(UnrepairedGap):
+        return _forecast_rows(context, version, missing, is_production=True)
+    return 0
+
+
+def _forecast_rows(
+    context: StageContext[ForecastSpec],
+    version: ModelVersion,
+    missing: list[datetime],
+    *,
+    is_production: bool,
+) -> int:
+    """Forecast the named rows, ascending; returns how many forecasts were stored."""
+    spec, session, project = context.spec, context.session, context.project
     require_complete(session, spec, missing[0], missing[-1])
     rows = load_rows(session, project, spec, start_at=missing[0])
     rows = rows[rows[TIME].isin(missing)]
@@ -136,7 +173,7 @@ def _choose_version(context: StageContext[ForecastSpec]) -> ModelVersion | None:
     if asked is None:
         champion = context.champion()
         return champion if champion is not None and serves(champion, context.spec) else None
-    version = context.models.version(context.project, asked)
+    version = context.registry.version(context.project, asked)
     if not serves(version, context.spec):
         spec = context.spec
         raise ConfigError(

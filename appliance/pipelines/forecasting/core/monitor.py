@@ -92,25 +92,25 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     champion = context.champion()
     if champion is None or not serves(champion, spec):
         raise StageSkipped("no production model yet")
-    profile = load_profile(session, context.registry, project, champion)
+    profile = load_profile(session, lambda: context.registry, project, champion)
+    reference = ReferenceProfile.from_json(profile) if profile is not None else None
     rows = load_rows(
         session,
         project,
         spec,
         start_at=unseen_from(champion, spec),
-        limit=spec.monitoring.window_rows,
+        limit=reference.window_rows if reference else spec.monitoring.window_rows,
     )
     previous = latest_report(session, project)
     thresholds = drift_thresholds(spec.monitoring)
     scores: tuple[DriftScore, ...] = ()
-    if profile is not None and len(rows):
+    if reference is not None and len(rows):
         current = _current_values(context, champion.version, rows)
-        reference = ReferenceProfile.from_json(profile)
         scores = score_features(reference, current, thresholds)
         scores = _with_effects(context, champion.version, rows, scores)
     now_at = clock.now()
     end_at = rows[TIME].iloc[-1].to_pydatetime() if len(rows) else now_at
-    earlier = _earlier_windows(context, champion.version, end_at)
+    earlier = _earlier_windows(context, champion.version, end_at, len(rows))
     report = DriftReport(
         project=project,
         model_version=champion.version,
@@ -133,11 +133,11 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
 
 
 def _earlier_windows(
-    context: StageContext[ForecastSpec], version: int, end_at: datetime
+    context: StageContext[ForecastSpec], version: int, end_at: datetime, rows: int
 ) -> list[tuple[DriftScore, ...]]:
-    """Return the scores of the windows before, half a window apart, newest last."""
+    """Return the scores of the windows before, half a window of `rows` rows apart, newest last."""
     spec = context.spec.monitoring
-    apart = timedelta(minutes=context.spec.unit * spec.window_rows) / 2
+    apart = timedelta(minutes=context.spec.unit * rows) / 2
     oldest_at = end_at - 2 * spec.persistence * apart
     reports = read_reports(context.session, context.project, version, oldest_at)
     ends = [report.window_end_at for report in reports]

@@ -47,6 +47,8 @@ def judge_trials(context: Context) -> dict[str, Json]:
     champion = context.champion()
     if champion is None or not serves(champion, context.spec):
         raise StageSkipped("no production model yet")
+    if context.is_registry_away:
+        raise StageSkipped("the registry is away: comparisons and retrains wait for it")
     verdicts: dict[str, Json] = {}
     for trial in sorted(
         follow_champion(context, champion), key=lambda each: each.purpose != "probation"

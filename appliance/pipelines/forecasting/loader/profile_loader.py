@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from appliance.domain.model_version import ModelVersion
@@ -17,7 +18,7 @@ PROFILE = "reference_profile"
 
 
 def load_profile(
-    session: Session, registry: Registry, project: str, version: ModelVersion
+    session: Session, open_registry: Callable[[], Registry], project: str, version: ModelVersion
 ) -> dict[str, Any] | None:
     """Return a version's profile from the store, else from its run (and keep it); None without one.
 
@@ -26,7 +27,7 @@ def load_profile(
     profile = read_profile(session, project, version.version)
     if profile is None:
         try:
-            profile = cast("dict[str, Any]", registry.document(version.run_id, PROFILE))
+            profile = cast("dict[str, Any]", open_registry().document(version.run_id, PROFILE))
         except ModelNotFound:
             return None
         write_profile(session, project, version.version, profile)
