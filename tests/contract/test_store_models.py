@@ -158,6 +158,27 @@ def test_unforecast_candles_are_those_without_this_versions_forecast(
     assert missing(3, 1) == [_at(1), _at(2), _at(3)]
 
 
+def test_unserved_candles_are_those_that_no_production_forecast_was_made_of(
+    session: Session, project: str, market: str
+) -> None:
+    table = _features(*range(8), a=[float(minute) for minute in range(8)])
+    features.write_features(session, project, market, 1, table)
+    served = [_forecast(project, market, minute) for minute in (1, 2, 5)]
+    by_another = replace(_forecast(project, market, 6), model_version=9)
+    shadow = replace(_forecast(project, market, 4), is_production=False)
+    forecasts.insert_forecasts(session, [*served, by_another, shadow])
+
+    def unserved(version: int, since: int) -> list[datetime]:
+        return forecasts.unserved_candles(
+            session, project, market, 1, served[0].horizon, version, _at(since)
+        )
+
+    assert unserved(2, 0) == [_at(3), _at(4), _at(7)]
+    assert unserved(served[0].model_version, 0) == [_at(3), _at(7)]
+    assert unserved(2, 4) == [_at(4), _at(7)]
+    assert forecasts.unserved_candles(session, "nobody", market, 1, 2, 1, _at(0)) == []
+
+
 def test_an_outcome_is_joined_once_when_the_target_has_closed(
     session: Session, project: str, market: str
 ) -> None:

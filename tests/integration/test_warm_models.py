@@ -13,9 +13,11 @@ import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from appliance.config.paths import Paths
+from appliance.config.ports import write_ports
 from appliance.errors import ModelNotFound, RegistryError, RegistryUnavailable
 from appliance.registry.rest import RegistryRest
-from appliance.registry.warm_models import WarmModels
+from appliance.registry.warm_models import WarmModels, recovered_models
 from tests.stubs.http_server import Reply
 from tests.stubs.mlflow import MlflowStub
 
@@ -152,6 +154,18 @@ def test_a_damaged_copy_is_refused_and_replaced(server: MlflowStub, tmp_path: Pa
     assert models.refresh(PROJECT)
     assert copied.stat().st_size > 100
     assert models.champion(PROJECT).version == 1
+
+
+def test_copies_are_found_without_asking_the_registry(server: MlflowStub, home: Paths) -> None:
+    write_ports(home, {"mlflow": server.port})
+    with pytest.raises(RegistryUnavailable, match="no model of"):
+        recovered_models(home, PROJECT)
+    server.add_model(PROJECT, fitted(3))
+    warm(server, home.model_copies).refresh(PROJECT)
+    server.requests.clear()
+    models = recovered_models(home, PROJECT)
+    assert models.champion(PROJECT).version == 1
+    assert server.requests == []
 
 
 def test_damaged_notes_on_copies_say_so(server: MlflowStub, tmp_path: Path) -> None:
