@@ -167,12 +167,21 @@ def test_its_changed_code_is_seen_without_a_restart(running: Checkout) -> None:
         project = running.project(SECOND)
         return project.horizon if project is not None else 0
 
+    def problem() -> str:
+        found = [p.message for p in running.control.status().problems]
+        return next((message for message in found if "krw_btc_1m.py, line 1" in message), "")
+
     try:
         config.write_text(text.replace("Horizon = 30", "Horizon = 25"))
         wait_until(lambda: horizon() == 25, 30, "the status shows the new horizon")
+        config.write_text("class\n")
+        assert "SyntaxError" in wait_until(problem, 30, "broken code is a problem with its place")
+        first = running.project(FIRST)
+        assert first is not None
+        assert first.horizon == 15
     finally:
         config.write_text(text)
-    wait_until(lambda: horizon() == 30, 30, "and the old one again")
+    wait_until(lambda: horizon() == 30, 30, "and the old horizon again")
 
 
 def test_its_own_tests_pass(running: Checkout) -> None:

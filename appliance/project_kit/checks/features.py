@@ -41,12 +41,16 @@ def sample_features(name: str, spec: ForecastSpec) -> FeatureSample:
 
 
 def check_schema(sample: FeatureSample) -> Iterator[Finding]:
-    """The columns that `feature_names` says, finite numbers, rows on the candles' grid."""
+    """The columns that `feature_names` says, finite numbers that change, rows on the candles' grid."""
+    broken = list(_columns(sample))
+    yield from broken or (*_values(sample), *_grid(sample))
+
+
+def _columns(sample: FeatureSample) -> Iterator[Finding]:
     names = sample.spec.recipe.feature_names(sample.spec)
-    expected = [TIME, "close", *names]
-    found = list(sample.rows.columns)
-    if len(set(names)) != len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
+    expected, found = [TIME, "close", *names], list(sample.rows.columns)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
         yield _schema(sample, f"feature_names has {', '.join(twice)} twice", "rename one")
     if found != expected:
         missing, extra = set(expected) - set(found), set(found) - set(expected)
@@ -55,14 +59,12 @@ def check_schema(sample: FeatureSample) -> Iterator[Finding]:
         words = " and ".join(said) or "has them in another order"
         hint = f"make feature_names and engineer_features in {_ENGINEERING} name the same features"
         yield _schema(sample, f"compute_rows {words}, compared with feature_names", hint)
-        return
-    if sample.rows.empty:
-        yield _schema(
-            sample,
-            "compute_rows gives no row at all",
-            "a row is kept where every feature is finite: look for one that never is",
-        )
-        return
+    elif sample.rows.empty:
+        hint = "a row is kept where every feature is finite: look for one that never is"
+        yield _schema(sample, "compute_rows gives no row at all", hint)
+
+
+def _values(sample: FeatureSample) -> Iterator[Finding]:
     values = sample.rows.drop(columns=TIME)
     strange = [str(name) for name in values if values[name].dtype != np.float64]
     if strange:
@@ -70,19 +72,12 @@ def check_schema(sample: FeatureSample) -> Iterator[Finding]:
         return
     infinite = [str(name) for name in values if not np.isfinite(values[name]).all()]
     if infinite:
-        yield _schema(
-            sample,
-            f"{', '.join(infinite)} holds values that are not finite",
-            "leave such rows out, as known_rows does",
-        )
-    constant = [name for name in names if np.ptp(values[name].to_numpy()) <= ABSOLUTE]
+        words = f"{', '.join(infinite)} holds values that are not finite"
+        yield _schema(sample, words, "leave such rows out, as known_rows does")
+    constant = [str(name) for name in values if np.ptp(values[name].to_numpy()) <= ABSOLUTE]
     if constant:
-        yield _schema(
-            sample,
-            f"{', '.join(constant)} is the same in all {len(values)} rows",
-            "leave it out, or correct it: it says nothing",
-        )
-    yield from _grid(sample)
+        words = f"{', '.join(constant)} is the same in all {len(values)} rows"
+        yield _schema(sample, words, "leave it out, or correct it: it says nothing")
 
 
 def _grid(sample: FeatureSample) -> Iterator[Finding]:
