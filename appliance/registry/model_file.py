@@ -19,7 +19,15 @@ DESCRIPTION, MODEL = "MLmodel", "model.skops"
 FILES = (DESCRIPTION, MODEL)
 """The files of a model's folder that loading reads."""
 
-_DAMAGE = (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, yaml.YAMLError)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    ImportError,
+    zipfile.BadZipFile,
+    yaml.YAMLError,
+)
 _TRUSTED = re.compile(
     r"""
     sklearn\.(ensemble|tree|linear_model|preprocessing|pipeline|compose|impute|isotonic|dummy)\b.*

@@ -28,11 +28,19 @@ def is_numbered(column: Column[Any]) -> bool:
 
 
 class MlflowCompiler(DuckDBCompiler):
-    """Statements without row locks: DuckDB has none, and writers are serialised anyway."""
+    """Statements without row locks: DuckDB has none, and writers are serialised anyway.
+
+    Functions of PostgreSQL that MLflow uses are given by DuckDB's.
+    """
 
     def for_update_clause(self, select: Any, **kw: Any) -> str:
         """Drop FOR UPDATE, which DuckDB's parser refuses."""
         return ""
+
+    def visit_div_func(self, function: Any, **kw: Any) -> str:
+        """Write PostgreSQL's integer division, which rounds towards zero, as DuckDB's."""
+        dividend, divisor = (self.process(clause, **kw) for clause in function.clauses)
+        return f"({dividend} // {divisor})"
 
 
 class MlflowDDLCompiler(DuckDBDDLCompiler):

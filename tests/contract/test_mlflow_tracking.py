@@ -340,3 +340,20 @@ def test_logged_models_are_searched_tagged_and_deleted(store: Any, experiment: s
 def test_a_model_of_an_unknown_experiment_is_refused(store: Any) -> None:
     with pytest.raises(MlflowException):
         store.create_logged_model("999", "model")
+
+
+def test_the_overview_of_an_experiment_sums_costs_by_day(store: Any, experiment: str) -> None:
+    from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
+
+    day = 86_400
+    found = store.query_trace_metrics(
+        experiment_ids=[experiment],
+        view_type=MetricViewType.SPANS,
+        metric_name="total_cost",
+        aggregations=[MetricAggregation(AggregationType.SUM)],
+        dimensions=["span_model_name"],
+        time_interval_seconds=day,
+        start_time_ms=0,
+        end_time_ms=day * 1000,
+    )
+    assert list(found) == []
