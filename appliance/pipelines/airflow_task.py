@@ -60,9 +60,7 @@ def data_schedule(project: str) -> CronTriggerTimetable:
 def train_schedule(project: str) -> CronTriggerTimetable | None:
     """Return the config's own training schedule, None when it names none."""
     cron = describe_project(load_settings(Paths.from_environment()), project).train_schedule
-    if not cron:
-        return None
-    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=False)  # not on a first start
+    return CronTriggerTimetable(cron, timezone="UTC") if cron else None
 
 
 def dag_arguments(project: str, kind: WorkflowKind) -> dict[str, Any]:

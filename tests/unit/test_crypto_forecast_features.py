@@ -22,7 +22,11 @@ from appliance.pipelines.forecasting.preprocessor.data_preparation import (
     prepare_grid,
 )
 from appliance.pipelines.forecasting.preprocessor.labels import TIME, label_rows, to_arrow, to_frame
-from appliance.pipelines.forecasting.preprocessor.preprocess import moving_average
+from appliance.pipelines.forecasting.preprocessor.preprocess import (
+    moving_average,
+    seasonal_mean,
+    windowed_mean,
+)
 from appliance.pipelines.spec import describe_project
 from tests.fakes.market import ORIGIN, synthetic_candles, without_rows
 
@@ -259,3 +263,29 @@ def test_a_truncated_average_halves_with_its_half_life() -> None:
     assert average[24] == pytest.approx(average[20] / 2)
     assert average[36] == 0.0
     assert np.isnan(average[14])
+
+
+@given(length=st.integers(1, 70), decay=st.floats(0.5, 1.0), seed=st.integers(0, 99))
+def test_a_windowed_mean_is_the_weighted_mean_of_the_known_rows(
+    length: int, decay: float, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    values = np.where(generator.random(90) < 0.2, np.nan, generator.normal(size=90))
+    mean = windowed_mean(values, length, decay)
+    for row in range(90):
+        window = values[max(row - length + 1, 0) : row + 1][::-1]
+        weights = decay ** np.arange(window.size)
+        known = np.isfinite(window)
+        if row < length - 1 or weights[known].sum() < 0.499 * weights.sum():
+            assert np.isnan(mean[row])
+        elif weights[known].sum() > 0.501 * weights.sum():
+            expected = (weights[known] * window[known]).sum() / weights[known].sum()
+            assert mean[row] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_a_seasonal_mean_looks_at_what_followed_in_earlier_cycles() -> None:
+    values = np.arange(60.0) ** 2
+    mean = seasonal_mean(values, 20, 2, 3)
+    assert np.isnan(mean[:39]).all()
+    followed = [values[45 - 20 * cycle + step] for cycle in (1, 2) for step in (1, 2, 3)]
+    assert mean[45] == pytest.approx(np.mean(followed))

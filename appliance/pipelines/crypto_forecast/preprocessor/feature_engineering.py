@@ -14,6 +14,7 @@ from appliance.pipelines.forecasting.preprocessor.preprocess import (
     log_ratio,
     moving_average,
     moving_volatility,
+    seasonal_mean,
     trailing_return,
     windowed_mean,
 )
@@ -100,10 +101,8 @@ def _seasons(series: Series, spec: FeatureSpec) -> dict[str, Vector]:
     squares = series.returns**2
     features: dict[str, Vector] = {}
     for period, cycles in spec.seasons:
-        ago = np.arange(period * cycles)[::-1]
-        weights = (ago % period >= period - spec.season_span).astype(np.float64)
-        then = windowed_mean(squares, weights)
-        usual = windowed_mean(squares, np.ones(period * cycles))
+        then = seasonal_mean(squares, period, cycles, spec.season_span)
+        usual = windowed_mean(squares, period * cycles)
         features[f"season_{period}"] = log_ratio(np.sqrt(then), np.sqrt(usual))
     return features
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,8 +76,7 @@ def moving_average(values: Vector, half_life: int, truncation: int) -> Vector:
     Returns:
         As `windowed_mean`.
     """
-    length = half_life * truncation
-    return windowed_mean(values, 0.5 ** (np.arange(length, 0, -1) / half_life))
+    return windowed_mean(values, half_life * truncation, 0.5 ** (1.0 / half_life))
 
 
 def moving_volatility(variances: Vector, half_life: int, truncation: int) -> Vector:
@@ -91,29 +91,77 @@ def log_ratio(volatility: Vector, other: Vector) -> Vector:
     return np.asarray(np.log(np.maximum(volatility, floor) / np.maximum(other, floor)))
 
 
-def windowed_mean(values: Vector, weights: Vector) -> Vector:
-    """Return each row's weighted mean of the rows up to it; unknown rows are left out.
+def windowed_mean(values: Vector, length: int, decay: float = 1.0) -> Vector:
+    """Return the mean of each row and the `length` - 1 rows before it; unknown rows are left out.
 
-    Args:
-        values: shape (rows,).
-        weights: of the oldest row first, of the row itself last.
+    A row counts `decay` times as much as the one after it.
 
     Returns:
         Shape (rows,); NaN for the first rows without a full look-back and where more than half the weight
         fell on unknown rows.
     """
+    return _known_mean(values, length, lambda part: trailing_sum(part, length, decay))
+
+
+def seasonal_mean(values: Vector, period: int, cycles: int, span: int) -> Vector:
+    """Return the mean of the `span` rows that followed each row `period`, 2 `period`, ... rows earlier.
+
+    Returns:
+        As `windowed_mean` over the last `period` * `cycles` rows.
+    """
+
+    def total(part: Vector) -> Vector:
+        after = trailing_sum(part, span)
+        cycle = np.arange(1, cycles + 1) * period - span
+        return np.asarray(sum((_delayed(after, int(ago)) for ago in cycle), np.zeros(part.size)))
+
+    return _known_mean(values, period * cycles, total)
+
+
+def trailing_sum(values: Vector, length: int, decay: float = 1.0) -> Vector:
+    """Return the sum of `decay` ** k times the value k rows before each row, k below `length`.
+
+    By doubling: a sum over 2n rows is one over n and the one n rows before, so that a row costs the
+    logarithm of the length. Rows before the first count as 0. The order of additions is the same for
+    every row, so that a sum is the same in whichever window it is computed.
+    """
+    result, block = np.zeros(values.size), values
+    done, size, left = 0, 1, length
+    while left:
+        if left & 1:
+            result = result + decay**done * _delayed(block, done)
+            done += size
+        left >>= 1
+        if left:
+            block = block + decay**size * _delayed(block, size)
+            size *= 2
+    return result
+
+
+def _known_mean(values: Vector, lookback: int, total: Callable[[Vector], Vector]) -> Vector:
+    """Return total of the known values / total of ones, where half of the latter falls on known rows."""
     result = np.full(values.size, np.nan)
-    if values.size < weights.size:
+    first = lookback - 1
+    if values.size <= first:
         return result
-    shares = weights / weights.sum()
     is_known = np.isfinite(values)
-    total = np.correlate(np.where(is_known, values, 0.0), shares, mode="valid")
+    weight = total(np.ones(lookback))[-1]
     if is_known.all():
-        result[weights.size - 1 :] = total
+        result[first:] = total(values)[first:] / weight
         return result
-    known = np.correlate(is_known.astype(np.float64), shares, mode="valid")
+    known = total(is_known.astype(np.float64))[first:]
+    sums = total(np.where(is_known, values, 0.0))[first:]
     with np.errstate(invalid="ignore", divide="ignore"):
-        result[weights.size - 1 :] = np.where(known >= MIN_WEIGHT, total / known, np.nan)
+        result[first:] = np.where(known >= MIN_WEIGHT * weight, sums / known, np.nan)
+    return result
+
+
+def _delayed(values: Vector, rows: int) -> Vector:
+    """Return the value `rows` rows before each row, 0 for the first rows."""
+    if not rows:
+        return values
+    result = np.zeros(values.size)
+    result[rows:] = values[:-rows]
     return result
 
 
