@@ -78,9 +78,7 @@ def main() -> None:
     if options.peer_python:
         with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
             candles.to_parquet(file.name)
-            print(
-                f"{measure_peer(options.peer_python, PEER, file.name)}  ta, trend, momentum, volume"
-            )
+            print(f"{measure_peer(options.peer_python, PEER, file.name)}  20 features, ta")
 
 
 def minutes(rows: int) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Training of one market, 50,000 hours and 525,600 minutes, beside the bare scikit-learn fit.
 
-The bare fit is that of the same four regressions by `HistGradientBoostingRegressor`, on the same matrix, once.
-The product's also learns the older part first, to calibrate the quantiles on the rest, and keeps the benchmarks.
-Candles are the simulator's.
+The bare fit is that of the same four regressions by `HistGradientBoostingRegressor` on the same matrix,
+once. The product also learns the older part first, to calibrate the quantiles on the rest. Candles are the
+simulator's.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def bare_fit(rows: LabelledRows, spec: CryptoSpec) -> list[HistGradientBoostingR
 
 def _ratio(own: Cost, bare: Cost) -> str:
     return (
-        f"{own.seconds / bare.seconds:.1f} x the time,"
+        f"{own.cpu / bare.cpu:.1f} x the work,"
         f" {own.megabytes / max(bare.megabytes, 1.0):.1f} x the memory"
     )
 
