@@ -13,6 +13,7 @@ ALERTING_KINDS = (
     EventKind.RETRAIN_DECIDED,
     EventKind.PROMOTED,
     EventKind.ROLLED_BACK,
+    EventKind.GATE_VERDICT,
     EventKind.SERVICE_GIVEN_UP,
 )
 """The only kinds that are looked at."""
@@ -34,6 +35,8 @@ def alert_for(event: Event) -> AlertDraft | None:
     if event.kind not in ALERTING_KINDS:
         return None
     if event.kind is EventKind.RETRAIN_DECIDED and event.details.get("decision") != "retrain":
+        return None
+    if event.kind is EventKind.GATE_VERDICT and not event.details.get("suggests"):
         return None
     return AlertDraft(_key(event), render(event))
 

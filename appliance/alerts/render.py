@@ -9,6 +9,7 @@ _HEADLINES = {
     EventKind.RETRAIN_DECIDED: ":arrows_counterclockwise: *Retraining*",
     EventKind.PROMOTED: ":large_green_circle: *Promoted*",
     EventKind.ROLLED_BACK: ":leftwards_arrow_with_hook: *Rolled back*",
+    EventKind.GATE_VERDICT: ":bulb: *A better model waits*",
     EventKind.SERVICE_GIVEN_UP: ":red_circle: *Service given up*",
 }
 _LONGEST_REASON = 600
@@ -35,6 +36,9 @@ def _next_step(event: Event) -> str:
         return f"see why and repeat it: `appliance run {kind}{project}`"
     if event.kind is EventKind.RETRAIN_DECIDED:
         return "nothing; the train workflow runs and the gate decides"
+    if event.kind is EventKind.GATE_VERDICT:
+        version = _escaped(str(event.details.get("challenger") or "VERSION"))
+        return f"put it into production: `appliance models promote {version}{project}`"
     if event.kind is EventKind.PROMOTED:
         return f"to undo: `appliance models rollback{project}`"
     if event.kind is EventKind.ROLLED_BACK:

@@ -146,7 +146,7 @@ class ProjectSettings(Section):
     config: str = ""
     """Name of a config file in the project's `configs/` folder, without `.py`."""
     promotion: Literal["manual", "suggest", "auto"] = "auto"
-    """What a gate verdict of `better` leads to."""
+    """What a verdict of `better` leads to: `auto` promotes, `suggest` names and tells, `manual` names."""
     overrides: dict[str, Any] = {}
     """Values that replace fields of the config class."""
 

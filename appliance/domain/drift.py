@@ -20,9 +20,10 @@ class DriftVerdict(StrEnum):
 class DriftScore:
     """One feature's current window against the reference profile.
 
-    `psi` is the population stability index; `ks` the Kolmogorov-Smirnov statistic in [0, 1] with
-    `p_value`; `wasserstein` is the distance in reference standard deviations. None where the
-    sample was insufficient. `missing_rate` is the fraction of the window's candles without a value;
+    `psi` is the population stability index; `ks` the Kolmogorov-Smirnov statistic in [0, 1];
+    `wasserstein` the distance in reference standard deviations; `p_value` how likely a stable market
+    lies that far away; `outside` the fraction of rows where hardly any of the reference's are. None
+    where the sample was insufficient. `missing_rate` is the fraction of the window's candles without a value;
     `effect` the part of the loss that hangs on the feature times how far it has moved, for ranking.
     """
 
@@ -35,6 +36,7 @@ class DriftScore:
     wasserstein: float | None = None
     missing_rate: float | None = None
     effect: float | None = None
+    outside: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,18 @@ def _drift(report: DriftReport | None) -> str:
         return _nothing("The first monitoring run writes a report.")
     span = f"{_instant(report.window_start_at)} to {_instant(report.window_end_at)}"
     words = f'<p><b class="{report.verdict}">{_MARKS[report.verdict]}</b>, window {span}</p>'
-    names = ("feature", "verdict", "PSI", "KS", "p", "Wasserstein / σ", "missing", "effect", "rows")
+    names = (
+        "feature",
+        "verdict",
+        "PSI",
+        "KS",
+        "p",
+        "Wasserstein / σ",
+        "outside",
+        "missing",
+        "effect",
+        "rows",
+    )
     return words + _table(names, (_score(score) for score in report.ranked))
 
 
@@ -92,6 +103,7 @@ def _score(score: DriftScore) -> list[str]:
         _cell(_number(score.ks)),
         _cell(_number(score.p_value, 5)),
         _cell(_number(score.wasserstein, 2)),
+        _cell(_share(score.outside)),
         _cell(_share(score.missing_rate)),
         _cell(_share(score.effect)),
         _cell(f"{score.rows:,}"),

@@ -30,9 +30,10 @@ class DriftThresholds:
     do themselves, false discoveries among all features limited to `alpha`, and its PSI reaches
     `psi_drifted`; it is a warning when it alone is that improbable and its PSI reaches `psi_warning`.
     Only `statistics` (psi, ks, wasserstein) count for that, and PSI's limits only where psi is among
-    them. It has also drifted when the fraction of candles without a value exceeds everything in the reference
-    by `missing_drifted`. Below `min_rows` rows nothing is said. The verdict is `drifted` once a feature
-    has lasted over `persistence` windows.
+    them. It has also drifted when more than `outside_drifted` of its rows lie beyond one end of the
+    reference, where the model has nothing to go by, or when the fraction of candles without a value
+    exceeds everything in the reference by `missing_drifted`. Below `min_rows` rows nothing is said. The
+    verdict is `drifted` once a feature has lasted over `persistence` windows.
     """
 
     psi_warning: float = 0.1
@@ -42,6 +43,7 @@ class DriftThresholds:
     persistence: int = 3
     statistics: frozenset[str] = frozenset(STATISTICS)
     missing_drifted: float = 0.1
+    outside_drifted: float = 0.5
 
 
 def score_features(
@@ -160,6 +162,7 @@ def _measure(
         p_value=_p_value(feature, distances, rows, window_rows, thresholds),
         wasserstein=wasserstein,
         missing_rate=missing,
+        outside=feature.shape.outside(ordered),
     )
 
 
@@ -181,7 +184,8 @@ def _p_value(
 def _verdict(
     score: DriftScore, feature: FeatureProfile, is_rejected: bool, thresholds: DriftThresholds
 ) -> DriftVerdict:
-    if (score.missing_rate or 0.0) > feature.missing_max + thresholds.missing_drifted:
+    is_lost = (score.missing_rate or 0.0) > feature.missing_max + thresholds.missing_drifted
+    if is_lost or (score.outside or 0.0) > thresholds.outside_drifted:
         return DriftVerdict.DRIFTED
     index = score.psi or 0.0 if "psi" in thresholds.statistics else np.inf
     if is_rejected and index >= thresholds.psi_drifted:

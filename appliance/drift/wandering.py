@@ -59,6 +59,12 @@ class Shape:
             quantiles=tuple(np.quantile(ordered, probabilities(GRID_POINTS)).tolist()),
         )
 
+    def outside(self, ordered: Vector) -> float:
+        """Return the fraction of an ascending sample beyond one end, where 0.5 % of this one lies."""
+        below = np.searchsorted(ordered, self.quantiles[1], side="left")
+        above = ordered.size - np.searchsorted(ordered, self.quantiles[-2], side="right")
+        return float(max(below, above) / ordered.size)
+
     def distances(self, ordered: Vector) -> Vector:
         """Return PSI, Kolmogorov-Smirnov and Wasserstein distance (in deviations) of an ascending sample."""
         grid = np.asarray(self.quantiles)

@@ -107,13 +107,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", default="krw_btc_1m")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=7)
     parser.add_argument("--candles", type=Path, help="recorded candles instead of the simulator")
     options = parser.parse_args()
     spec = load_spec_from_config(options.config)
     if options.candles:
         _by_month(spec, pd.read_parquet(options.candles))
         return
-    for seed in range(7, 7 + options.seeds):
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         _stable(spec, seed)
         _shifts(spec, seed)
 

@@ -446,6 +446,8 @@ def test_other_promotion_modes_only_name_the_challenger(trained: Bench, mode: st
     trained.settings = trained.settings.model_copy(update={"projects": {PROJECT: project}})
     assert trained.run(TRAIN).outputs["decide_promotion"]["decision"] == "challenger"
     assert trained.registry.aliases == {"champion": 1, "challenger": 2}
+    verdict = trained.events(EventKind.GATE_VERDICT)[-1]
+    assert verdict.details["suggests"] is (mode == "suggest")
 
 
 def test_a_model_of_another_config_does_not_serve(trained: Bench) -> None:

@@ -243,3 +243,12 @@ def test_a_running_task_has_the_time_it_took_so_far() -> None:
     assert train.last_run is not None
     assert train.last_run.state is RunState.RUNNING
     assert workflows.took(train, NOW + timedelta(seconds=100)) == "2 min"
+
+
+def test_a_model_that_has_outlived_its_life_says_so() -> None:
+    project = builders.project(model_max_age_hours=24)
+    assert project.champion is not None
+    old = replace(project.champion, created_at=builders.ago(hours=25))
+    for champion, expected in ((old, True), (project.champion, False)):
+        known = builders.status(projects=(replace(project, champion=champion),))
+        assert ("▲ stale" in model.present(board(known), WIDE).title.plain) is expected

@@ -37,6 +37,13 @@ def test_a_message_has_project_reason_and_next_step(kind: EventKind) -> None:
     assert len(draft.text.splitlines()) == 3
 
 
+def test_a_better_challenger_is_reported_only_where_the_operator_is_to_decide() -> None:
+    draft = alert_for(event(EventKind.GATE_VERDICT, suggests=True, challenger=13))
+    assert draft is not None
+    assert "`appliance models promote 13" in draft.text
+    assert alert_for(event(EventKind.GATE_VERDICT, suggests=False, challenger=13)) is None
+
+
 def test_a_retrain_is_reported_and_a_skip_is_not() -> None:
     assert alert_for(event(EventKind.RETRAIN_DECIDED, decision="retrain"))
     assert alert_for(event(EventKind.RETRAIN_DECIDED, decision="skip")) is None

@@ -226,6 +226,16 @@ def test_lost_candles_are_drift_of_their_own() -> None:
     assert score_features(profile, {"x": values}, tolerant)[0].verdict is STABLE
 
 
+def test_where_the_model_knows_nothing_is_drift_however_far_windows_wander() -> None:
+    values = np.sin(np.arange(20_000) / 1_500.0)  # windows lie as far apart as can be
+    profile = build_profile(["x"], values[:, None], 720)
+    inside, outside = np.full(720, 0.99), np.full(720, 1.01)
+    outside[:300] = 0.0
+    for current, share, verdict in ((inside, 0.0, STABLE), (outside, 420 / 720, DRIFTED)):
+        (score,) = score_features(profile, {"x": current}, DriftThresholds())
+        assert (score.verdict, score.outside) == (verdict, pytest.approx(share))
+
+
 def test_a_short_reference_is_compared_with_short_windows() -> None:
     assert build_profile(["x"], random().normal(size=(20_000, 1)), 720).window_rows == 720
     assert build_profile(["x"], random().normal(size=(3_200, 1)), 720).window_rows == 200

@@ -83,10 +83,22 @@ def _print_report(report: DriftReport) -> None:
         f"computed {age(report.computed_at, clock.now())} ago"
     )
     emit_table(
-        ("FEATURE", "VERDICT", "ROWS", "PSI", "KS", "WASSERSTEIN", "P", "MISSING", "EFFECT"),
+        (
+            "FEATURE",
+            "VERDICT",
+            "ROWS",
+            "PSI",
+            "KS",
+            "WASSERSTEIN",
+            "P",
+            "OUTSIDE",
+            "MISSING",
+            "EFFECT",
+        ),
         [
             (
                 *(s.feature, s.verdict, s.rows, s.psi, s.ks, s.wasserstein, s.p_value),
+                "-" if s.outside is None else f"{s.outside:.1%}",
                 "-" if s.missing_rate is None else f"{s.missing_rate:.1%}",
                 "-" if s.effect is None else percent(s.effect),
             )

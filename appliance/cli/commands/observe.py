@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,8 +88,11 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
     if champion is None:
         emit("model     none in production yet")
     else:
+        limit = timedelta(hours=project.model_max_age_hours)
+        is_stale = bool(limit) and status.at - champion.created_at > limit
         emit(
-            f"model     version {champion.version}, {age(champion.created_at, status.at)} old, "
+            f"model     version {champion.version}, {age(champion.created_at, status.at)} old"
+            f"{f' (stale: its life is {limit.days} days)' if is_stale else ''}, "
             f"skill {percent(champion.metrics.get('skill_ewma'))} against EWMA, "
             f"{percent(champion.metrics.get('skill_static'))} against static quantiles"
         )

@@ -118,6 +118,8 @@ class MonitoringSpec(SpecSection):
     """False-discovery rate over all features."""
     missing_drifted: Fraction = 0.1
     """Fraction of candles without a value, beyond that of any window at training, that is drift."""
+    outside_drifted: Fraction = 0.5
+    """Fraction of rows beyond one end of what the model was trained on that is drift."""
     persistence: Annotated[int, Field(ge=1, le=20)] = 3
     """Windows, half a window apart, in which a feature must exceed."""
     min_performance_rows: Rows = 720

@@ -45,10 +45,17 @@ def present(board: Board, frame: Frame) -> PanelView:
         return _none_yet(board, frame)
     champion = project.champion
     stale = old_note(board.status, frame.now) or board.stale_reason("models")
-    made = f"{short_span((frame.now - champion.created_at).total_seconds())} old"
-    details = [(f"v{champion.version} champion", "model"), (stale or made, "muted")]
+    details = [(f"v{champion.version} champion", "model"), _age(project, champion, frame, stale)]
     rows = tuple(Row("", text) for text in _lines(project, champion, frame))
     return PanelView(title(NAME, frame, *details), rows, _heading(frame), is_stale=bool(stale))
+
+
+def _age(project: ProjectStatus, champion: ModelVersion, frame: Frame, old: str) -> tuple[str, str]:
+    """Return how old the model is, loudly when it has outlived its configured life."""
+    seconds = (frame.now - champion.created_at).total_seconds()
+    is_stale = 0 < project.model_max_age_hours * 3600 < seconds
+    made = f"{short_span(seconds)} old"
+    return (f"▲ stale, {made}", "warning") if is_stale and not old else (old or made, "muted")
 
 
 def _none_yet(board: Board, frame: Frame) -> PanelView:

@@ -226,6 +226,7 @@ def drift_thresholds(spec: MonitoringSpec) -> DriftThresholds:
         persistence=spec.persistence,
         statistics=frozenset(spec.statistics),
         missing_drifted=spec.missing_drifted,
+        outside_drifted=spec.outside_drifted,
     )
 
 

@@ -183,6 +183,7 @@ def _record_verdict(context: Context, before: Trial, judged: Trial, comparison: 
             f"{judged.purpose.value}: version {judged.challenger} against version"
             f" {judged.champion}: {comparison.words}",
             {
+                "suggests": judged.state is TrialState.BETTER and context.promotion == "suggest",
                 "challenger": judged.challenger,
                 "champion": judged.champion,
                 "purpose": judged.purpose.value,
