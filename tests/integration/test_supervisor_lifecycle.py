@@ -18,6 +18,7 @@ from appliance.config.paths import Paths
 from appliance.domain.event import Event, EventKind
 from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.errors import ServiceError
+from appliance.supervisor import runtime
 from appliance.supervisor.procfs import session_members
 from appliance.supervisor.restart_policy import RestartPolicy
 from appliance.supervisor.spec import (
@@ -346,3 +347,18 @@ async def test_a_chore_runs_to_its_end_and_is_ended_with_its_session(home: Paths
         await asyncio.gather(chore, return_exceptions=True)
         assert session_members(record.leader) == []
         assert watch.supervisor.sessions() == ()
+
+
+@pytest.mark.long
+async def test_old_models_and_runs_go_by_themselves(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "COLLECT_DELAY_SECONDS", 0.0)
+    log = home.logs / "retention.log"
+    async with running(home) as watch:
+        collecting = asyncio.create_task(runtime._collect_daily(home, watch.supervisor))
+        said = "removed 0, 0 bytes"
+        await asyncio.to_thread(wait_until, lambda: log.exists() and said in log.read_text(), 60.0)
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
+    assert not home.mlflow_sqlite.exists()

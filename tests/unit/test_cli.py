@@ -110,3 +110,15 @@ def test_tables_align_numbers_to_the_right(capsys: pytest.CaptureFixture[str]) -
 def test_unknown_is_never_shown_as_zero() -> None:
     assert output.percent(None) == "-"
     assert output.age(None, datetime(2026, 1, 1, tzinfo=UTC)) == "-"
+
+
+@pytest.mark.parametrize("arguments", [["config", "show"], ["config", "show", "--json"]])
+def test_a_password_in_a_url_is_not_shown(
+    home: Paths, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "postgresql://mlflow:geheim@127.0.0.1:5432/mlflow"
+    (home.compose / "appliance.toml").write_text(f'[mlflow]\ndatabase_url = "{url}"\n')
+    assert run(arguments, no_dashboard) == ExitCode.DONE
+    printed = capsys.readouterr().out
+    assert "geheim" not in printed
+    assert "postgresql://mlflow:***@127.0.0.1:5432/mlflow" in printed

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from appliance.cli import session
 from appliance.cli.output import emit, emit_json
+
+_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
 
 
 @click.group("config")
@@ -20,7 +24,10 @@ def show_command(as_json: bool) -> None:
     from appliance.config.secret import Secret, read_secret
 
     home, settings = session.paths(), session.settings()
-    values = settings.model_dump(mode="json")
+    values = {
+        section: {key: _without_password(value) for key, value in fields.items()}
+        for section, fields in settings.model_dump(mode="json").items()
+    }
     secrets = {secret.value: bool(read_secret(home, secret)) for secret in Secret}
     if as_json:
         emit_json({**values, "secrets": secrets})
@@ -30,6 +37,11 @@ def show_command(as_json: bool) -> None:
     emit("[secrets]  # file in the secrets folder, or environment variable")
     for name, is_set in secrets.items():
         emit(f"# {name}: {'set' if is_set else 'not set'} (APPLIANCE_{name.upper()})")
+
+
+def _without_password(value: object) -> object:
+    """Return a setting as it may be shown: a URL without its password."""
+    return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
 
 
 def _print_section(name: str, fields: dict[str, object]) -> None:
