@@ -59,6 +59,7 @@ def configure(home: Paths, markets: tuple[str, ...]) -> None:
         f'[source]\nkind = "upbit"\nrest_url = "http://127.0.0.1:{PORT}"\n'
         f'websocket_url = "ws://127.0.0.1:{PORT}/websocket/v1"\n'
         f"[ingest]\nmarkets = {list(markets)}\nhistory_candles = 400\n"
+        "timeframes = [1]\n"
     )
 
 

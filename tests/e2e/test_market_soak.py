@@ -117,6 +117,7 @@ def test_the_store_equals_the_exchange_after_every_fault_and_many_kills(
             "APPLIANCE__SOURCE__REST_URL": url,
             "APPLIANCE__SOURCE__WEBSOCKET_URL": f"ws{url.removeprefix('http')}/websocket/v1",
             "APPLIANCE__INGEST__MARKETS": json.dumps(MARKETS),
+            "APPLIANCE__INGEST__TIMEFRAMES": "[1]",
             "APPLIANCE__INGEST__HISTORY_CANDLES": str(HISTORY),
         }.items():
             monkeypatch.setenv(key, value)

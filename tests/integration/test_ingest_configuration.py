@@ -23,11 +23,12 @@ from tests.store_process import running_service
 from tests.waiting import wait_until
 
 
-def configure(home: Paths, url: str, markets: str, more: str = "") -> None:
+def configure(home: Paths, url: str, markets: str, timeframes: str = "[1]") -> None:
     (home.compose / "appliance.toml").write_text(
         f'[source]\nkind = "upbit"\nrest_url = "{url}"\n'
         f'websocket_url = "ws{url.removeprefix("http")}/websocket/v1"\n'
-        f"[ingest]\nmarkets = {markets}\nhistory_candles = 400\n{more}"
+        f"[ingest]\nmarkets = {markets}\nhistory_candles = 400\n"
+        f"timeframes = {timeframes}\n"
     )
 
 
@@ -59,7 +60,7 @@ def test_markets_come_and_go_and_a_broken_file_changes_nothing(home: Paths) -> N
         configure(home, url, '["KRW-BTC"]')
         with ingestor(home) as process:
             wait_until(lambda: count_candles(session, "KRW-BTC", 1) >= 400, 60, "no history")
-            configure(home, url, '["KRW-BTC", "KRW-DOGE"]', "timeframes = [1, 5]\n")
+            configure(home, url, '["KRW-BTC", "KRW-DOGE"]', "[1, 5]")
             changed = clock.monotonic()
             wait_until(lambda: len(states(session)) == 4, 30, "not added")
             assert clock.monotonic() - changed < 10

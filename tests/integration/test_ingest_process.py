@@ -47,6 +47,7 @@ def ingestor(
         "APPLIANCE__SOURCE__REST_URL": url,
         "APPLIANCE__SOURCE__WEBSOCKET_URL": f"ws{url.removeprefix('http')}/websocket/v1",
         "APPLIANCE__INGEST__MARKETS": markets,
+        "APPLIANCE__INGEST__TIMEFRAMES": "[1]",
         "APPLIANCE__INGEST__HISTORY_CANDLES": str(history),
     }
     process = subprocess.Popen(
