@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 FILES_REMOVED = "files_removed"
-"""Tag of a version whose files retention has removed."""
+"""Tag of a version whose files retention has removed, or begun to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ from appliance.errors import RegistryError
 from appliance.registry.client import Registry
 from appliance.registry.location import artifact_root, database_uri
 
+_BEGUN, _DONE = "begun", "done"
+"""Values of the tag: a removal that was interrupted is taken up again, and its version not used meanwhile."""
+
 
 class Kind(StrEnum):
     """What kind of thing goes."""
@@ -64,7 +67,7 @@ def unused_versions(
         if not version.aliases
         and version.version not in {newest, *in_use}
         and version.created_at < before
-        and version.has_files
+        and version.tags.get(FILES_REMOVED) != _DONE
     ]
 
 
@@ -152,9 +155,10 @@ class Retention:
     def _remove_model(self, item: Removable) -> bool:
         number = int(item.name)
         # Marked first: from now on nobody promotes it. Then it is looked at once more.
-        self._registry.set_tags(item.project, number, {FILES_REMOVED: "true"})
+        self._registry.set_tags(item.project, number, {FILES_REMOVED: _BEGUN})
         if self._registry.version(item.project, number).aliases:
             self._client.delete_model_version_tag(item.project, item.name, FILES_REMOVED)
             return False
         self._registry.artifacts(item.uri).remove()
+        self._registry.set_tags(item.project, number, {FILES_REMOVED: _DONE})
         return True

@@ -59,7 +59,7 @@ def test_a_named_version_keeps_its_files(alias: str) -> None:
 
 def test_young_newest_needed_and_empty_versions_stay() -> None:
     versions = [version(n, 90) for n in range(1, 6)]
-    versions[0] = version(1, 90, **{FILES_REMOVED: "true"})
+    versions[0] = version(1, 90, **{FILES_REMOVED: "done"})
     versions[1] = version(2, 29)
     assert unused(versions, in_use={3}) == [4]
     assert unused([]) == []
@@ -198,7 +198,10 @@ def test_files_that_cannot_be_removed_are_told_and_tried_again(
             patch.setattr(Artifacts, "remove", refuse)
             assert run(["models", "gc"], lambda _: 1) == ExitCode.FAILED
         assert "read-only" in capsys.readouterr().err
-        assert [name for kind, name, _ in collect(capsys) if kind == "run"] == [shop.deleted]
+        with pytest.raises(RegistryError, match="no files any more"):
+            shop.registry.promote(PROJECT, 6)
+        assert [name for _, name, _ in collect(capsys)] == [shop.deleted, "6"]
+        assert collect(capsys) == []
 
 
 def test_nothing_goes_when_it_is_to_be_kept_for_ever(
