@@ -31,12 +31,12 @@ from appliance.domain.drift import DriftScore, DriftVerdict
 from appliance.drift.loss_reference import LiveLosses, LossReference, build_reference, judge_loss
 from appliance.drift.profile import ReferenceProfile
 from appliance.drift.report import apart_positions, lasting, overall_verdict, score_features
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import CryptoSpec
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
 from appliance.pipelines.crypto_forecast.utils.load_spec_from_config import load_spec_from_config
 from appliance.pipelines.forecasting.core.monitor import drift_thresholds
 from appliance.pipelines.forecasting.evaluator.scores import pinball_losses
 from appliance.pipelines.forecasting.evaluator.walk_forward import evaluate_walk_forward
-from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.market_loader import TRADED_VOLUME
 from appliance.pipelines.forecasting.preprocessor.labels import TIME, LabelledRows, label_rows
 from appliance.pipelines.forecasting.trainer.training import (
@@ -119,7 +119,7 @@ def main() -> None:
         _shifts(spec, seed)
 
 
-def _stable(spec: ForecastSpec, seed: int) -> None:
+def _stable(spec: CryptoSpec, seed: int) -> None:
     looks = list(_follow(spec, _history(spec, _synthetic(spec, seed, 12 * 30))))
     counts = Counter(look.drift.value for look in looks)
     alarms = [look for look in looks if look.is_alarm]
@@ -132,7 +132,7 @@ def _stable(spec: ForecastSpec, seed: int) -> None:
         print(f"  {look.at:%Y-%m-%d %H:%M} {look.words}", flush=True)
 
 
-def _shifts(spec: ForecastSpec, seed: int) -> None:
+def _shifts(spec: CryptoSpec, seed: int) -> None:
     start = (FIRST_DAY + SHIFT_DAY) * MINUTES_PER_DAY
     scripted = {
         "mean: +6 % a day": Shift(start, drift=0.06),
@@ -151,7 +151,7 @@ def _shifts(spec: ForecastSpec, seed: int) -> None:
     _delay("missing: 30 % of rows", spec, _labelled(spec, rows, candles), start)
 
 
-def _delay(name: str, spec: ForecastSpec, history: History, start: int) -> None:
+def _delay(name: str, spec: CryptoSpec, history: History, start: int) -> None:
     began = pd.Timestamp(start, unit="m", tz="UTC")
     alarms = [look for look in _follow(spec, history, until=began) if look.is_alarm]
     after = [look for look in alarms if look.at >= began]
@@ -169,7 +169,7 @@ def _delay(name: str, spec: ForecastSpec, history: History, start: int) -> None:
     )
 
 
-def _by_month(spec: ForecastSpec, candles: pd.DataFrame) -> None:
+def _by_month(spec: CryptoSpec, candles: pd.DataFrame) -> None:
     candles = candles.assign(**{TIME: pd.to_datetime(candles[TIME], utc=True)})
     months: dict[str, list[Look]] = {}
     for look in _follow(spec, _history(spec, candles)):
@@ -185,14 +185,14 @@ def _by_month(spec: ForecastSpec, candles: pd.DataFrame) -> None:
         print(
             f"{month}  drifted {counts['drifted']:2}  loss {loss:2}  warning {counts['warning']:3}"
             f"  stable {counts['stable']:3}  price {100 * (inside.iloc[-1] / inside.iloc[0] - 1):+6.1f} %,"
-            f" daily volatility {100 * daily[month].std():4.1f} %,"
+            f" daily volatility {100 * pd.Series(daily[month]).std():4.1f} %,"
             f" volume {volume[month].iloc[0] / usual[month].iloc[0]:4.2f} of usual  {alarms}",
             flush=True,
         )
 
 
 def _follow(
-    spec: ForecastSpec, history: History, until: pd.Timestamp | None = None
+    spec: CryptoSpec, history: History, until: pd.Timestamp | None = None
 ) -> Iterator[Look]:
     """Yield every look; an alarm makes a new champion, and the first one after `until` ends it."""
     monitoring, rows = spec.monitoring, history.rows
@@ -224,7 +224,7 @@ def _follow(
             champion, earlier = _train(spec, history, stop), []
 
 
-def _judge_loss(spec: ForecastSpec, champion: Champion, stop: int) -> DriftVerdict:
+def _judge_loss(spec: CryptoSpec, champion: Champion, stop: int) -> DriftVerdict:
     last = stop - spec.horizon
     first = max(champion.first, last - spec.monitoring.performance_rows)
     losses = champion.losses[first : max(first, last)]
@@ -234,7 +234,7 @@ def _judge_loss(spec: ForecastSpec, champion: Champion, stop: int) -> DriftVerdi
     return judge_loss(champion.loss, live, spec.monitoring.min_rows).verdict
 
 
-def _train(spec: ForecastSpec, history: History, stop: int) -> Champion:
+def _train(spec: CryptoSpec, history: History, stop: int) -> Champion:
     """Train on the rows before `stop` and forecast all later ones."""
     rows = _known(history.rows.slice(max(0, stop - spec.training_rows), stop))
     model = fit_model(rows, spec)
@@ -261,15 +261,15 @@ def _train(spec: ForecastSpec, history: History, stop: int) -> Champion:
     )
 
 
-def _history(spec: ForecastSpec, candles: pd.DataFrame) -> History:
+def _history(spec: CryptoSpec, candles: pd.DataFrame) -> History:
     return _labelled(spec, compute_rows(candles, [], spec.unit, spec.features), candles)
 
 
-def _labelled(spec: ForecastSpec, rows: pd.DataFrame, candles: pd.DataFrame) -> History:
+def _labelled(spec: CryptoSpec, rows: pd.DataFrame, candles: pd.DataFrame) -> History:
     known = label_rows(rows, spec.unit, spec.horizon)
     times = pd.DatetimeIndex(rows[TIME])
     returns, realised = (
-        pd.Series(values, known.times).reindex(times).to_numpy()
+        np.asarray(pd.Series(values, known.times).reindex(times), np.float64)
         for values in (known.returns, known.realised)
     )
     features = rows.drop(columns=[TIME, "close"])
@@ -291,7 +291,7 @@ def _known(rows: LabelledRows) -> LabelledRows:
 
 
 def _synthetic(
-    spec: ForecastSpec, seed: int, days: int, *shifts: Shift, from_day: int = 0
+    spec: CryptoSpec, seed: int, days: int, *shifts: Shift, from_day: int = 0
 ) -> pd.DataFrame:
     """Return candles of the training days before `from_day` and up to `days`, by the simulator's code."""
     training = max(14, -(-spec.training_rows * spec.unit // MINUTES_PER_DAY)) + 2
