@@ -9,9 +9,19 @@ from datetime import timedelta
 import pytest
 
 from appliance.control.api import ApplianceStatus
+from appliance.domain.model_version import FILES_REMOVED
 from appliance.domain.service import ServiceState
 from appliance.domain.workflow import RunState, WorkflowKind
-from appliance.tui.presentation import banner, drift, events, market, model, services, workflows
+from appliance.tui.presentation import (
+    banner,
+    drift,
+    events,
+    market,
+    model,
+    models,
+    services,
+    workflows,
+)
 from appliance.tui.presentation.view import Frame, PanelView
 from appliance.tui.state import Board, Failure, Reading
 from tests import builders
@@ -126,6 +136,14 @@ def test_every_number_of_the_model_stands_beside_its_benchmark() -> None:
     assert "coverage      79.3 %    80.4 %    80 %" in shown
     assert "in 30 min    −0.24 % … +0.31 %" in shown
     assert "rollback → v11" in shown
+
+
+def test_a_version_whose_files_are_gone_is_marked_in_the_list() -> None:
+    gone = replace(builders.model_version(9), tags={FILES_REMOVED: "true"})
+    state = models.ModelsState(builders.PROJECT, (builders.model_version(10), gone))
+    rows = {row.key: row.text.plain for row in models.present(state, WIDE).rows}
+    assert "no files" in rows["9"]
+    assert "no files" not in rows["10"]
 
 
 def test_performance_of_another_version_is_not_shown_as_the_champions() -> None:

@@ -38,7 +38,7 @@ def models_command(context: click.Context, as_json: bool, project: str | None) -
         [
             (
                 v.version,
-                " ".join(v.aliases) or "-",
+                " ".join(v.aliases) or ("-" if v.has_files else "(no files)"),
                 age(v.created_at, clock.now()),
                 percent(v.metrics.get("skill_ewma")),
                 percent(v.metrics.get("skill_static")),

@@ -69,7 +69,7 @@ def _row(model: ModelVersion, frame: Frame) -> Text:
     texts = [
         glyph,
         (f"{'v' + str(model.version):<8}", "model" if model.is_champion else "plain"),
-        (fit(", ".join(model.aliases) or UNKNOWN, 11) + " ", "plain" if model.aliases else "faint"),
+        (fit(_standing(model), 11) + " ", "plain" if model.aliases else "faint"),
         (f"{age(model.created_at, frame.now):<12}", "muted"),
         (f"{percent(ewma, signed=True):>9}", skill_style(ewma)),
         (
@@ -83,6 +83,11 @@ def _row(model: ModelVersion, frame: Frame) -> Text:
         texts.append((f"{percent(metrics.get('direction')):>11}", "muted"))
         texts += [(f"{loss(metrics.get(name)):>11}", "muted") for name in ("rmse", "mae")]
     return line(*texts)
+
+
+def _standing(model: ModelVersion) -> str:
+    """Return a version's aliases, or that it cannot be loaded any more."""
+    return ", ".join(model.aliases) or (UNKNOWN if model.has_files else "no files")
 
 
 def skill_style(skill: float | None) -> str:
