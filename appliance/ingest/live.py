@@ -101,7 +101,9 @@ class Ingestor:
             self._follow_stream(),
             self._write_status(),
             self._write_prices(),
-            self._poll_prices(),
+            poll_prices(
+                self.feeds, self._client, self._shared.confirmations, self._stream.quiet_seconds
+            ),
             self._follow_config(group),
         ]
 
@@ -241,11 +243,6 @@ class Ingestor:
             if now is not None:
                 due_at = now - timedelta(seconds=EXPECTED_AFTER_SECONDS * self._source.speed)
                 state.expected_until_at = floor_to(due_at, timedelta(minutes=state.unit))
-
-    async def _poll_prices(self) -> None:
-        await poll_prices(
-            self.feeds, self._client, self._shared.confirmations, self._stream.quiet_seconds
-        )
 
     async def _write_prices(self) -> None:
         while True:
