@@ -30,13 +30,17 @@ class RawCandle:
     candle_acc_trade_volume: float
     unit: int
 
+    @property
+    def opens_at(self) -> datetime:
+        """The opening time as an aware instant; the exchange sends UTC without a zone."""
+        return datetime.fromisoformat(self.candle_date_time_utc).replace(tzinfo=UTC)
+
     def typed(self) -> Candle:
-        """Return the candle with its opening time as an aware instant."""
-        opens_at = datetime.fromisoformat(self.candle_date_time_utc).replace(tzinfo=UTC)
+        """Return the candle as the store keeps it."""
         return Candle(
             market=self.market,
             unit=self.unit,
-            candle_date_time_utc=opens_at,
+            candle_date_time_utc=self.opens_at,
             open=self.opening_price,
             high=self.high_price,
             low=self.low_price,

@@ -16,7 +16,7 @@ from appliance import clock
 from appliance.domain.candle import Gap, RawCandle
 from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.domain.event import EventKind, Severity
-from appliance.ingest.feed import Feed, floor_to, opens_at
+from appliance.ingest.feed import Feed, floor_to
 from appliance.ingest.gap_log import settle_gaps
 from appliance.ingest.pages import Page, PagesBack
 from appliance.ingest.reconcile import OVERLAP_CANDLES
@@ -134,7 +134,7 @@ class _Run:
         """Bring what is stored of a page's span in line with the page."""
         feed = self._feed
         stored = _stored(feed, page.start_at, page.end_at)
-        listed = {opens_at(row): row for row in page.rows}
+        listed = {row.opens_at: row for row in page.rows}
         different = [
             row for at, row in listed.items() if at in stored and _values(row) != stored[at]
         ]
@@ -143,7 +143,7 @@ class _Run:
         unproven = gaps(feed.session, feed.market, feed.unit, page.start_at, page.end_at)
         kept = self._correct([*different, *absent], (page.start_at, page.end_at))
         remove_candles(feed.session, feed.market, feed.unit, unlisted)
-        wrong = [opens_at(row) for row in (*different, *absent)] + unlisted
+        wrong = [row.opens_at for row in (*different, *absent)] + unlisted
         self._remember(at for at in wrong if not _is_inside(at, unproven))
         self._checked += (page.end_at - page.start_at) // feed.width
         self._corrected += kept.corrected
@@ -186,7 +186,7 @@ class _Run:
         return done
 
     def _correct(self, rows: Sequence[RawCandle], span: tuple[datetime, datetime]) -> StoredCandles:
-        newest_first = sorted(rows, key=opens_at, reverse=True)
+        newest_first = sorted(rows, key=lambda row: row.opens_at, reverse=True)
         return self._feed.keep(newest_first, [span], ProofMethod.AUDIT)
 
     def _still_unlisted(self, page: Page, suspects: Sequence[datetime]) -> list[datetime]:
@@ -195,10 +195,10 @@ class _Run:
         to = page.end_at
         while suspects and to > page.start_at:
             rows = self._feed.page(to, MAX_COUNT, is_bulk=True)
-            listed |= {opens_at(row) for row in rows}
-            if not rows or opens_at(rows[-1]) >= to:
+            listed |= {row.opens_at for row in rows}
+            if not rows or rows[-1].opens_at >= to:
                 break
-            to = opens_at(rows[-1])
+            to = rows[-1].opens_at
         return [at for at in suspects if at not in listed]
 
     def _remember(self, wrong: Iterable[datetime]) -> None:

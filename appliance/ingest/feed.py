@@ -67,7 +67,7 @@ class Feed:
             for statement in proof(self.market, self.unit, start_at, end_at, method, now)
         ]
         if candles:
-            first_at, last_at = opens_at(candles[-1]), opens_at(candles[0]) + self.width
+            first_at, last_at = candles[-1].opens_at, candles[0].opens_at + self.width
             known = known_gaps(self.session, self.market, self.unit, first_at, last_at)
             statements += [recount(each) for each in known]
         return store_candles(self.session, candles, self.source_id, now, statements)
@@ -92,11 +92,6 @@ class Feed:
                 details=known | details,
             ),
         )
-
-
-def opens_at(candle: RawCandle) -> datetime:
-    """Return a raw candle's opening time; the exchange sends UTC without a zone."""
-    return datetime.fromisoformat(candle.candle_date_time_utc).replace(tzinfo=UTC)
 
 
 def floor_to(instant: datetime, width: timedelta) -> datetime:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.domain.candle import RawCandle
-from appliance.ingest.feed import Feed, opens_at
+from appliance.ingest.feed import Feed
 from appliance.upbit.client import MAX_COUNT
 
 _IN_FLIGHT = 8  # the limit of 10 requests a second is reached up to replies that take 0.8 s
@@ -110,15 +110,15 @@ class PagesBack:
         asked = self._asked.popleft()
         rows = asked.reply.result()
         end_at = self.reached_at
-        older = [row for row in rows if opens_at(row) < end_at]
+        older = [row for row in rows if row.opens_at < end_at]
         if not older:
             self.is_exhausted = len(rows) < MAX_COUNT or asked.to <= end_at
             return None
-        first_at = opens_at(older[-1])
+        first_at = older[-1].opens_at
         if len(rows) == MAX_COUNT:
             self._spans.append(max(asked.to - first_at, self._feed.width))
         if self._start_at is not None and first_at < self._start_at:
             first_at = self._start_at
-            older = [row for row in older if opens_at(row) >= first_at]
+            older = [row for row in older if row.opens_at >= first_at]
         self.reached_at = first_at
         return Page(older, first_at, end_at)

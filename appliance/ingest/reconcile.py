@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from appliance.domain.candle import RawCandle
 from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.ingest.backfill import BackfillProgress, fill_history
-from appliance.ingest.feed import Feed, opens_at
+from appliance.ingest.feed import Feed
 from appliance.ingest.gap_log import note_gap, settle_gaps
 from appliance.ingest.keeper import Keeper, fill_span
 from appliance.upbit.client import MAX_COUNT, UpbitClient
@@ -124,7 +124,7 @@ def confirm(
     rows = feed.page(None, count)
     end_at = _closed_end(feed, rows)
     settled_at = _settled_end(feed, rows, end_at, _after(streamed, proven_at))
-    closed = [row for row in rows if opens_at(row) < end_at]
+    closed = [row for row in rows if row.opens_at < end_at]
     start_at = _reached(feed, rows, closed, count, proven_at)
     is_late = proven_at is not None and _is_outage(feed, proven_at, settled_at)
     if is_late and proven_at is not None:
@@ -175,7 +175,7 @@ def _wanted(feed: Feed, proven_at: datetime | None, overlap: int) -> int:
 def _closed_end(feed: Feed, rows: Sequence[RawCandle]) -> datetime:
     """Return up to where candles are closed: a candle is when a later one exists, or by the clock."""
     end_at = feed.closed_at()
-    return max(end_at, opens_at(rows[0])) if rows else end_at
+    return max(end_at, rows[0].opens_at) if rows else end_at
 
 
 def _settled_end(
@@ -183,7 +183,7 @@ def _settled_end(
 ) -> datetime:
     """Return up to where absence in this reply means that nobody traded."""
     now = feed.client.exchange_now()
-    listed = {opens_at(row) for row in rows}
+    listed = {row.opens_at for row in rows}
     patience = max(_LONGEST_WAIT, feed.real(3 * SECOND_LOOK_SECONDS))
     shown = [at for at in streamed if now - patience < at < end_at and at not in listed]
     newest_end_at = max(listed, default=end_at - MAX_COUNT * feed.width) + feed.width
@@ -205,11 +205,11 @@ def _reached(
 ) -> datetime | None:
     """Return from where the page proves; None when it shows nothing."""
     if proven_at is None:
-        return opens_at(closed[-1]) if closed else None
-    if not rows or opens_at(rows[-1]) <= proven_at:
+        return closed[-1].opens_at if closed else None
+    if not rows or rows[-1].opens_at <= proven_at:
         return proven_at
     # Fewer rows than asked for mean the beginning of history, unless an older candle is stored.
-    first_at = opens_at(rows[-1])
+    first_at = rows[-1].opens_at
     begins_at = proven_from(feed.session, feed.market, feed.unit) or first_at
     is_first = not count_between(feed.session, feed.market, feed.unit, begins_at, first_at)
     return proven_at if len(rows) < count and is_first else first_at

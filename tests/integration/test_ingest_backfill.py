@@ -16,7 +16,7 @@ from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.domain.event import EventKind
 from appliance.errors import StoreUnavailable, UpbitUnavailable
 from appliance.ingest.backfill import fill_history
-from appliance.ingest.feed import Feed, opens_at
+from appliance.ingest.feed import Feed
 from appliance.ingest.fill_range import RangeProgress, fill_range
 from appliance.ingest.pages import PagesBack
 from appliance.ingest.reconcile import confirm
@@ -48,8 +48,8 @@ def one_by_one(feed: Feed, start_at: datetime, end_at: datetime) -> list[RawCand
     rows: list[RawCandle] = []
     while end_at > start_at:
         page = feed.page(end_at, 200)
-        rows += [row for row in page if opens_at(row) >= start_at]
-        end_at = opens_at(page[-1])
+        rows += [row for row in page if row.opens_at >= start_at]
+        end_at = page[-1].opens_at
     return rows
 
 
@@ -65,7 +65,7 @@ def test_pages_of_a_quiet_market_leave_in_order_touch_and_miss_nothing(feed: Fee
     reached_at, rows = CLOSED_AT, []
     for page in pages:
         assert page.end_at == reached_at
-        assert all(page.start_at <= opens_at(row) < page.end_at for row in page.rows)
+        assert all(page.start_at <= row.opens_at < page.end_at for row in page.rows)
         reached_at = page.start_at
         rows += page.rows
     assert reached_at == start_at
@@ -104,7 +104,7 @@ def test_a_range_is_filled_exactly_and_only_once(feed: Feed, url: str) -> None:
     start_at, end_at = CLOSED_AT - 1500 * MINUTE, CLOSED_AT - 300 * MINUTE
     seen: list[RangeProgress] = []
     result = fill_range(feed, start_at, end_at, seen.append)
-    assert stored_times(feed) == [opens_at(r) for r in one_by_one(feed, start_at, end_at)][::-1]
+    assert stored_times(feed) == [r.opens_at for r in one_by_one(feed, start_at, end_at)][::-1]
     assert gaps(feed.session, BUSY, 1, start_at, end_at) == []
     assert (seen[-1].done, seen[-1].wanted, result.inserted) == (
         1200,
@@ -149,7 +149,7 @@ def test_what_arrived_before_a_failure_stays_and_the_next_run_fetches_the_rest(
     assert rest.start_at == start_at
     assert rest.end_at <= CLOSED_AT - 1000 * MINUTE
     fill_range(feed, start_at, None, lambda _progress: None)
-    assert stored_times(feed) == [opens_at(r) for r in one_by_one(feed, start_at, CLOSED_AT)][::-1]
+    assert stored_times(feed) == [r.opens_at for r in one_by_one(feed, start_at, CLOSED_AT)][::-1]
 
 
 def test_a_range_before_the_listing_ends_where_the_exchange_s_history_begins(
