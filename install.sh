@@ -161,16 +161,17 @@ link_command() {
 
 # --- the running appliance ---------------------------------------------------------------------
 
-run_directory() {
-    PYTHONPATH="$ROOT" "$python" -B -c \
-        'from appliance.config.paths import Paths; print(Paths.from_environment().run)'
+# Prints the pid of this home's supervisor, an empty line while a held lock names none yet.
+supervisor_pid() { # fails when no supervisor runs
+    PYTHONPATH="$ROOT" "$python" -B -c '
+import sys
+from appliance.config.instance_lock import holder_pid, is_supervised
+from appliance.config.paths import Paths
+home = Paths.from_environment()
+sys.exit(print(holder_pid(home) or "") if is_supervised(home) else 1)'
 }
 
-is_running() {
-    local lock
-    lock="$(run_directory)/supervisor.lock"
-    [[ -e $lock ]] && ! flock --nonblock --shared "$lock" true
-}
+is_running() { supervisor_pid >/dev/null; }
 
 unit_file() {
     if ((EUID == 0)); then
@@ -192,7 +193,7 @@ stop_running() {
         control_systemd stop appliance
     elif ! { [[ -x $COMMAND ]] && "$COMMAND" down; }; then
         # The environment may be too broken for the command: the supervisor stops in order by signal.
-        kill -TERM "$(cat "$(run_directory)/supervisor.lock")"
+        kill -TERM "$(supervisor_pid)"
     fi
     local deadline=$((SECONDS + 120))
     while is_running; do

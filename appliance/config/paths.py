@@ -97,8 +97,12 @@ class Paths:
         preferred = self.home / "run"
         if len(os.fsencode(preferred / _LONGEST_SOCKET)) <= _SOCKET_NAME_LIMIT:
             return preferred
+        return Path(tempfile.gettempdir()) / self._digest_name
+
+    @property
+    def _digest_name(self) -> str:
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"appliance-{os.getuid()}-{digest}"
+        return f"appliance-{os.getuid()}-{digest}"
 
     @property
     def control_socket(self) -> Path:
@@ -123,7 +127,14 @@ class Paths:
     @property
     def supervisor_lock(self) -> Path:
         """Held by the one supervisor of this home."""
-        return self.run / "supervisor.lock"
+        return self.home / "supervisor.lock"
+
+    @property
+    def former_locks(self) -> tuple[Path, ...]:
+        """Where supervisors of earlier versions held their lock: an upgrade meets them running."""
+        name = f"{self._digest_name}/supervisor.lock"
+        folders = dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp"))  # noqa: S108
+        return (self.home / "run/supervisor.lock", *(Path(folder, name) for folder in folders))
 
     @property
     def sessions_file(self) -> Path:

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.config.instance_lock import InstanceLock, is_supervised
 from appliance.config.paths import Paths
 from appliance.errors import ServiceError
-from appliance.supervisor.instance_lock import InstanceLock, is_supervised
 from appliance.supervisor.log_file import copy_truncate, read_tail, rotate
 from appliance.supervisor.sessions import read_records, stop_sessions
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config.instance_lock import holder_pid, is_supervised
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.control.client import ControlClient
 from appliance.domain.service import ServiceState, ServiceStatus
-from appliance.supervisor.instance_lock import holder_pid, is_supervised
 from appliance.supervisor.procfs import all_processes, read_process, session_members
 from appliance.supervisor.runtime import spawn_daemon
 from appliance.supervisor.sessions import read_records

@@ -173,13 +173,15 @@ def test_systemd_is_refused_where_it_does_not_run(machine: Machine) -> None:
     assert not machine.state.home.exists()
 
 
-@pytest.fixture
-def running(machine: Machine) -> Iterator[Machine]:
+@pytest.fixture(
+    params=["supervisor.lock", "run/supervisor.lock"], ids=["own", "of an earlier version"]
+)
+def running(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
     """An installed machine whose supervisor lock is held until `appliance down`."""
     assert machine.run("--no-start").returncode == 0
     machine.calls_file.unlink()
-    machine.state.run.mkdir(parents=True)
-    lock = machine.state.supervisor_lock
+    lock = machine.state.home / request.param
+    lock.parent.mkdir(exist_ok=True)
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(lock), str(machine.calls_file)], stdout=subprocess.PIPE
     ) as holder:

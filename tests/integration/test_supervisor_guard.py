@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config.instance_lock import InstanceLock, holder_pid, is_supervised
 from appliance.config.paths import Paths
 from appliance.errors import ServiceError
-from appliance.supervisor.instance_lock import InstanceLock, holder_pid, is_supervised
 from appliance.supervisor.procfs import ProcessEntry, all_processes, read_process
 from appliance.supervisor.runtime import spawn_daemon, stop_leftovers
 from appliance.supervisor.sessions import read_records
@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 DAEMON = """
 import asyncio, os, sys
 from appliance.config.paths import Paths
-from appliance.supervisor.instance_lock import InstanceLock
+from appliance.config.instance_lock import InstanceLock
 from appliance.supervisor.runtime import supervise
 from appliance.supervisor.spec import Probe, ProbeTiming, ServiceSpec
 from appliance.supervisor.supervisor import Supervisor

@@ -1,10 +1,11 @@
-"""One supervisor per home."""
+"""One supervisor per home: its lock lies in the home, so that no caller's environment moves it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import time
+from pathlib import Path
 from types import TracebackType
 
 from appliance.config.paths import Paths
@@ -25,15 +26,13 @@ class InstanceLock:
         self._descriptor = -1
 
     def __enter__(self) -> InstanceLock:
-        self._descriptor = _open(self._paths)
+        if any(map(_is_held, _former_locks(self._paths))):
+            raise _runs_already(self._paths)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(self._paths.supervisor_lock, flags, 0o600)
         if not _acquire(self._descriptor):
-            holder = holder_pid(self._paths)
             os.close(self._descriptor)
-            raise ServiceError(
-                f"the appliance of {self._paths.home} runs already (supervisor pid {holder})",
-                code="service.running",
-                hint="`appliance status` shows it, `appliance down` stops it",
-            )
+            raise _runs_already(self._paths)
         os.truncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
         return self
@@ -46,6 +45,14 @@ class InstanceLock:
     ) -> None:
         os.truncate(self._descriptor, 0)
         os.close(self._descriptor)
+
+
+def _runs_already(paths: Paths) -> ServiceError:
+    return ServiceError(
+        f"the appliance of {paths.home} runs already (supervisor pid {holder_pid(paths)})",
+        code="service.running",
+        hint="`appliance status` shows it, `appliance down` stops it",
+    )
 
 
 def _acquire(descriptor: int) -> bool:
@@ -64,9 +71,39 @@ def _acquire(descriptor: int) -> bool:
 
 def is_supervised(paths: Paths) -> bool:
     """Return whether a supervisor holds this home's lock."""
-    if not paths.supervisor_lock.exists():
+    return _held_lock(paths) is not None
+
+
+def holder_pid(paths: Paths) -> int | None:
+    """Return the pid that the lock's holder wrote, None when nobody holds it."""
+    lock = _held_lock(paths)
+    try:
+        return int(lock.read_text(encoding="ascii")) if lock else None
+    except (OSError, ValueError):
+        return None
+
+
+def _held_lock(paths: Paths) -> Path | None:
+    return next(filter(_is_held, (paths.supervisor_lock, *_former_locks(paths))), None)
+
+
+def _former_locks(paths: Paths) -> list[Path]:
+    """Return where a supervisor of an earlier version holds its lock, unless it is a stranger's."""
+    return [lock for lock in paths.former_locks if _is_ours(lock)]
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.lstat().st_uid == os.getuid()
+    except OSError:
         return False
-    descriptor = _open(paths)
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -74,16 +111,3 @@ def is_supervised(paths: Paths) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def holder_pid(paths: Paths) -> int | None:
-    """Return the pid that the lock's holder wrote, None when there is none."""
-    try:
-        return int(paths.supervisor_lock.read_text(encoding="ascii"))
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _open(paths: Paths) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    return os.open(paths.supervisor_lock, flags, 0o600)
