@@ -13,6 +13,8 @@ import pytest
 import appliance.pipelines  # noqa: F401 - before a test imports scikit-learn
 from appliance.config.paths import Paths
 
+pytest_plugins = ["tests.other_user"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the tests that CI runs in a short form."""

@@ -142,6 +142,11 @@ class Paths:
         return self.run / "sessions.json"
 
     @property
+    def listeners_file(self) -> Path:
+        """The listening TCP sockets of this home's services, as the supervisor opened them."""
+        return self.run / "listeners.json"
+
+    @property
     def ports_file(self) -> Path:
         """TCP ports chosen for this home."""
         return self.home / "ports.json"

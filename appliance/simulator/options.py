@@ -12,8 +12,6 @@ from appliance.config.settings import Settings
 from appliance.errors import ConfigError
 from appliance.simulator.listing import KNOWN_MARKETS
 
-HOST = "127.0.0.1"
-
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:

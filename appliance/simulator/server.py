@@ -19,11 +19,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from appliance.config.loopback import HOST
 from appliance.errors import ConfigError
 from appliance.simulator.connections import IDLE_SECONDS, Connections
 from appliance.simulator.control import Control
 from appliance.simulator.exchange import Exchange
-from appliance.simulator.options import HOST, SimulatorOptions
+from appliance.simulator.options import SimulatorOptions
 from appliance.simulator.outages import watch
 from appliance.simulator.replies import not_routed
 from appliance.simulator.rest import RestApi

@@ -8,13 +8,13 @@ import importlib.metadata
 import json
 import sys
 
+from appliance.config.loopback import HOST
 from appliance.config.paths import SOURCE_ROOT, Paths, write_atomically
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
 from appliance.supervisor import postgres
 from appliance.supervisor.environment import base_environment, mlflow_client, thread_limits
-from appliance.supervisor.ports import HOST
 from appliance.supervisor.probes import AirflowApiProbe, HeartbeatProbe
 from appliance.supervisor.spec import Preparation, ProbeTiming, ServiceSpec, Workbench
 

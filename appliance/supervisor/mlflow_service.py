@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import sys
 
+from appliance.config.loopback import HOST
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
@@ -20,7 +21,6 @@ from appliance.supervisor.environment import (
     mlflow_client,
     thread_limits,
 )
-from appliance.supervisor.ports import HOST
 from appliance.supervisor.probes import MlflowProbe
 from appliance.supervisor.spec import Preparation, ProbeTiming, ServiceSpec, Workbench
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from appliance.config.loopback import HOST, describe_holder
 from appliance.config.paths import Paths
 from appliance.config.ports import read_ports, write_ports
 from appliance.config.settings import AirflowSettings, MlflowSettings, Settings
 from appliance.errors import ServiceError
-
-HOST = "127.0.0.1"
-_LISTEN = "0A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +101,3 @@ def _any_free(used: set[int]) -> int:
             port = int(probe.getsockname()[1])
         if port not in used:
             return port
-
-
-def describe_holder(port: int) -> str:
-    """Return who listens on a port, such as `nginx (pid 812)`."""
-    inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(str(entry.readlink()) in inodes for entry in (process / "fd").iterdir()):
-                name = (process / "comm").read_text(encoding="utf-8").strip()
-                return f"{name} (pid {process.name})"
-        except OSError:
-            continue
-    return "another program"
-
-
-def _listening_inodes(port: int) -> Iterator[str]:
-    suffix = f":{port:04X}"
-    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
-        try:
-            rows = table.read_text(encoding="ascii").splitlines()[1:]
-        except OSError:
-            continue
-        for row in rows:
-            fields = row.split()
-            if fields[1].endswith(suffix) and fields[3] == _LISTEN:
-                yield fields[9]

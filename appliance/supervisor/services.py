@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from appliance.config.loopback import HOST
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.supervisor.airflow_services import airflow_specs
 from appliance.supervisor.environment import base_environment
 from appliance.supervisor.mlflow_service import mlflow_spec
-from appliance.supervisor.ports import HOST
 from appliance.supervisor.postgres import postgres_spec
 from appliance.supervisor.probes import ForecasterProbe, HttpProbe, IngestorProbe, StoreProbe
 from appliance.supervisor.spec import ProbeTiming, ServiceSpec

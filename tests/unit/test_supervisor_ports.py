@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from appliance.config.loopback import describe_holder
 from appliance.config.paths import Paths
 from appliance.config.ports import read_ports
 from appliance.config.settings import AirflowSettings, MlflowSettings, Settings
 from appliance.errors import ServiceError
 from appliance.supervisor import ports
-from appliance.supervisor.ports import choose_ports, describe_holder, is_free
+from appliance.supervisor.ports import choose_ports, is_free
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_taken_port_that_was_set_is_an_error_that_names_who_has_it(
 ) -> None:
     with pytest.raises(ServiceError) as caught:
         choose_ports(home, settings(taken), has_simulator=False)
-    assert f"(pid {os.getpid()})" in caught.value.message
+    assert f"(pid {os.getpid()}, user" in caught.value.message
     assert "[mlflow] port" in caught.value.hint
 
 
@@ -71,4 +72,4 @@ def test_the_simulator_has_a_port_only_when_it_runs(home: Paths) -> None:
 
 
 def test_the_holder_of_a_port_is_named(taken: int) -> None:
-    assert f"(pid {os.getpid()})" in describe_holder(taken)
+    assert f"(pid {os.getpid()}, user" in describe_holder(taken)
