@@ -13,6 +13,7 @@ import httpx
 
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.ports import write_ports
+from appliance.config.secret import generate_missing
 from appliance.config.settings import Settings
 from appliance.supervisor.mlflow_service import mlflow_spec
 from appliance.supervisor.spec import ServiceSpec
@@ -42,6 +43,7 @@ def server_spec(paths: Paths, settings: Settings | None = None) -> ServiceSpec:
     """Return the spec of a home's server on a free port."""
     ports = {name: free_port() for name in ("mlflow", "airflow", "simulator")}
     write_ports(paths, ports)
+    generate_missing(paths)
     return mlflow_spec(paths, settings or Settings(), ports)
 
 

@@ -19,6 +19,7 @@ class Secret(StrEnum):
     AIRFLOW_FERNET_KEY = "airflow_fernet_key"
     AIRFLOW_API_SECRET_KEY = "airflow_api_secret_key"  # noqa: S105
     AIRFLOW_PASSWORD = "airflow_password"  # noqa: S105
+    MLFLOW_PASSWORD = "mlflow_password"  # noqa: S105
     SLACK_WEBHOOK_URL = "slack_webhook_url"
     SLACK_BOT_TOKEN = "slack_bot_token"  # noqa: S105
     S3_ACCESS_KEY_ID = "s3_access_key_id"
@@ -53,6 +54,22 @@ def read_secret(paths: Paths, secret: Secret) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
+def require_secret(paths: Paths, secret: Secret) -> str:
+    """Return the value of a secret that the appliance itself needs.
+
+    Raises:
+        ConfigError: it is not set, or its file is readable by others.
+    """
+    value = read_secret(paths, secret)
+    if not value:
+        raise ConfigError(
+            f"the secret {secret.value} is missing in {paths.secrets}",
+            code="secret.missing",
+            hint="`appliance init` creates what is missing",
+        )
+    return value
+
+
 def write_secret(paths: Paths, secret: Secret, value: str) -> None:
     """Store a secret in its 0600 file."""
     write_atomically(paths.secrets / secret.value, value + "\n", mode=0o600)
@@ -67,6 +84,7 @@ def generate_missing(paths: Paths) -> list[Secret]:
         ).decode(),
         Secret.AIRFLOW_API_SECRET_KEY: lambda: random.token_hex(32),
         Secret.AIRFLOW_PASSWORD: lambda: random.token_urlsafe(24),
+        Secret.MLFLOW_PASSWORD: lambda: random.token_urlsafe(24),
     }
     created = []
     for secret, generate in generators.items():

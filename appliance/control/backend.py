@@ -78,7 +78,7 @@ def open_control(
     parts = Parts(
         services=services,
         airflow=AirflowApi(service_url(paths, "airflow"), secret),
-        registry=RegistryRest(service_url(paths, "mlflow")),
+        registry=RegistryRest.of_home(paths),
         store=StoreLink(paths),
         send_test_alert=lambda: send_test_message(settings, paths),
     )

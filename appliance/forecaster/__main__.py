@@ -9,7 +9,6 @@ import signal
 import sys
 
 from appliance.config.paths import Paths
-from appliance.config.ports import service_url
 from appliance.errors import ApplianceError
 from appliance.forecaster.forecaster import Forecaster
 from appliance.registry.rest import RegistryRest
@@ -26,7 +25,7 @@ def main() -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         paths = Paths.from_environment()
-        models = WarmModels(RegistryRest(service_url(paths, "mlflow")), paths.model_copies)
+        models = WarmModels(RegistryRest.of_home(paths), paths.model_copies)
         asyncio.run(_forecast(Forecaster(paths, models)))
     except ApplianceError as error:
         sys.stderr.write(f"forecaster: {error.message}\nforecaster: {error.hint}\n")

@@ -25,6 +25,7 @@ _ENVIRONMENT: Final = {
 }
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+os.environ["MLFLOW_TRACKING_AUTH"] = "appliance"  # `request_auth`, whatever the shell has
 
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param  # noqa: E402

@@ -13,10 +13,13 @@ from typing import Any
 
 import httpx
 
+from appliance.config.paths import Paths
+from appliance.config.ports import service_url
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound, RegistryError
 from appliance.registry import aliases
 from appliance.registry.aliases import AliasMove
+from appliance.registry.credentials import HomeCredentials
 from appliance.registry.location import registry_unavailable
 
 _API = "/api/2.0/mlflow"
@@ -45,9 +48,20 @@ class RegistryRest:
     several threads.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, auth: httpx.Auth | None = None) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = httpx.Client(base_url=self.base_url, timeout=_TIMEOUT, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.base_url, auth=auth, timeout=_TIMEOUT, trust_env=False
+        )
+
+    @classmethod
+    def of_home(cls, paths: Paths) -> RegistryRest:
+        """Return the client of a home's server.
+
+        Raises:
+            ApplianceNotRunning: the server was never started.
+        """
+        return cls(service_url(paths, "mlflow"), HomeCredentials(paths))
 
     def close(self) -> None:
         """Close kept-alive connections."""

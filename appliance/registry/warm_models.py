@@ -17,7 +17,6 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from appliance.config.paths import Paths, write_atomically
-from appliance.config.ports import service_url
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound, RegistryError, TransientError
 from appliance.registry import aliases, model_file
@@ -45,10 +44,12 @@ def recovered_models(paths: Paths, project: str) -> WarmModels:
         RegistryUnavailable: there is none.
         RegistryError: a copy is damaged or holds a type outside the rule.
     """
-    url = service_url(paths, "mlflow")
-    models = WarmModels(RegistryRest(url), paths.model_copies)
+    registry = RegistryRest.of_home(paths)
+    models = WarmModels(registry, paths.model_copies)
     if not models.recover(project):
-        raise registry_unavailable(url, f"and no model of {project} has been copied yet")
+        raise registry_unavailable(
+            registry.base_url, f"and no model of {project} has been copied yet"
+        )
     return models
 
 

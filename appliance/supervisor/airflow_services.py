@@ -10,7 +10,7 @@ import sys
 
 from appliance.config.loopback import HOST
 from appliance.config.paths import SOURCE_ROOT, Paths, write_atomically
-from appliance.config.secret import Secret, read_secret
+from appliance.config.secret import Secret, require_secret
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
 from appliance.supervisor import postgres
@@ -93,8 +93,8 @@ def airflow_environment(paths: Paths, settings: Settings, ports: dict[str, int])
         "API__PORT": str(port),
         "API__BASE_URL": f"http://{HOST}:{port}",
         "API__WORKERS": "1",
-        "API__SECRET_KEY": _required(paths, Secret.AIRFLOW_API_SECRET_KEY),
-        "API_AUTH__JWT_SECRET": _required(paths, Secret.AIRFLOW_JWT_SECRET),
+        "API__SECRET_KEY": require_secret(paths, Secret.AIRFLOW_API_SECRET_KEY),
+        "API_AUTH__JWT_SECRET": require_secret(paths, Secret.AIRFLOW_JWT_SECRET),
     }
     airflow = {f"AIRFLOW__{name}": value for name, value in sections.items()}
     return (
@@ -118,7 +118,7 @@ def _core(paths: Paths, settings: Settings) -> dict[str, str]:
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
-        "CORE__FERNET_KEY": _required(paths, Secret.AIRFLOW_FERNET_KEY),
+        "CORE__FERNET_KEY": require_secret(paths, Secret.AIRFLOW_FERNET_KEY),
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(paths.airflow / "passwords.json"),
     }
@@ -151,17 +151,6 @@ def _logging(paths: Paths) -> dict[str, str]:
         "LOGGING__COLORED_CONSOLE_LOG": "False",
         "LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",
     }
-
-
-def _required(paths: Paths, secret: Secret) -> str:
-    value = read_secret(paths, secret)
-    if not value:
-        raise ServiceError(
-            f"the secret {secret.value} is missing in {paths.secrets}",
-            code="secret.missing",
-            hint="`appliance init` creates what is missing",
-        )
-    return value
 
 
 def _command(*component: str, preload: str = "") -> tuple[str, ...]:
@@ -215,5 +204,5 @@ def _stamp(paths: Paths, environment: dict[str, str]) -> str:
 
 
 def _write_passwords(paths: Paths) -> None:
-    password = _required(paths, Secret.AIRFLOW_PASSWORD)
+    password = require_secret(paths, Secret.AIRFLOW_PASSWORD)
     write_atomically(paths.airflow / "passwords.json", json.dumps({USER: password}) + "\n")

@@ -42,6 +42,7 @@ def mlflow_client(ports: dict[str, int]) -> dict[str, str]:
     """Return what makes a process talk to this home's MLflow, and to nobody else."""
     return {
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{ports['mlflow']}",
+        "MLFLOW_TRACKING_AUTH": "appliance",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
     }

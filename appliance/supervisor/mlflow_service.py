@@ -1,4 +1,4 @@
-"""MLflow's tracking server and registry: one process, loopback names only."""
+"""MLflow's tracking server and registry: one process behind `appliance.registry.gate`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 
 from appliance.config.loopback import HOST
 from appliance.config.paths import Paths, write_atomically
+from appliance.config.secret import Secret, require_secret
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
+from appliance.registry.credentials import authorization
 from appliance.registry.location import (
     artifact_root,
     database_uri,
@@ -34,30 +36,31 @@ def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> Serv
     200 MB and doubles the start; this starts the server proper as that parent would.
     """
     port = ports["mlflow"]
+    require_secret(paths, Secret.MLFLOW_PASSWORD)
     environment = (
         base_environment(paths)
         | mlflow_client(ports)
         | s3_environment(paths, settings)
-        | _server_environment(paths, settings, port)
+        | _server_environment(paths, settings)
         | thread_limits()
     )
     return ServiceSpec(
         name=NAME,
         command=(
-            *(sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app"),
+            *(sys.executable, "-m", "uvicorn", "appliance.registry.served:app"),
             *("--host", HOST, "--port", str(port), "--workers", "1"),
             *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"),
         ),
         environment=environment,
         prepare=_preparation(paths, settings, environment),
-        probe=MlflowProbe(f"http://{HOST}:{port}"),
+        probe=MlflowProbe(f"http://{HOST}:{port}", lambda: authorization(paths)),
         endpoint=f"{HOST}:{port}",
         stop_stage=1,
         timing=ProbeTiming(ready=10.0),
     )
 
 
-def _server_environment(paths: Paths, settings: Settings, port: int) -> dict[str, str]:
+def _server_environment(paths: Paths, settings: Settings) -> dict[str, str]:
     """Return what `mlflow server` hands to its server process (`mlflow.server._run_server`)."""
     database = database_uri(paths, settings)
     return {
@@ -69,7 +72,6 @@ def _server_environment(paths: Paths, settings: Settings, port: int) -> dict[str
         "_MLFLOW_SGI_NAME": "uvicorn",
         "_MLFLOW_IN_JOB_EXECUTOR": "false",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_SERVER_ALLOWED_HOSTS": f"localhost,127.0.0.1,localhost:{port},127.0.0.1:{port}",
     }
 
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import urllib.parse
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance import clock
 from appliance.config.paths import Paths
-from appliance.errors import StoreError
+from appliance.errors import ConfigError, StoreError
 from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
 from appliance.forecaster_api.wire import LiveProject
 from appliance.supervisor.spec import Probe, ProcessFacts
@@ -29,19 +30,19 @@ class NoAnswer(Exception):
     """Nothing usable came back; the text is evidence for the operator."""
 
 
-def get_json(url: str, path: str) -> Any:
+def get_json(url: str, path: str, headers: Mapping[str, str] | None = None) -> Any:
     """GET a JSON document from a server on this machine.
 
     Raises:
         NoAnswer: refused, too slow, not 200, or not JSON.
     """
     try:
-        return json.loads(get(url, path))
+        return json.loads(get(url, path, headers))
     except ValueError as error:
         raise NoAnswer(f"GET {path} answered no JSON") from error
 
 
-def get(url: str, path: str) -> bytes:
+def get(url: str, path: str, headers: Mapping[str, str] | None = None) -> bytes:
     """GET a document from a server on this machine.
 
     Raises:
@@ -52,7 +53,7 @@ def get(url: str, path: str) -> bytes:
         address.hostname or "", address.port, timeout=HTTP_SECONDS
     )
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
         body = response.read()
     except ConnectionRefusedError as error:
@@ -84,16 +85,23 @@ class HttpProbe:
 
 @dataclass(frozen=True, slots=True)
 class MlflowProbe:
-    """Ready when MLflow's server is up and its registry answers a read."""
+    """Ready when MLflow's server is up and its registry answers a read.
+
+    `authorization` gives the value of the header that the read needs.
+    """
 
     url: str
+    authorization: Callable[[], str]
 
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
         try:
             get(self.url, "/health")
-            get_json(self.url, "/api/2.0/mlflow/registered-models/search?max_results=1")
-        except NoAnswer as failure:
+            credentials = {"Authorization": self.authorization()}
+            get_json(
+                self.url, "/api/2.0/mlflow/registered-models/search?max_results=1", credentials
+            )
+        except (NoAnswer, ConfigError) as failure:
             return Probe(is_ready=False, evidence=str(failure))
         return Probe(is_ready=True, evidence="the registry answers a read")
 

@@ -27,11 +27,19 @@ WINDOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Paths, str]]:
+def served_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Paths, str]]:
     paths = Paths(tmp_path_factory.mktemp("server") / "home")
     paths.create()
     with running_mlflow(paths) as url:
         yield paths, url
+
+
+@pytest.fixture
+def server_home(
+    served_home: tuple[Paths, str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Paths, str]:
+    monkeypatch.setenv("APPLIANCE_HOME", str(served_home[0].home))
+    return served_home
 
 
 @pytest.fixture(params=["file", "server"])
@@ -269,9 +277,9 @@ def test_the_rest_client_sees_and_moves_the_same(
 ) -> None:
     from appliance.registry.client import open_registry
 
-    paths, url = server_home
+    paths, _ = server_home
     direct = open_registry(paths, Settings())
-    rest = RegistryRest(url)
+    rest = RegistryRest.of_home(paths)
     assert rest.versions(project) == []
     one, two = registered(direct, project, 2)
     assert rest.promote(project, one) == direct.champion(project)
@@ -296,12 +304,12 @@ def test_warm_models_are_the_registered_ones_without_mlflow(
     from appliance.registry.client import open_registry
     from appliance.registry.warm_models import WarmModels
 
-    paths, url = server_home
+    paths, _ = server_home
     with appliance_up(paths):
         direct = open_registry(paths, Settings())
     one, two = registered(direct, project, 2)
     direct.promote(project, one)
-    models = WarmModels(RegistryRest(url), tmp_path)
+    models = WarmModels(RegistryRest.of_home(paths), tmp_path)
     assert models.refresh(project)
     assert models.champion(project) == direct.champion(project)
     loaded: Any = models.load_model(project, one)

@@ -25,13 +25,14 @@ import httpx
 import pytest
 
 from appliance.config.paths import Paths
+from appliance.registry.credentials import HomeCredentials
 from appliance.supervisor.restart_policy import RestartPolicy
 from appliance.supervisor.spec import ServiceSpec
 from appliance.supervisor.supervisor import Supervisor
 from tests.mlflow_process import prepare, running_mlflow, server_spec
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("_home_credentials")]
 
 THREADS, PROCESSES, BATCH = 8, 4, 20
 WITHOUT_PATIENCE = RestartPolicy(first_delay=0.05, longest_delay=0.05, budget=1000)
@@ -43,6 +44,12 @@ from tests.e2e.test_mlflow_load import Writer, mlflow_client
 url, number, shared, own, seconds = sys.argv[1:]
 print(json.dumps(Writer(mlflow_client(url), int(number), shared, own).write_for(float(seconds))))
 """
+
+
+@pytest.fixture
+def _home_credentials(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make MLflow's clients, in other processes too, use the home's credentials."""
+    monkeypatch.setenv("MLFLOW_TRACKING_AUTH", "appliance")
 
 
 def mlflow_client(url: str) -> Any:
@@ -134,9 +141,10 @@ def test_threads_and_processes_log_without_an_error_and_counts_are_exact(
 class Load:
     """Clients that log to runs of their own for as long as it takes, through every outage."""
 
-    def __init__(self, url: str, clients: int) -> None:
+    def __init__(self, home: Paths, url: str, clients: int) -> None:
         self.acknowledged: dict[str, list[int]] = {}
         self._url = url
+        self._credentials = HomeCredentials(home)
         self._is_over = threading.Event()
         self._threads = [threading.Thread(target=self._write, daemon=True) for _ in range(clients)]
 
@@ -157,7 +165,9 @@ class Load:
         wait_until(lambda: self.count >= count, READY_SECONDS, f"{count} acknowledged batches")
 
     def _write(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=10, trust_env=False) as http:
+        with httpx.Client(
+            base_url=self._url, auth=self._credentials, timeout=10, trust_env=False
+        ) as http:
             run = self._post(http, "runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
             steps = self.acknowledged[run] = []
             for step in itertools.count():
@@ -187,7 +197,7 @@ async def kill_under_load(home: Paths, spec: ServiceSpec, kills: int) -> dict[st
     try:
         async with asyncio.timeout(READY_SECONDS):
             await supervisor.wait_for(lambda: supervisor.is_ready(spec.name))
-        load = Load(f"http://{spec.endpoint}", clients=6)
+        load = Load(home, f"http://{spec.endpoint}", clients=6)
         with load.running():
             for _ in range(kills):
                 await asyncio.to_thread(load.wait_for, load.count + 60)

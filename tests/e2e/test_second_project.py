@@ -18,6 +18,7 @@ from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.ports import service_url
 from appliance.control.api import ProjectStatus
 from appliance.control.client import ControlClient
+from appliance.registry.credentials import HomeCredentials
 from tests.e2e.conftest import new_home
 from tests.e2e.terminal import Terminal, needs_tmux
 from tests.waiting import wait_until
@@ -120,21 +121,25 @@ def test_what_it_does_is_apart_from_the_first(running: Checkout) -> None:
     )
     assert [(row["project"], row["horizon"]) for row in stored] == [(FIRST, 15), (SECOND, 30)]
     mlflow = service_url(running.paths, "mlflow")
+    credentials = HomeCredentials(running.paths)
     for name in (FIRST, SECOND):
         found = httpx.get(
             f"{mlflow}/api/2.0/mlflow/experiments/get-by-name",
             params={"experiment_name": name},
+            auth=credentials,
             trust_env=False,
         ).raise_for_status()
         experiment = found.json()["experiment"]["experiment_id"]
         versions = httpx.get(
             f"{mlflow}/api/2.0/mlflow/model-versions/search",
             params={"filter": f"name='{name}'"},
+            auth=credentials,
             trust_env=False,
         ).raise_for_status()
         run = httpx.get(
             f"{mlflow}/api/2.0/mlflow/runs/get",
             params={"run_id": versions.json()["model_versions"][0]["run_id"]},
+            auth=credentials,
             trust_env=False,
         ).raise_for_status()
         assert run.json()["run"]["info"]["experiment_id"] == experiment

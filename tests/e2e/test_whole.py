@@ -12,6 +12,7 @@ import pytest
 from appliance.config.ports import service_url
 from appliance.control.api import ProjectStatus
 from appliance.domain.workflow import RunState, WorkflowKind
+from appliance.registry.credentials import HomeCredentials
 from tests.e2e.conftest import Running, new_home
 from tests.e2e.terminal import Terminal, needs_tmux
 from tests.waiting import wait_until
@@ -32,6 +33,7 @@ def champion_in_mlflow(running: Running) -> int:
     reply = httpx.get(
         f"{service_url(running.paths, 'mlflow')}/api/2.0/mlflow/registered-models/alias",
         params={"name": PROJECT, "alias": "champion"},
+        auth=HomeCredentials(running.paths),
         trust_env=False,
     )
     return int(reply.raise_for_status().json()["model_version"]["version"])

@@ -84,14 +84,15 @@ def test_models_live_in_s3_and_only_the_server_has_credentials(
             s3=S3Settings(endpoint_url=url, region=REGION),
         )
         model = fitted()
-        with running_mlflow(home, settings) as server:
+        with running_mlflow(home, settings):
             with appliance_up(home):
                 opened = registry(home, settings)
             version = opened.register("shop", train(opened, "shop", model))
             assert not any(name in os.environ for name in CREDENTIALS)
             loaded: Any = opened.load_model("shop", version.version)
             assert (loaded.predict(frame()) == model.predict(frame())).all()
-            assert RegistryRest(server).model_file("shop", version.version, "model.skops")
+            rest = RegistryRest.of_home(home)
+            assert rest.model_file("shop", version.version, "model.skops")
         assert any(key.startswith("appliance/shop/") and key.endswith("skops") for key in keys(url))
         direct = registry(home, settings)
         again: Any = direct.load_model("shop", version.version)
