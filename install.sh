@@ -5,9 +5,11 @@ set -Eeuo pipefail
 readonly FRESH_MEGABYTES=3000
 readonly UPGRADE_MEGABYTES=1000
 
+unset CDPATH
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 readonly ROOT
-readonly COMMAND="$ROOT/.venv/bin/appliance"
+readonly COMMAND="$ROOT/scripts/appliance"
+readonly INSTALLED="$ROOT/.venv/bin/appliance"
 APPLIANCE_HOME="${APPLIANCE_HOME:-$HOME/.local/share/appliance}"
 [[ $APPLIANCE_HOME == /* ]] || APPLIANCE_HOME="$PWD/$APPLIANCE_HOME"
 export APPLIANCE_HOME
@@ -105,7 +107,7 @@ free_megabytes() { # DIRECTORY, or its nearest parent that exists
 check_disk() {
     step "checking free disk space"
     local needed=$FRESH_MEGABYTES directory free
-    [[ -x $COMMAND ]] && needed=$UPGRADE_MEGABYTES
+    [[ -x $INSTALLED ]] && needed=$UPGRADE_MEGABYTES
     for directory in "$ROOT" "$APPLIANCE_HOME"; do
         free="$(free_megabytes "$directory")"
         if ((free < needed)); then
@@ -140,6 +142,10 @@ link_directory() {
     fi
 }
 
+is_our_link() { # LINK; earlier versions linked the environment's own script
+    [[ -L $1 && ($(readlink "$1") == "$COMMAND" || $(readlink "$1") == "$INSTALLED") ]]
+}
+
 link_command() {
     local directory link
     directory="$(link_directory)"
@@ -149,7 +155,7 @@ link_command() {
     if [[ -e $link && ! -L $link ]]; then
         fail "$link exists and is not a link of this installer" "move it away, then run ./install.sh again"
     fi
-    if [[ -L $link && $(readlink "$link") != "$COMMAND" ]]; then
+    if [[ -L $link ]] && ! is_our_link "$link"; then
         warn "$link pointed to $(readlink "$link"); it points to this checkout now"
     fi
     ln -sfn "$COMMAND" "$link"
@@ -191,7 +197,7 @@ stop_running() {
     step "stopping the running appliance"
     if has_unit && control_systemd is-active --quiet appliance; then
         control_systemd stop appliance
-    elif ! { [[ -x $COMMAND ]] && "$COMMAND" down; }; then
+    elif ! { [[ -x $INSTALLED ]] && "$COMMAND" down; }; then
         # The environment may be too broken for the command: the supervisor stops in order by signal.
         kill -TERM "$(supervisor_pid)"
     fi
@@ -332,7 +338,7 @@ uninstall_all() {
     local link
     for link in "$(link_directory)" "$HOME/.local/bin" /usr/local/bin; do
         link="$link/appliance"
-        if [[ -L $link && $(readlink "$link") == "$COMMAND" ]]; then
+        if is_our_link "$link"; then
             step "removing $link"
             rm -f "$link"
         fi

@@ -17,6 +17,9 @@ def _open_dashboard(control: Control) -> int:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    from appliance.config.environment import enter
+
+    enter()  # before any library reads a variable
     from appliance.cli.main import run
 
     sys.exit(run(sys.argv[1:], _open_dashboard))

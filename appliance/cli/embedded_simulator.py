@@ -14,6 +14,7 @@ from appliance.config.paths import Paths
 from appliance.config.ports import service_url
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
+from appliance.supervisor.environment import base_environment
 from appliance.supervisor.ports import choose_ports
 from appliance.upbit.source import source_kind
 
@@ -34,6 +35,7 @@ def simulator_for(settings: Settings, paths: Paths) -> Iterator[None]:
     choose_ports(paths, settings, has_simulator=True)
     process = subprocess.Popen(
         [sys.executable, "-m", "appliance.simulator", "--from-settings"],
+        env=base_environment(paths),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
+from appliance.config.environment import clean
 from appliance.config.paths import Paths
-
-_FOREIGN = ("AIRFLOW", "MLFLOW_", "_MLFLOW", "PG", "PYTHONSTARTUP", "VIRTUAL_ENV")
-"""Prefixes of variables of the operator's shell that would change how a service behaves."""
 
 
 def base_environment(paths: Paths) -> dict[str, str]:
-    """Return what every service gets: the supervisor's own environment, cleaned, and the home."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    binaries = str(Path(sys.executable).parent)
-    search = inherited.get("PATH", os.defpath).split(os.pathsep)
-    if binaries not in search:
-        search.insert(0, binaries)
-    return inherited | {
+    """Return what every service gets: the little that is kept of our own environment, and the home."""
+    return clean(os.environ) | {
         "APPLIANCE_HOME": str(paths.home),
-        "PATH": os.pathsep.join(search),
         "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": "ignore",
         "MALLOC_ARENA_MAX": "2",

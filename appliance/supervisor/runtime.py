@@ -142,6 +142,8 @@ def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN
     Raises:
         ServiceError: it ended, or did not answer in time; says what it wrote last.
     """
+    from appliance.supervisor.environment import base_environment
+
     log = paths.logs / _OWN_LOG
     rotate(log)
     with os.fdopen(os.open(log, _APPEND, 0o600), "ab") as output:
@@ -151,7 +153,7 @@ def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN
             stdout=output,
             stderr=output,
             cwd="/",
-            env=os.environ | {"APPLIANCE_HOME": str(paths.home)},
+            env=base_environment(paths),
             start_new_session=True,
             umask=0o077,
         )

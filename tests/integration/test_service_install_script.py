@@ -14,16 +14,21 @@ import pytest
 from appliance.config.paths import SOURCE_ROOT, Paths
 from tests.waiting import wait_until
 
-COMMAND = """#!/bin/sh
+PYTHON = f"""#!/bin/sh
+[ "$5" = appliance ] || exec {sys.executable} "$@"
+shift 5
 echo "$@" >> "$(dirname "$0")/calls"
 [ "$1" = init ] && mkdir -p "$APPLIANCE_HOME/secrets"
 exit 0
 """
+"""The environment's interpreter, which is told `-I -X utf8 -m appliance` by the linked command."""
 UV = """#!/bin/sh
 [ "$1" = --version ] && echo "uv 99.0.0" && exit 0
 echo "$@" >> "{calls}"
 mkdir -p "{checkout}/.venv/bin"
-cp "{stub}" "{checkout}/.venv/bin/appliance"
+cp "{stub}" "{checkout}/.venv/bin/python"
+touch "{checkout}/.venv/bin/appliance"
+chmod +x "{checkout}/.venv/bin/appliance"
 """
 BROKEN_UV = """#!/bin/sh
 [ "$1" = --version ] && echo "uv 99.0.0" && exit 0
@@ -52,9 +57,9 @@ class Machine:
         for directory in (self.checkout, self.user_home, self.programs):
             directory.mkdir()
         shutil.copy(SOURCE_ROOT / "install.sh", self.checkout)
-        for name in ("appliance", "scripts"):
-            (self.checkout / name).symlink_to(SOURCE_ROOT / name)
-        self.stub = self.add_program("stub", COMMAND)
+        (self.checkout / "appliance").symlink_to(SOURCE_ROOT / "appliance")
+        shutil.copytree(SOURCE_ROOT / "scripts", self.checkout / "scripts")
+        self.stub = self.add_program("stub", PYTHON)
         self.uv_calls = folder / "uv-calls"
         self.add_program(
             "uv", UV.format(calls=self.uv_calls, checkout=self.checkout, stub=self.stub)
@@ -75,10 +80,11 @@ class Machine:
         path.chmod(0o755)
         return path
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **shell: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.checkout / "install.sh"), *arguments],
             env={
+                **shell,
                 "HOME": str(self.user_home),
                 "PATH": f"{self.programs}:/usr/bin:/bin",
                 "APPLIANCE_BIN_DIR": str(self.links),
@@ -116,10 +122,32 @@ def test_install_syncs_links_initialises_and_starts(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     assert "sync --frozen --inexact --compile-bytecode --no-dev" in machine.uv_calls.read_text()
     assert machine.calls() == ["init", "up"]
-    assert (machine.links / "appliance").readlink() == machine.checkout / ".venv/bin/appliance"
+    assert (machine.links / "appliance").readlink() == machine.checkout / "scripts/appliance"
     assert "next:  appliance" in done.stderr
     assert machine.state.home.stat().st_mode & 0o777 == 0o700
     assert (machine.state.logs / "install.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_the_shell_says_about_interpreters_does_not_matter(machine: Machine) -> None:
+    broken = (
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "LD_PRELOAD",
+        "LC_ALL",
+        "CDPATH",
+        "VIRTUAL_ENV",
+        "PIP_USER",
+    )
+    done = machine.run(**dict.fromkeys(broken, "/nowhere"), PYTHONHASHSEED="garbage")
+    assert done.returncode == 0, done.stderr
+    assert machine.calls() == ["init", "up"]
+
+
+def test_a_link_of_an_earlier_version_is_replaced_without_a_word(machine: Machine) -> None:
+    machine.links.mkdir()
+    (machine.links / "appliance").symlink_to(machine.checkout / ".venv/bin/appliance")
+    assert "pointed to" not in machine.run("--no-start").stderr
+    assert (machine.links / "appliance").readlink() == machine.checkout / "scripts/appliance"
 
 
 def test_no_start_and_demo(machine: Machine) -> None:

@@ -34,7 +34,9 @@ def up_command(foreground: bool, no_wait: bool, timeout: int) -> int:
     """Start the appliance and wait until every service is ready."""
     session.settings()
     if foreground:
-        os.execv(_DAEMON[0], _DAEMON)  # noqa: S606
+        from appliance.supervisor.environment import base_environment
+
+        os.execve(_DAEMON[0], _DAEMON, base_environment(session.paths()))  # noqa: S606
     _ensure_supervisor(timeout)
     return ExitCode.DONE if no_wait else _wait_until_ready(timeout)
 
