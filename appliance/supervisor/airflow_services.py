@@ -15,7 +15,8 @@ from appliance.config.settings import Settings
 from appliance.errors import ServiceError
 from appliance.supervisor import postgres
 from appliance.supervisor.environment import base_environment, mlflow_client, thread_limits
-from appliance.supervisor.probes import AirflowApiProbe, HeartbeatProbe
+from appliance.supervisor.heartbeats import HeartbeatProbe, SchedulerProbe, socket_dsn, url_dsn
+from appliance.supervisor.probes import AirflowApiProbe
 from appliance.supervisor.spec import Preparation, ProbeTiming, ServiceSpec, Workbench
 
 API_SERVER = "airflow-api-server"
@@ -33,7 +34,10 @@ _PRELOAD = ",".join(
 """Modules that every task would otherwise import anew, for up to 4.8 s. No project's own: those
 are read when a task starts, so that an edited one counts from the next task on."""
 
-_TIMING = ProbeTiming(starting=0.5, ready=5.0, start_limit=180.0, unhealthy_limit=60.0)
+_TIMING = ProbeTiming(start_limit=180.0)
+_BEATING = ProbeTiming(ready=3.0, failing=1.0, start_limit=180.0)
+_BEAT_LIMIT = 9.0
+"""Both components beat every three seconds."""
 
 
 def airflow_specs(
@@ -44,6 +48,10 @@ def airflow_specs(
     database = () if settings.airflow.database_url else (postgres.NAME,)
     prepare = _migration(paths, environment)
     url = f"http://{HOST}:{ports['airflow']}"
+    external = settings.airflow.database_url
+    dsn = (
+        url_dsn(external) if external else socket_dsn(paths.postgres_socket_dir, postgres.DATABASE)
+    )
     return (
         ServiceSpec(
             name=API_SERVER,
@@ -61,23 +69,23 @@ def airflow_specs(
             command=_command("scheduler", "--skip-serve-logs", preload=_PRELOAD),
             environment=environment | thread_limits(),
             dependencies=database,
-            witnesses=(API_SERVER,),
             prepare=prepare,
-            probe=HeartbeatProbe(url, "scheduler", limit_seconds=20),
+            probe=SchedulerProbe(
+                HeartbeatProbe(dsn, "SchedulerJob", _BEAT_LIMIT), settings.airflow.parallelism
+            ),
             stop_grace=15.0,
             stop_stage=0,
-            timing=_TIMING,
+            timing=_BEATING,
         ),
         ServiceSpec(
             name=DAG_PROCESSOR,
             command=_command("dag-processor"),
             environment=environment | thread_limits(),
             dependencies=database,
-            witnesses=(API_SERVER,),
             prepare=prepare,
-            probe=HeartbeatProbe(url, "dag_processor", limit_seconds=40),
+            probe=HeartbeatProbe(dsn, "DagProcessorJob", _BEAT_LIMIT),
             stop_stage=1,
-            timing=_TIMING,
+            timing=_BEATING,
         ),
     )
 

@@ -24,8 +24,11 @@ class Health:
     failures: int = 0
 
     def ready_for(self, now: float) -> float:
-        """Seconds since it became ready, 0 when it never did."""
-        return 0.0 if self.ready_since is None else now - self.ready_since
+        """Seconds from when it became ready until now, or until looks began to fail; 0 when never."""
+        if self.ready_since is None:
+            return 0.0
+        until = now if self.failing_since is None else self.failing_since
+        return max(until - self.ready_since, 0.0)
 
     def observe(self, probe: Probe, now: float, timing: ProbeTiming) -> Health:
         """Take one look into account."""
@@ -45,7 +48,8 @@ class Health:
             failures=self.failures + 1,
             failing_since=now if self.failing_since is None else self.failing_since,
         )
-        if self.ready_since is not None and failing.failures >= timing.failures:
+        is_proven = probe.is_certain or failing.failures >= timing.failures
+        if self.ready_since is not None and is_proven:
             return replace(failing, state=ServiceState.UNHEALTHY)
         if self.ready_since is not None and self.state is ServiceState.READY:
             return replace(failing, evidence=self.evidence)

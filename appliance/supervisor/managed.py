@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,22 +14,22 @@ from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.errors import ApplianceError, ServiceError, TerminalError
 from appliance.supervisor.health import Health
 from appliance.supervisor.log_file import LogFile
+from appliance.supervisor.observer import Observer, Surroundings
 from appliance.supervisor.process import ServiceProcess
 from appliance.supervisor.restart_policy import RestartHistory, decide
-from appliance.supervisor.spec import Probe, ProcessFacts, ServiceSpec
+from appliance.supervisor.spec import ServiceSpec
 
 _log = logging.getLogger(__name__)
 
 ROOM_BYTES = 50_000_000
 ROOM_SECONDS = 2.0
+FILE_SECONDS = 0.5
+HUNG_GRACE = 2.0
+"""Seconds that a process which does not serve gets to end by itself."""
 
 
-class Host(Protocol):
+class Host(Surroundings, Protocol):
     """What a service needs from its supervisor."""
-
-    def is_ready(self, name: str) -> bool:
-        """Whether another service serves."""
-        ...
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Return as soon as `condition` holds; it is asked at each change of any service."""
@@ -64,18 +64,27 @@ class Host(Protocol):
         """Stop a process' whole session and take it off the record."""
         ...
 
-    async def look(self, spec: ServiceSpec, facts: ProcessFacts) -> Probe:
-        """Probe in a worker thread."""
+    async def free_file(self, spec: ServiceSpec) -> str:
+        """End a process of this home that has one of the service's files; "" when all are free.
+
+        Otherwise return who has one and will not be ended, in words.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Death:
-    """Why a process is no more, or must not be; `is_final` when trying again is vain."""
+    """Why a process is no more, or must not be.
+
+    `is_final` when trying again is vain; `is_hung` when the process lives and does not serve: it will
+    hardly act on a signal either. `by_itself`: no signal ended it.
+    """
 
     cause: str
     ready_for: float = 0.0
     is_final: bool = False
+    is_hung: bool = False
+    by_itself: bool = True
 
 
 class ManagedService:
@@ -87,6 +96,8 @@ class ManagedService:
         self._host = host
         self._history = RestartHistory()
         self._process: ServiceProcess | None = None
+        self._observer: Observer | None = None
+        self._steady_since: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._ending: asyncio.Future[None] | None = None
         self.status = ServiceStatus(
@@ -113,6 +124,16 @@ class ManagedService:
             self._task = None
         await self._end_process(self.spec.stop_grace)
         self._show(ServiceState.STOPPED, reason)
+
+    def notice_stop(self) -> None:
+        """Look at once when a signal has stopped the process; cheap, called each second."""
+        if self._observer is not None:
+            self._observer.notice_stop()
+
+    @property
+    def steady_seconds(self) -> float:
+        """For how long it has been ready without a failed look; 0 when it is not."""
+        return 0.0 if self._steady_since is None else clock.monotonic() - self._steady_since
 
     def say(self, reason: str) -> None:
         """Show what is being done before the start (`Workbench`)."""
@@ -149,6 +170,7 @@ class ManagedService:
                 cause=death.cause,
                 now=clock.monotonic(),
                 ready_for=death.ready_for,
+                by_itself=death.by_itself,
             )
             self._history = decision.history
             if decision.delay is None:
@@ -161,6 +183,7 @@ class ManagedService:
     async def _live_once(self) -> _Death:
         await self._await_dependencies()
         await self._await_room()
+        await self._await_files()
         self._show(ServiceState.STARTING, "starting")
         try:
             if self.spec.prepare is not None:
@@ -175,8 +198,9 @@ class ManagedService:
             return _Death(cause, is_final=isinstance(error, TerminalError))
         self._show(pid=self._process.pid)
         death = await self._watch(self._process)
-        crashed = self._process.exited.is_set()
-        await self._end_process(0.0 if crashed else self.spec.stop_grace)
+        self._show(ServiceState.STOPPING, death.cause)
+        grace = HUNG_GRACE if death.is_hung else 0.0
+        await self._end_process(min(grace, self.spec.stop_grace))
         return death
 
     async def _await_dependencies(self) -> None:
@@ -194,45 +218,40 @@ class ManagedService:
             self._show(ServiceState.WAITING, f"waiting for disk space: {words}")
             await asyncio.sleep(ROOM_SECONDS)
 
+    async def _await_files(self) -> None:
+        """Wait, at no cost to the restart budget, while a stranger has a file of the service open."""
+        while holder := await self._host.free_file(self.spec):
+            self._show(ServiceState.WAITING, f"waiting for {holder}")
+            await asyncio.sleep(FILE_SECONDS)
+
     async def _watch(self, process: ServiceProcess) -> _Death:
         """Probe until the process ends or must be ended."""
-        timing = self.spec.timing
         began = clock.monotonic()
         health = Health(started=began)
-        while True:
-            seen = await self._look(process, health)
-            now = clock.monotonic()
-            if seen is None:
-                return _Death(process.describe_exit(), health.ready_for(now))
-            self._show(seen.state, seen.evidence)
-            self._report_transition(health.state, seen, now - began)
-            if cause := seen.verdict(now, timing):
-                return _Death(cause, seen.ready_for(now))
-            health = seen
-            await _either(process.exited.wait(), health.next_look(timing))
-
-    async def _look(self, process: ServiceProcess, health: Health) -> Health | None:
-        """Return the health after one look, None when the process has ended."""
-        if process.exited.is_set():
-            return None
-        down = [name for name in self.spec.witnesses if not self._host.is_ready(name)]
-        if down:
-            reason = f"not observable: {', '.join(down)} is not ready"
-            return health.excuse(reason, clock.monotonic())
-        look = asyncio.ensure_future(self._host.look(self.spec, process.facts))
-        exited = asyncio.ensure_future(process.exited.wait())
+        observer = self._observer = Observer(self.spec, self._host, process)
         try:
-            await asyncio.wait({look, exited}, return_when=asyncio.FIRST_COMPLETED)
-            if process.exited.is_set():
-                return None
-            probe = look.result()
+            while True:
+                seen = await observer.look(health)
+                now = clock.monotonic()
+                if seen is None:
+                    is_own = (process.exit_code or 0) >= 0
+                    ready_for = health.ready_for(now)
+                    return _Death(process.describe_exit(), ready_for, by_itself=is_own)
+                self._note(seen, now)
+                self._report_transition(health.state, seen, now - began)
+                if cause := seen.verdict(now, observer.timing):
+                    return _Death(cause, seen.ready_for(now), is_hung=True, by_itself=False)
+                health = seen
+                await observer.rest(health.next_look(self.spec.timing))
         finally:
-            look.cancel()
-            exited.cancel()
-        missing = [name for name in self.spec.dependencies if not self._host.is_ready(name)]
-        if missing and not probe.is_ready:
-            return health.excuse(f"{', '.join(missing)} is not ready", clock.monotonic())
-        return health.observe(probe, clock.monotonic(), self.spec.timing)
+            self._observer = self._steady_since = None
+
+    def _note(self, health: Health, now: float) -> None:
+        if health.state is not ServiceState.READY or health.failures:
+            self._steady_since = None
+        elif self._steady_since is None:
+            self._steady_since = now
+        self._show(health.state, health.evidence)
 
     async def _end_process(self, grace: float) -> None:
         """Stop the process; one stop at a time, which a cancellation does not interrupt."""
@@ -288,14 +307,6 @@ class ManagedService:
         if new != old:
             self.status = new
             self._host.changed()
-
-
-async def _either(awaitable: Awaitable[object], seconds: float) -> None:
-    """Wait for the awaitable or the time, whichever is first."""
-    try:
-        await asyncio.wait_for(awaitable, seconds)
-    except TimeoutError:
-        return
 
 
 def unknown_service(name: str, known: Sequence[str]) -> ServiceError:

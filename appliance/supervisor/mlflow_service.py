@@ -56,7 +56,7 @@ def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> Serv
         probe=MlflowProbe(f"http://{HOST}:{port}", lambda: authorization(paths)),
         endpoint=f"{HOST}:{port}",
         stop_stage=1,
-        timing=ProbeTiming(ready=10.0),
+        timing=ProbeTiming(ready=5.0),
     )
 
 

@@ -78,7 +78,7 @@ def postgres_spec(paths: Paths) -> ServiceSpec:
         endpoint="postgres/.s.PGSQL.5432",
         stop_signal=signal.SIGINT,
         stop_stage=3,
-        timing=ProbeTiming(starting=0.2, start_limit=60),
+        timing=ProbeTiming(starting=0.2, ready=3.0, timeout=2.0, start_limit=60),
     )
 
 

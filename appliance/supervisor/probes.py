@@ -7,8 +7,8 @@ import json
 import socket
 import urllib.parse
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,41 +17,54 @@ from appliance.config.paths import Paths
 from appliance.errors import ConfigError, StoreError
 from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
 from appliance.forecaster_api.wire import LiveProject
+from appliance.supervisor.heartbeats import LOOK_SECONDS, judge_heartbeat, socket_dsn
+from appliance.supervisor.postgres_query import PostgresSilent, ask, connect
+from appliance.supervisor.slowness import LONGEST
 from appliance.supervisor.spec import Probe, ProcessFacts
 
 if TYPE_CHECKING:
     from store.client import FlightSession
 
-HTTP_SECONDS = 4.0
-_CLOCK_SLACK = timedelta(seconds=1)
+HTTP_SECONDS = 2.5
+"""How long a service may take to answer on a quiet machine."""
+WARM_SECONDS = 8.0
+"""How long the execution API may take to build its routes, at its first call."""
 
 
 class NoAnswer(Exception):
     """Nothing usable came back; the text is evidence for the operator."""
 
 
-def get_json(url: str, path: str, headers: Mapping[str, str] | None = None) -> Any:
+def get_json(
+    url: str,
+    path: str,
+    seconds: float = HTTP_SECONDS,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
     """GET a JSON document from a server on this machine.
 
     Raises:
         NoAnswer: refused, too slow, not 200, or not JSON.
     """
     try:
-        return json.loads(get(url, path, headers))
+        return json.loads(get(url, path, seconds, headers))
     except ValueError as error:
         raise NoAnswer(f"GET {path} answered no JSON") from error
 
 
-def get(url: str, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+def get(
+    url: str,
+    path: str,
+    seconds: float = HTTP_SECONDS,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
     """GET a document from a server on this machine.
 
     Raises:
         NoAnswer: refused, too slow, or not 200.
     """
     address = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(
-        address.hostname or "", address.port, timeout=HTTP_SECONDS
-    )
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=seconds)
     try:
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
@@ -77,7 +90,7 @@ class HttpProbe:
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
         try:
-            get_json(self.url, self.path)
+            get_json(self.url, self.path, HTTP_SECONDS * process.slowness)
         except NoAnswer as failure:
             return Probe(is_ready=False, evidence=str(failure))
         return Probe(is_ready=True, evidence=f"GET {self.path} answers")
@@ -96,11 +109,11 @@ class MlflowProbe:
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
         try:
-            get(self.url, "/health")
+            seconds = HTTP_SECONDS * process.slowness
+            get(self.url, "/health", seconds)
             credentials = {"Authorization": self.authorization()}
-            get_json(
-                self.url, "/api/2.0/mlflow/registered-models/search?max_results=1", credentials
-            )
+            search = "/api/2.0/mlflow/registered-models/search?max_results=1"
+            get_json(self.url, search, seconds, credentials)
         except (NoAnswer, ConfigError) as failure:
             return Probe(is_ready=False, evidence=str(failure))
         return Probe(is_ready=True, evidence="the registry answers a read")
@@ -115,88 +128,44 @@ class AirflowApiProbe:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._version = ""
         self._warm_pid = 0
 
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
+        seconds = HTTP_SECONDS * process.slowness
         try:
-            version = get_json(self._url, "/api/v2/version")["version"]
-            health = get_json(self._url, "/api/v2/monitor/health")
+            health = get_json(self._url, "/api/v2/monitor/health", seconds)
             if health["metadatabase"]["status"] != "healthy":
                 return Probe(is_ready=False, evidence="cannot reach its metadata database")
             if self._warm_pid != process.pid:
-                get_json(self._url, "/execution/health")
+                self._version = get_json(self._url, "/api/v2/version", seconds)["version"]
+                get_json(self._url, "/execution/health", WARM_SECONDS * process.slowness)
                 self._warm_pid = process.pid
         except (NoAnswer, KeyError, TypeError) as failure:
             return Probe(is_ready=False, evidence=str(failure))
-        return Probe(is_ready=True, evidence=f"Airflow {version} answers, metadata reachable")
-
-
-@dataclass(frozen=True, slots=True)
-class HeartbeatProbe:
-    """Ready when Airflow's health body shows a fresh heartbeat of this very process.
-
-    `component` is `scheduler` or `dag_processor`; fresh means younger than `limit_seconds`.
-    """
-
-    url: str
-    component: str
-    limit_seconds: float
-
-    def __call__(self, process: ProcessFacts) -> Probe:
-        """Look once."""
-        try:
-            health = get_json(self.url, "/api/v2/monitor/health")
-            beat = health[self.component][f"latest_{self.component}_heartbeat"]
-        except (NoAnswer, KeyError, TypeError) as failure:
-            return Probe(is_ready=False, evidence=f"no health report: {failure}")
-        return judge_heartbeat(
-            datetime.fromisoformat(beat) if beat else None, process, clock.now(), self.limit_seconds
-        )
-
-
-def judge_heartbeat(
-    beat_at: datetime | None, process: ProcessFacts, now: datetime, limit_seconds: float
-) -> Probe:
-    """Return what a heartbeat proves: nothing when it is older than the process or than the limit."""
-    if beat_at is None or beat_at < process.started_at - _CLOCK_SLACK:
-        return Probe(is_ready=False, evidence="no heartbeat since its start yet")
-    age = (now - beat_at).total_seconds()
-    if age > limit_seconds:
-        return Probe(is_ready=False, evidence=f"last heartbeat {age:.0f} s ago")
-    return Probe(is_ready=True, evidence="heartbeat is fresh")
+        return Probe(is_ready=True, evidence=f"Airflow {self._version} answers, metadata reachable")
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresProbe:
-    """Ready when a query over the unix socket is answered."""
+    """Ready when a query over a new connection to the unix socket is answered."""
 
     socket_directory: Path
     database: str
 
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
-        import psycopg2
-
         refused = _refusal(self.socket_directory / ".s.PGSQL.5432")
         if refused:
             return Probe(is_ready=False, evidence=refused)
+        until = clock.monotonic() + LOOK_SECONDS * process.slowness
         try:
-            connection = psycopg2.connect(
-                host=str(self.socket_directory),
-                user=self.database,
-                dbname=self.database,
-                connect_timeout=3,
-            )
-        except psycopg2.Error as error:
-            return Probe(is_ready=False, evidence=_first_line(error))
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except psycopg2.Error as error:
-            return Probe(is_ready=False, evidence=_first_line(error))
-        finally:
-            connection.close()
+            connection = connect(socket_dsn(self.socket_directory, self.database), until)
+            with closing(connection):
+                ask(connection, "SELECT 1", (), until)
+        except PostgresSilent as silent:
+            return Probe(is_ready=False, evidence=str(silent))
         return Probe(is_ready=True, evidence="answers a query")
 
 
@@ -222,7 +191,7 @@ class _StoreClient:
         if self._session is None:
             from store.client import FlightSession
 
-            self._session = FlightSession(self._path, read_seconds=HTTP_SECONDS)
+            self._session = FlightSession(self._path, read_seconds=HTTP_SECONDS * LONGEST)
         return self._session
 
 
@@ -235,7 +204,7 @@ class StoreProbe:
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
         try:
-            health = self._client.get().health(HTTP_SECONDS)
+            health = self._client.get().health(HTTP_SECONDS * process.slowness)
         except (NoAnswer, StoreError) as failure:
             return Probe(is_ready=False, evidence=str(failure))
         if health.pid != process.pid:
@@ -246,7 +215,7 @@ class StoreProbe:
 class IngestorProbe:
     """Ready when the ingestor has lately written its heartbeat into the store."""
 
-    def __init__(self, paths: Paths, limit_seconds: float = 20.0) -> None:
+    def __init__(self, paths: Paths, limit_seconds: float = 9.0) -> None:
         self._client = _StoreClient(paths.store_socket)
         self._limit_seconds = limit_seconds
 
@@ -271,7 +240,7 @@ class ForecasterProbe:
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
         try:
-            report = ask_report(self.paths, HTTP_SECONDS)
+            report = ask_report(self.paths, HTTP_SECONDS * process.slowness)
         except ForecasterUnavailable as failure:
             return Probe(is_ready=False, evidence=str(failure))
         if report.pid != process.pid:
@@ -296,8 +265,3 @@ def _refusal(path: Path) -> str:
         except OSError:
             return f"does not listen on {path.name} yet"
     return ""
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

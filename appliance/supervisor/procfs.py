@@ -73,6 +73,32 @@ def session_members(leader: int, since: int = 0) -> list[ProcessEntry]:
     return [entry for entry in entries if entry.pid in members and not entry.is_zombie]
 
 
+def child_states(pid: int, title: str) -> list[str]:
+    """Return the state letters of a process's living children whose command line begins so."""
+    states = []
+    for child in _children(pid):
+        entry = read_process(child)
+        if entry is not None and not entry.is_zombie and _command_line(child).startswith(title):
+            states.append(entry.state)
+    return states
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:  # noqa: PTH123
+            return [int(child) for child in file.read().split()]
+    except OSError:  # a kernel without this list
+        return [entry.pid for entry in all_processes() if entry.parent == pid]
+
+
+def _command_line(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
+            return file.read().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def has_environment(pid: int, assignment: bytes) -> bool:
     """Return whether a process was started with `NAME=value` in its environment."""
     try:

@@ -130,10 +130,12 @@ class _Stop:
             if not self._is_asked:
                 self._is_asked = True
                 _send([self.record.leader], self.record.stop_signal)
+                _send(pids, signal.SIGCONT)  # what a signal has stopped acts on no other
         elif not self._is_rest_asked:
             self._is_rest_asked = True
             self._kill_at = min(self._kill_at, now + REST_GRACE_SECONDS)
             _send(pids, signal.SIGTERM)
+            _send(pids, signal.SIGCONT)
         return False
 
 

@@ -29,6 +29,7 @@ from appliance.supervisor.sessions import (
     stop_sessions,
     write_records,
 )
+from appliance.supervisor.slowness import Slowness, runnable_tasks
 from appliance.supervisor.spec import Probe, ProcessFacts, ServiceSpec
 
 _log = logging.getLogger(__name__)
@@ -82,6 +83,9 @@ class Supervisor:
         self._chores: list[asyncio.Task[None]] = []
         self._restarts: dict[str, asyncio.Task[None]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="supervisor")
+        self._lookouts = ThreadPoolExecutor(max(1, len(specs)), thread_name_prefix="lookout")
+        self._looks: dict[str, tuple[int, asyncio.Future[Probe]]] = {}
+        self._slowness = Slowness()
 
     # -- what the control API uses
 
@@ -161,6 +165,7 @@ class Supervisor:
         self._chores = [
             asyncio.create_task(self._guard.watch()),
             asyncio.create_task(self._reap_orphans()),
+            asyncio.create_task(self._keep_watch()),
         ]
         for note in self._notes:
             self.report(EventKind.SERVICE_STATE, note, Severity.WARNING, {})
@@ -184,7 +189,8 @@ class Supervisor:
         self._end_strays()
         self._guard.dismiss()
         self._paths.sessions_file.unlink(missing_ok=True)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._lookouts):
+            pool.shutdown(wait=False, cancel_futures=True)
         for service in self._services.values():
             service.log.close()
 
@@ -202,6 +208,18 @@ class Supervisor:
         """Whether a service serves; one that is not supervised here counts as served."""
         service = self._services.get(name)
         return service is None or service.status.is_ready
+
+    def steady_seconds(self, name: str) -> float:
+        """Return for how long a service has been ready without a failed look; 0 when it is not.
+
+        One that is not supervised here counts as ready for ever.
+        """
+        service = self._services.get(name)
+        return float("inf") if service is None else service.steady_seconds
+
+    def slowness(self) -> float:
+        """Return how much slower than a quiet machine this one is, at least 1."""
+        return self._slowness.factor
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Return as soon as `condition` holds; it is asked at each change of any service."""
@@ -277,16 +295,26 @@ class Supervisor:
         process.close()
 
     async def look(self, spec: ServiceSpec, facts: ProcessFacts) -> Probe:
-        """Probe in a worker thread, within the spec's time."""
-        try:
-            return await asyncio.wait_for(
-                self._run_blocking(spec.probe, facts), spec.timing.timeout
-            )
-        except TimeoutError:
-            return Probe(is_ready=False, evidence=f"no answer within {spec.timing.timeout:g} s")
-        except Exception as error:  # supervisor loop: a probe's fault is a failed look
-            _log.debug("probe of %s failed", spec.name, exc_info=True)
+        """Probe in a worker thread, within the spec's time; one look at a service at a time.
+
+        A look that hangs so keeps one thread from the others, whatever it waits for.
+        """
+        seconds = spec.timing.timeout * facts.slowness
+        pid, looking = self._looks.get(spec.name, (0, None))
+        if looking is None or looking.done():
+            loop = asyncio.get_running_loop()
+            pid, looking = facts.pid, loop.run_in_executor(self._lookouts, spec.probe, facts)
+            self._looks[spec.name] = pid, looking
+        await asyncio.wait({looking}, timeout=seconds)
+        if not looking.done() or pid != facts.pid:
+            return Probe(is_ready=False, evidence=f"no answer within {seconds:.3g} s")
+        if error := looking.exception():  # a probe's fault is a failed look
             return Probe(is_ready=False, evidence=f"{type(error).__name__}: {error}"[:200])
+        return looking.result()
+
+    async def free_file(self, spec: ServiceSpec) -> str:
+        """Return who has a file of the service open, in words; "" when nobody has."""
+        return ""
 
     # -- inside
 
@@ -300,6 +328,15 @@ class Supervisor:
 
     def _take_snapshot(self) -> tuple[ServiceStatus, ...]:
         return tuple(service.status for service in self._services.values())
+
+    async def _keep_watch(self, interval: float = 1.0) -> None:
+        """Measure the machine, and notice processes that a signal has stopped; until cancelled."""
+        while True:
+            due_at = clock.monotonic() + interval
+            await asyncio.sleep(interval)
+            self._slowness.note(runnable_tasks(), clock.monotonic() - due_at)
+            for service in self._services.values():
+                service.notice_stop()
 
     async def _reap_orphans(self, interval: float = 10.0) -> None:
         """Reap ended processes that were adopted; runs until cancelled.

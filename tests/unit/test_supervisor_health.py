@@ -8,7 +8,7 @@ import pytest
 
 from appliance.domain.service import ServiceState
 from appliance.supervisor.health import Health
-from appliance.supervisor.probes import judge_heartbeat
+from appliance.supervisor.heartbeats import judge_heartbeat
 from appliance.supervisor.spec import Probe, ProbeTiming, ProcessFacts
 
 TIMING = ProbeTiming(failures=3, unhealthy_limit=60, start_limit=150)
@@ -31,6 +31,22 @@ def test_a_ready_service_stays_ready_until_enough_failures_in_a_row() -> None:
     assert after(GOOD, BAD, BAD).state is ServiceState.READY
     assert after(GOOD, BAD, BAD, GOOD, BAD, BAD).state is ServiceState.READY
     assert after(GOOD, BAD, BAD, BAD).state is ServiceState.UNHEALTHY
+
+
+def test_certain_evidence_needs_no_second_look() -> None:
+    stopped = Probe(is_ready=False, evidence="stopped", is_certain=True)
+    assert after(GOOD, stopped).state is ServiceState.UNHEALTHY
+    assert after(stopped).state is ServiceState.STARTING
+
+
+def test_the_time_of_readiness_ends_with_the_first_failed_look() -> None:
+    assert after(GOOD, GOOD, GOOD, BAD, BAD).ready_for(60) == 3
+
+
+def test_a_slow_machine_makes_limits_longer_and_looks_no_rarer() -> None:
+    slow = TIMING.stretched(2.0)
+    assert (slow.timeout, slow.unhealthy_limit) == (2 * TIMING.timeout, 120)
+    assert (slow.ready, slow.failures) == (TIMING.ready, TIMING.failures)
 
 
 def test_an_unhealthy_service_recovers_at_once() -> None:
@@ -80,3 +96,10 @@ def test_a_heartbeat_counts_when_fresh_and_of_this_process(
     probe = judge_heartbeat(beat_at, process, NOON + timedelta(seconds=60), 20)
     assert probe.is_ready is is_ready
     assert evidence in probe.evidence
+
+
+def test_a_heartbeat_may_be_older_on_a_slow_machine() -> None:
+    beat_at, now = NOON + timedelta(seconds=5), NOON + timedelta(seconds=25)
+    on_time = judge_heartbeat(beat_at, ProcessFacts(1, NOON), now, 9)
+    assert (on_time.is_ready, on_time.is_certain) == (False, True)
+    assert judge_heartbeat(beat_at, ProcessFacts(1, NOON, slowness=3.0), now, 9).is_ready

@@ -5,12 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.supervisor.restart_policy import RestartHistory, RestartPolicy, decide
+from appliance.supervisor.restart_policy import Death, RestartHistory, RestartPolicy, decide
 
 POLICY = RestartPolicy(first_delay=0.5, longest_delay=30, budget=8, window=600, stable=180)
 
 
-def deaths(count: int, seconds_apart: float, ready_for: float = 0.0) -> list[float | None]:
+def deaths(
+    count: int, seconds_apart: float, ready_for: float = 0.0, *, by_itself: bool = True
+) -> list[float | None]:
     """Delays decided for deaths at a steady pace."""
     history, delays = RestartHistory(), []
     for number in range(count):
@@ -21,6 +23,7 @@ def deaths(count: int, seconds_apart: float, ready_for: float = 0.0) -> list[flo
             cause="exited with code 1",
             now=number * seconds_apart,
             ready_for=ready_for,
+            by_itself=by_itself,
         )
         history = decision.history
         delays.append(decision.delay)
@@ -43,8 +46,21 @@ def test_a_stable_time_of_readiness_resets_delay_and_budget() -> None:
     assert deaths(30, 1.0, ready_for=180.0) == [0.5] * 30
 
 
+def test_a_service_that_is_killed_whenever_it_serves_has_a_larger_budget_than_one_that_crashes() -> (
+    None
+):
+    assert deaths(9, 1.0, ready_for=2.0)[-1] is None
+    killed = deaths(31, 1.0, ready_for=2.0, by_itself=False)
+    assert killed[29] == 30
+    assert killed[30] is None
+
+
+def test_the_delay_begins_anew_with_a_service_that_had_settled() -> None:
+    assert deaths(10, 20.0, ready_for=15.0, by_itself=False) == [0.5] * 10
+
+
 def test_giving_up_says_the_cause_and_the_next_step() -> None:
-    history = RestartHistory(tuple(float(n) for n in range(8)))
+    history = RestartHistory(tuple(Death(float(n)) for n in range(8)))
     reason = decide(POLICY, history, name="mlflow", cause="exited with code 1", now=9.0).reason
     assert "exited with code 1" in reason
     assert "`appliance logs mlflow`, then `appliance restart mlflow`" in reason
