@@ -7,29 +7,41 @@ Layers, later wins: the defaults below, the checkout's `compose/appliance.toml` 
 
 from __future__ import annotations
 
-import difflib
-import os
-import tomllib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from appliance.config.paths import SOURCE_ROOT, Paths
-from appliance.errors import ConfigError
+from appliance.config import values
+from appliance.config.layers import Layers, read_layers
+from appliance.config.paths import Paths
+from appliance.config.validation import InvalidValues, validated
+from appliance.config.values import Market, Timeframe
 
-Port = Annotated[int, Field(ge=0, le=65535)]
-Market = Annotated[str, Field(pattern=r"^[A-Z]+-[A-Z0-9]+$")]
-Timeframe = Literal[1, 3, 5, 10, 15, 30, 60, 240]
-Days = Annotated[int, Field(ge=0, le=36500)]
-ENVIRONMENT_PREFIX = "APPLIANCE__"
+# Configs of projects import Market and Timeframe from here.
+__all__ = [
+    "AirflowSettings",
+    "IngestSettings",
+    "Market",
+    "MlflowSettings",
+    "ProjectSettings",
+    "S3Settings",
+    "Section",
+    "Settings",
+    "SimulatorSettings",
+    "SlackSettings",
+    "SourceSettings",
+    "StoreSettings",
+    "Timeframe",
+    "load_settings",
+    "settings_of",
+]
 
 
 class Section(BaseModel):
     """A table of the configuration; refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SourceSettings(Section):
@@ -37,9 +49,9 @@ class SourceSettings(Section):
 
     kind: Literal["auto", "upbit", "simulator"] = "auto"
     """`auto` takes Upbit when it answers at the first start, the built-in simulator otherwise."""
-    rest_url: str = "https://api.upbit.com"
+    rest_url: values.HttpUrl = "https://api.upbit.com"
     """Base URL of an Upbit-compatible REST server, used when the kind is `upbit`."""
-    websocket_url: str = "wss://api.upbit.com/websocket/v1"
+    websocket_url: values.WebSocketUrl = "wss://api.upbit.com/websocket/v1"
     """WebSocket URL belonging to it."""
     requests_per_second: Annotated[int, Field(ge=1, le=10)] = 10
     """Ceiling for candle requests of this host, all processes together."""
@@ -48,93 +60,93 @@ class SourceSettings(Section):
 class SimulatorSettings(Section):
     """The built-in simulator, used when the source is `simulator`."""
 
-    port: Port = 0
+    port: values.Port = 0
     """0 takes a free one."""
-    seed: int = 7
+    seed: values.Seed = 7
     """Same seed, same market."""
     speed: Annotated[float, Field(gt=0, le=600)] = 1.0
     """Simulated seconds per second."""
-    start: str = ""
+    start: values.Instant = ""
     """ISO time at which simulated time begins; empty is now."""
-    replay: dict[str, str] = {}
+    replay: dict[Market, values.File] = {}
     """Market to parquet or CSV file."""
-    scenario: str = ""
+    scenario: values.OptionalFile = ""
     """File with scripted regime shifts; empty is none."""
-    faults: str = ""
+    faults: values.OptionalFile = ""
     """File with scripted faults; empty is none."""
 
 
 class IngestSettings(Section):
     """Live ingestion."""
 
-    markets: tuple[Market, ...] = ("KRW-BTC",)
+    markets: values.Markets = ("KRW-BTC",)
     """Upbit market codes, upper case."""
-    timeframes: tuple[Timeframe, ...] = (1,)
+    timeframes: values.Timeframes = (1,)
     """Candle widths in minutes."""
     history_candles: Annotated[int, Field(ge=200, le=2_000_000)] = 20_000
     """Candles to backfill per market and timeframe on a first start."""
-    audit_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "18:10"
+    audit_at: values.TimeOfDay = "18:10"
     """UTC time, by the exchange's clock, of the nightly comparison with REST."""
 
 
 class StoreSettings(Section):
     """The DuckDB store."""
 
-    memory_limit: str = "512MB"
+    memory_limit: values.MemorySize = "512MB"
     """DuckDB's memory limit."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """DuckDB's threads for one statement; statements of several callers run at once anyway."""
-    raw_days: Days = 90
+    raw_days: values.Days = 90
     """Days to keep candles as the exchange sent them, since they were received; 0 for ever."""
-    events_days: Days = 730
+    events_days: values.Days = 730
     """Days to keep events; 0 for ever."""
-    reports_days: Days = 365
+    reports_days: values.Days = 365
     """Days to keep performance and drift reports, the newest of each version longer; 0 for ever."""
-    alerts_days: Days = 30
+    alerts_days: values.Days = 30
     """Days to keep messages that Slack has got; 0 for ever."""
 
 
 class AirflowSettings(Section):
     """The embedded Airflow."""
 
-    port: Port = 8080
+    port: values.Port = 8080
     """Port of the API server on 127.0.0.1; another free one is taken when this is in use."""
     parallelism: Annotated[int, Field(ge=1, le=32)] = 2
     """Task slots; each costs a worker process."""
-    database_url: str = ""
+    database_url: values.AirflowDatabase = ""
     """External PostgreSQL URL; empty is the bundled server."""
 
 
 class MlflowSettings(Section):
     """The MLflow server."""
 
-    port: Port = 5000
+    port: values.Port = 5000
     """Port on 127.0.0.1; another free one is taken when this is in use."""
-    database_url: Annotated[str, Field(pattern=r"^$|^sqlite$|^postgresql(\+\w+)?://")] = ""
+    database_url: values.MlflowDatabase = ""
     """Empty is a DuckDB file of the home, `sqlite` a SQLite file of it; or a PostgreSQL URL."""
-    artifact_root: str = ""
+    artifact_root: values.ArtifactRoot = ""
     """Folder or s3:// URL; empty is the home's own folder."""
-    deleted_runs_days: Days = 7
+    deleted_runs_days: values.Days = 7
     """Days to keep a run after it was deleted in MLflow; 0 for ever."""
-    models_days: Days = 30
+    models_days: values.Days = 30
     """Days to keep the files of versions that are neither named by an alias nor in use; 0 for ever."""
 
 
 class S3Settings(Section):
     """S3 for artifacts; credentials are secrets (`s3_access_key_id`, `s3_secret_access_key`)."""
 
-    endpoint_url: str = ""
+    endpoint_url: values.OptionalHttpUrl = ""
     """Empty is AWS."""
-    region: str = ""
+    region: values.Region = ""
     """Region name."""
 
 
 class SlackSettings(Section):
     """Alerts; the webhook URL or bot token is a secret (`slack_webhook_url`, `slack_bot_token`)."""
 
-    channel: str = ""
+    channel: values.SlackChannel = ""
     """Channel for the bot token; a webhook has its own."""
-    base_url: str = "https://slack.com/api/"
+    base_url: values.TokenUrl = "https://slack.com/api/"
     """Slack's Web API."""
 
 
@@ -143,7 +155,7 @@ class ProjectSettings(Section):
 
     enabled: bool = True
     """Whether its workflows are offered."""
-    config: str = ""
+    config: values.Text = ""
     """Name of a config file in the project's `configs/` folder, without `.py`."""
     promotion: Literal["manual", "suggest", "auto"] = "auto"
     """What a verdict of `better` leads to: `auto` promotes, `suggest` names and tells, `manual` names."""
@@ -172,107 +184,39 @@ class Settings(Section):
                 raise ValueError(f"project {name!r} must be a lower-case Python identifier")
         return projects
 
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        chosen: dict[int, str] = {}
+        for name in ("mlflow", "airflow", "simulator"):
+            section: MlflowSettings | AirflowSettings | SimulatorSettings = getattr(self, name)
+            is_set = "port" in section.model_fields_set and section.port != 0
+            other = chosen.setdefault(section.port, name) if is_set else name
+            if other != name:
+                raise PydanticCustomError(
+                    "expected",
+                    "must differ from {other}.port, both are {port}",
+                    {"key": (name, "port"), "other": other, "port": section.port},
+                )
+        return self
+
 
 def load_settings(paths: Paths) -> Settings:
     """Read, layer and validate the configuration of a home.
 
     Raises:
-        ConfigError: a file is not TOML, a key is unknown (the nearest known one is suggested) or a
-            value is not allowed; names file or variable, key, expected and actual.
+        InvalidValues: a file is not TOML, a key is unknown (the nearest known one is suggested) or a
+            value is not allowed; names file and line or variable, key, expected and actual value.
     """
-    merged: dict[str, Any] = {}
-    origins: dict[tuple[str, ...], str] = {}
-    for origin, layer in _layers(paths):
-        _merge(merged, layer, origin, origins, ())
+    return settings_of(read_layers(paths))
+
+
+def settings_of(layers: Layers) -> Settings:
+    """Return the settings that some layers make; raises like `load_settings`, with every problem."""
+    problems = list(layers.problems)
     try:
-        return Settings.model_validate(merged)
-    except ValidationError as error:
-        raise _explain(error, origins) from error
-
-
-def _layers(paths: Paths) -> Iterator[tuple[str, dict[str, Any]]]:
-    for folder in (SOURCE_ROOT / "compose", paths.compose):
-        yield from _folder_layers(folder)
-    for variable, value in sorted(os.environ.items()):
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            yield variable, _nested(variable.removeprefix(ENVIRONMENT_PREFIX), value)
-
-
-def _folder_layers(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    main = folder / "appliance.toml"
-    if main.exists():
-        yield str(main), _read_toml(main)
-    for path in sorted((folder / "projects").glob("*.toml")):
-        yield str(path), {"projects": {path.stem: _read_toml(path)}}
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}", hint=f"correct {path} and try again"
-        ) from error
-
-
-def _nested(name: str, value: str) -> dict[str, Any]:
-    *sections, key = name.lower().split("__")
-    try:
-        parsed: Any = tomllib.loads(f"v = {value}")["v"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    layer: dict[str, Any] = {key: parsed}
-    for section in reversed(sections):
-        layer = {section: layer}
-    return layer
-
-
-def _merge(
-    into: dict[str, Any],
-    layer: Mapping[str, Any],
-    origin: str,
-    origins: dict[tuple[str, ...], str],
-    path: tuple[str, ...],
-) -> None:
-    for key, value in layer.items():
-        here = (*path, key)
-        origins[here] = origin
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value, origin, origins, here)
-        elif isinstance(value, Mapping):
-            into[key] = {}
-            _merge(into[key], value, origin, origins, here)
-        else:
-            into[key] = value
-
-
-def _explain(error: ValidationError, origins: Mapping[tuple[str, ...], str]) -> ConfigError:
-    first = error.errors()[0]
-    location = tuple(str(part) for part in first["loc"])
-    origin = next(
-        (origins[location[:n]] for n in range(len(location), 0, -1) if location[:n] in origins), ""
-    )
-    key = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
-        near = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        return ConfigError(f"unknown key {key!r} in {origin}", code="config.unknown_key", hint=hint)
-    return ConfigError(
-        f"{key} in {origin}: {first['msg']} (was {first['input']!r})",
-        code="config.invalid_value",
-        hint=f"correct {key} in {origin}",
-    )
-
-
-def _known_keys(section: tuple[str, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in section:
-        if model is Settings and part == "projects":
-            continue
-        field = model.model_fields.get(part)
-        if field is None:
-            model = ProjectSettings
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-    return sorted(model.model_fields)
+        settings = validated(Settings, layers.values)
+    except InvalidValues as error:
+        problems += error.located((), layers.place).problems
+    if problems:
+        raise InvalidValues(problems)
+    return settings

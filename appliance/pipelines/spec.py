@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import pkgutil
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 import appliance.pipelines
 from appliance.config.settings import Market, ProjectSettings, Settings, Timeframe
+from appliance.config.validation import InvalidValues, nearest, validated
+from appliance.config.values import cron
 from appliance.errors import ApplianceError, ConfigError
 
 Horizon = Annotated[int, Field(ge=1, le=10_000)]
@@ -24,7 +26,7 @@ Horizon = Annotated[int, Field(ge=1, le=10_000)]
 class SpecSection(BaseModel):
     """A group of config values; frozen, refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ProjectSpec(SpecSection):
@@ -38,8 +40,10 @@ class ProjectSpec(SpecSection):
     """How many candles ahead a forecast reaches."""
     train_schedule: str = ""
     """Cron expression (UTC) for training besides the triggered runs; empty is none."""
-    model_max_age_hours: Annotated[int, Field(ge=0)] = 0
+    model_max_age_hours: Annotated[int, Field(ge=0, le=876_000)] = 0
     """Age at which a production model is called stale; 0 is never."""
+
+    _is_cron = field_validator("train_schedule")(cron)
 
 
 SHARED = frozenset({"forecasting", "template"})
@@ -64,7 +68,7 @@ def project_folder(project: str) -> Path:
         raise ConfigError(
             f"there is no project {project!r} in appliance/pipelines",
             code="config.unknown_project",
-            hint=_nearest(project, known),
+            hint=nearest(project, known),
             project=project,
         )
     folders = (Path(folder, project) for folder in appliance.pipelines.__path__)
@@ -124,7 +128,7 @@ def choose_config(
     raise ConfigError(
         f"project {project} has no config {name!r}",
         code="config.unknown_config",
-        hint=_nearest(name, sorted(configs)),
+        hint=nearest(name, sorted(configs)),
         project=project,
     )
 
@@ -135,7 +139,7 @@ def build_spec(
     """Return the config with `overrides` laid over its defaults; tables merge key by key.
 
     Raises:
-        ConfigError: an unknown key (the hint names the nearest) or a value that is not allowed.
+        InvalidValues: an unknown key (the hint names the nearest) or a value that is not allowed.
     """
     values: dict[str, Any] = {}
     for key, value in overrides.items():
@@ -146,40 +150,18 @@ def build_spec(
         else:
             values[key] = value
     try:
-        return config.model_validate(values)
-    except ValidationError as error:
-        raise _explain(error, config, project) from error
-
-
-def _explain(error: ValidationError, config: type[BaseModel], project: str) -> ConfigError:
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"]]
-    key = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        return ConfigError(
-            f"unknown override {key!r} for project {project}",
-            code="config.unknown_key",
-            hint=_nearest(location[-1], _known_keys(config, location[:-1])),
+        return validated(config, values, "override ")
+    except InvalidValues as error:
+        raise InvalidValues(
+            [
+                replace(
+                    problem,
+                    message=f"project {project}: {problem.message}",
+                    hint=f"{problem.hint} under [overrides] in compose/projects/{project}.toml"
+                    if problem.code == "config.invalid_value"
+                    else problem.hint,
+                )
+                for problem in error.problems
+            ],
             project=project,
-        )
-    return ConfigError(
-        f"override {key} of project {project}: {first['msg']} (was {first['input']!r})",
-        code="config.invalid_value",
-        hint=f"correct {key} under [overrides] in compose/projects/{project}.toml",
-        project=project,
-    )
-
-
-def _known_keys(config: type[BaseModel], section: Sequence[str]) -> list[str]:
-    model = config
-    for part in section:
-        field = model.model_fields.get(part)
-        if field is None or not isinstance(field.default, BaseModel):
-            break
-        model = type(field.default)
-    return sorted(model.model_fields)
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        ) from error

@@ -6,7 +6,6 @@ real, since they meet a client's own time limits.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from appliance.config.reading import read_toml
 from appliance.errors import ConfigError
 from appliance.simulator.faults import COUNTED_KINDS, FaultKind, Occurrence
 from appliance.simulator.options import parse_instant
@@ -98,12 +98,7 @@ def load_faults(path: Path, started_at: datetime, speed: float) -> FaultScript:
     Raises:
         ConfigError: unreadable, not TOML, or a table is wrong; says which table and key.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"faults {path}: {error}", hint="check simulator.faults or --faults"
-        ) from error
+    document = read_toml(path)
     unknown = sorted(set(document) - {"seed", "run_seconds", "fault"})
     if unknown:
         raise _error(str(path), unknown[0], "is unknown", "seed, run_seconds, [[fault]] tables")

@@ -7,7 +7,6 @@ as it was and the price stays continuous.
 from __future__ import annotations
 
 import threading
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from appliance.config.reading import read_toml
 from appliance.errors import ConfigError
 from appliance.simulator.columns import Floats
 from appliance.simulator.options import parse_instant
@@ -85,12 +85,7 @@ def load_scenario(path: Path, started_at: datetime) -> list[Shift]:
     Raises:
         ConfigError: unreadable, not TOML, or a shift has unknown or impossible values.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"scenario {path}: {error}", hint="check simulator.scenario or --scenario"
-        ) from error
+    document = read_toml(path)
     tables = document.get("shift", [])
     if set(document) - {"shift"} or not isinstance(tables, list):
         raise ConfigError(f"scenario {path}: expected only [[shift]] tables")

@@ -7,7 +7,8 @@ import re
 import click
 
 from appliance.cli import session
-from appliance.cli.output import emit, emit_json
+from appliance.cli.exit_code import ExitCode
+from appliance.cli.output import emit, emit_json, narrate
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
 
@@ -60,16 +61,27 @@ def _print_section(name: str, fields: dict[str, object]) -> None:
 
 
 @config_command.command("check")
-def check_command() -> None:
-    """Validate every file and every project's config; exit 2 when something is wrong."""
+def check_command() -> int:
+    """Validate every file, every project's config and the files that they name; exit 2 when one is wrong.
+
+    All errors are listed, with file, line and key.
+    """
+    from appliance.cli.configuration_check import find_problems
     from appliance.pipelines.spec import describe_project
 
+    problems = find_problems(session.paths())
+    for problem in problems:
+        narrate(f"error: {problem}")
+        narrate(f"next:  {problem.hint}")
+    if problems:
+        return ExitCode.USAGE
     settings = session.settings()
     for name, section in settings.projects.items():
         if section.enabled:
             described = describe_project(settings, name)
             emit(f"{name}: {described.market} {described.unit}m, {described.horizon} ahead")
     emit("the configuration is valid")
+    return ExitCode.DONE
 
 
 @config_command.command("path")

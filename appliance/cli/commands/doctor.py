@@ -76,12 +76,10 @@ def _disk(home: Paths) -> Finding:
 
 
 def _configuration() -> str:
-    from appliance.pipelines.spec import describe_project
+    from appliance.cli.configuration_check import require_valid
 
-    settings = session.settings()
+    settings = require_valid(session.paths())
     enabled = [name for name, section in settings.projects.items() if section.enabled]
-    for name in enabled:
-        describe_project(settings, name)
     return f"valid; projects: {', '.join(enabled) or 'none'}"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import session
+from appliance.cli.configuration_check import require_valid
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
 from appliance.config.paths import Paths
@@ -32,7 +33,7 @@ _DAEMON = (sys.executable, "-m", "appliance.daemon")
 @click.option("--timeout", type=click.IntRange(1), default=START_SECONDS, show_default=True)
 def up_command(foreground: bool, no_wait: bool, timeout: int) -> int:
     """Start the appliance and wait until every service is ready."""
-    session.settings()
+    require_valid(session.paths())
     if foreground:
         from appliance.supervisor.environment import base_environment
 

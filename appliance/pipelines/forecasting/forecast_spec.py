@@ -12,7 +12,7 @@ from appliance.pipelines.spec import ProjectSpec, SpecSection
 if TYPE_CHECKING:
     from appliance.pipelines.forecasting.recipe import Recipe
 
-Rows = Annotated[int, Field(ge=1)]
+Rows = Annotated[int, Field(ge=1, le=10_000_000)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
@@ -49,24 +49,24 @@ class LearnerSpec(SpecSection):
     """Rows per such leaf."""
     learning_rate: Fraction = 0.05
     """Shrinkage."""
-    l2_regularization: Annotated[float, Field(ge=0.0)] = 1.0
+    l2_regularization: Annotated[float, Field(ge=0.0, le=1e9)] = 1.0
     """Pull of leaf values towards zero."""
-    linear_penalty: Annotated[float, Field(ge=0.0)] = 0.1
+    linear_penalty: Annotated[float, Field(ge=0.0, le=1e9)] = 0.1
     """Pull of the linear quantiles towards those of the scaled return, per row."""
     calibration_fraction: Annotated[float, Field(ge=0.05, le=0.5)] = 0.25
     """Newest part of the training rows that calibrates the quantiles; learnt from only afterwards."""
-    random_state: int = 7
+    random_state: Annotated[int, Field(ge=0, lt=2**32)] = 7
     """Same rows, same model."""
 
 
 class SearchSpec(SpecSection):
     """Search for the learner's parameters before a training."""
 
-    seconds: Annotated[int, Field(ge=0)] = 0
+    seconds: Annotated[int, Field(ge=0, le=604_800)] = 0
     """Time budget; 0 is no search. A trial that has begun is finished."""
     folds: Annotated[int, Field(ge=2, le=10)] = 2
     """Walk-forward folds of a trial, on rows older than those that the model is evaluated on."""
-    renew_rows: Annotated[int, Field(ge=100)] = 20_160
+    renew_rows: Annotated[int, Field(ge=100, le=10_000_000)] = 20_160
     """New rows after which there is a new search; until then trainings take what was found."""
 
 
@@ -79,7 +79,7 @@ class EvaluationSpec(SpecSection):
     """Newest part of the rows that the folds cover."""
     purge: Rows = 15
     """Rows left out between training and test rows; at least the horizon."""
-    embargo: Annotated[int, Field(ge=0)] = 15
+    embargo: Annotated[int, Field(ge=0, le=10_000_000)] = 15
     """Further rows left out after the purge."""
     comparison_rows: Rows = 1_440
     """Newest rows that no model is trained on: champion and challenger meet there."""
@@ -104,9 +104,9 @@ class MonitoringSpec(SpecSection):
     """Rows below which nothing is said about drift or performance."""
     min_new_outcomes: Rows = 30
     """Matured forecasts between two monitoring runs."""
-    psi_warning: float = 0.1
+    psi_warning: Annotated[float, Field(gt=0.0, le=100.0)] = 0.1
     """Population stability index worth a warning."""
-    psi_drifted: float = 0.25
+    psi_drifted: Annotated[float, Field(gt=0.0, le=100.0)] = 0.25
     """Population stability index of a drifted feature."""
     statistics: Annotated[tuple[Literal["psi", "ks", "wasserstein"], ...], Field(min_length=1)] = (
         "psi",
@@ -137,7 +137,7 @@ class RetrainSpec(SpecSection):
     """New feature rows since the newest model's data ended."""
     per_day: Rows = 6
     """Trainings in 24 hours, whoever asked for them; only automatic ones are held back."""
-    cooldown_minutes: Annotated[int, Field(ge=0)] = 60
+    cooldown_minutes: Annotated[int, Field(ge=0, le=525_600)] = 60
     """Minutes between a training and an automatic one."""
 
 
@@ -146,11 +146,11 @@ class QualitySpec(SpecSection):
 
     max_age_candles: Rows = 10
     """Newest row older than this many candles is a warning."""
-    max_missing_candles: Annotated[int, Field(ge=0)] = 0
+    max_missing_candles: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     """Unknown candles that a window of training or inference may have; with more it is refused."""
     max_gap_fraction: Fraction = 0.2
     """More of the window than this in gaps is unusable."""
-    max_price_jump: Annotated[float, Field(gt=0.0)] = 0.1
+    max_price_jump: Annotated[float, Field(gt=0.0, le=100.0)] = 0.1
     """A log return between neighbours beyond this is a warning."""
 
 
@@ -159,9 +159,9 @@ class ForecastSpec(ProjectSpec):
 
     quantiles: tuple[Fraction, Fraction, Fraction] = (0.1, 0.5, 0.9)
     """Lower, median and upper quantile of the log return."""
-    training_rows: Annotated[int, Field(ge=500)] = 20_000
+    training_rows: Annotated[int, Field(ge=500, le=10_000_000)] = 20_000
     """Newest prepared rows that a training looks at."""
-    min_rows: Annotated[int, Field(ge=500)] = 3_000
+    min_rows: Annotated[int, Field(ge=500, le=10_000_000)] = 3_000
     """Prepared rows below which training is refused."""
     catch_up_rows: Rows = 1_440
     """Newest rows that the production model forecasts when it has not yet, unless trained on them."""
@@ -177,6 +177,20 @@ class ForecastSpec(ProjectSpec):
     def recipe(self) -> Recipe[Any]:
         """The project's own functions: how candles become features, and features a model."""
         raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _has_ascending_quantiles(self) -> Self:
+        if list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ValueError(f"quantiles must ascend, not {self.quantiles}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_rows_enough(self) -> Self:
+        if self.min_rows > self.training_rows:
+            raise ValueError(
+                f"min_rows {self.min_rows} must not be more than training_rows {self.training_rows}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_other_markets(self) -> Self:
