@@ -12,6 +12,7 @@ import sys
 from appliance import clock
 from appliance.cli.exit_code import ExitCode, exit_code_of
 from appliance.cli.output import narrate_error
+from appliance.config import outbound
 from appliance.config.paths import Paths
 from appliance.config.secret import generate_missing
 from appliance.config.settings import Settings, load_settings
@@ -41,6 +42,8 @@ class Daemon:
     async def run(self) -> None:
         """Supervise until asked to stop."""
         kind = await asyncio.to_thread(source_kind, self._settings, self._paths)
+        if kind == "upbit":
+            outbound.check(self._settings.source.rest_url, self._settings.source.websocket_url)
         await run(
             self._paths,
             self._settings,

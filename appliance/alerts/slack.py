@@ -5,18 +5,19 @@ Neither the webhook's URL nor the token ever gets into an error or a log.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import httpx
+
 from appliance.alerts.render import TEST_TEXT
+from appliance.config import outbound
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.errors import AlertDeliveryError, ConfigError
 
-_TIMEOUT_SECONDS = 5
-_TRANSPORT_ERRORS = (OSError, ValueError)  # URLError, time-outs, a malformed URL
+_TIMEOUT = httpx.Timeout(5.0)
 
 
 class Sender(Protocol):
@@ -45,19 +46,9 @@ class WebhookSender:
 
     def send(self, text: str) -> None:
         """Deliver a message; raises `AlertDeliveryError`."""
-        from slack_sdk.errors import SlackClientError
-        from slack_sdk.webhook import WebhookClient
-
-        client = WebhookClient(
-            self.url, timeout=_TIMEOUT_SECONDS, logger=_silent(), retry_handlers=[]
-        )
-        try:
-            answer = client.send(text=text)
-        except (*_TRANSPORT_ERRORS, SlackClientError) as error:
-            raise _undelivered(self.target, type(error).__name__) from None
-        if answer.status_code != 200:
-            reason = f"HTTP {answer.status_code} {_first_line(answer.body)}"
-            raise _undelivered(self.target, reason, _retry_after(answer.headers))
+        answer = _post(self.target, self.url, {"text": text})
+        if answer.status_code != 200 or answer.text.strip() != "ok":
+            raise _refused(self.target, answer, _first_line(answer.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +66,16 @@ class BotSender:
 
     def send(self, text: str) -> None:
         """Deliver a message; raises `AlertDeliveryError`."""
-        from slack_sdk.errors import SlackApiError, SlackClientError
-        from slack_sdk.web import WebClient
-
-        client = WebClient(
-            self.token,
-            base_url=f"{self.base_url.rstrip('/')}/",
-            timeout=_TIMEOUT_SECONDS,
-            logger=_silent(),
-            retry_handlers=[],
-        )
+        message = {"channel": self.channel, "text": text, "unfurl_links": False}
+        url = f"{self.base_url.rstrip('/')}/chat.postMessage"
+        answer = _post(self.target, url, message, {"Authorization": f"Bearer {self.token}"})
         try:
-            client.chat_postMessage(channel=self.channel, text=text, unfurl_links=False)
-        except SlackApiError as error:
-            reason = str(error.response.get("error") or f"HTTP {error.response.status_code}")
-            raise _undelivered(self.target, reason, _retry_after(error.response.headers)) from None
-        except (*_TRANSPORT_ERRORS, SlackClientError) as error:
-            raise _undelivered(self.target, type(error).__name__) from None
+            told = answer.json()
+        except ValueError:
+            told = None
+        if not isinstance(told, dict) or told.get("ok") is not True:
+            words = told.get("error") if isinstance(told, dict) else _first_line(answer.text)
+            raise _refused(self.target, answer, str(words or ""))
 
 
 def sender_of(settings: Settings, paths: Paths) -> Sender | None:
@@ -134,6 +118,25 @@ def send_test_message(settings: Settings, paths: Paths) -> str:
     return sender.target
 
 
+def _post(
+    target: str, url: str, message: dict[str, object], headers: dict[str, str] | None = None
+) -> httpx.Response:
+    try:
+        with outbound.http_client(url, _TIMEOUT, headers) as client:
+            return client.post(url, json=message)
+    except ConfigError as error:
+        raise _undelivered(target, error.message) from None
+    except httpx.TransportError as error:
+        raise _undelivered(target, outbound.explain(url, error)) from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise _undelivered(target, type(error).__name__) from None
+
+
+def _refused(target: str, answer: httpx.Response, words: str) -> AlertDeliveryError:
+    reason = f"HTTP {answer.status_code} {words}".strip()
+    return _undelivered(target, reason, _retry_after(answer.headers.get("Retry-After")))
+
+
 def _undelivered(target: str, reason: str, retry_after: float | None = None) -> AlertDeliveryError:
     return AlertDeliveryError(
         f"{target} did not take the message: {reason}",
@@ -142,18 +145,12 @@ def _undelivered(target: str, reason: str, retry_after: float | None = None) -> 
     )
 
 
-def _retry_after(headers: object) -> float | None:
-    value = headers.get("Retry-After") if hasattr(headers, "get") else None
+def _retry_after(value: str | None) -> float | None:
     try:
         return float(value) if value is not None else None
-    except (TypeError, ValueError):
+    except ValueError:
         return None
 
 
-def _first_line(body: str | None) -> str:
-    return (body or "").strip().splitlines()[0][:100] if (body or "").strip() else ""
-
-
-def _silent() -> logging.Logger:
-    """Return a logger that drops everything: the SDK logs URLs and bodies."""
-    return logging.Logger("slack", logging.CRITICAL + 1)
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:100] if text.strip() else ""

@@ -58,6 +58,11 @@ def clean(inherited: Mapping[str, str]) -> dict[str, str]:
     return kept | carried | {name: value for name, value in paths.items() if value} | _FIXED
 
 
+def shell_variable(name: str) -> str:
+    """Return a proxy or certificate variable of the user's shell, "" when it is not set."""
+    return (os.environ.get(CARRIED + name) or os.environ.get(name) or "").strip()
+
+
 def enter() -> None:
     """Clean this process' own environment; what the terminal needs stays."""
     inherited = dict(os.environ)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from appliance.config.outbound import boto_environment
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
 from appliance.config.secret import Secret, read_secret
@@ -102,14 +103,19 @@ def artifact_root(paths: Paths, settings: Settings) -> str:
 
 
 def s3_environment(paths: Paths, settings: Settings) -> dict[str, str]:
-    """Return the variables that MLflow and boto3 need for S3 artifacts; empty when unused."""
+    """Return the variables that MLflow and boto3 need for S3 artifacts; empty when unused.
+
+    Raises:
+        ConfigError: a proxy or certificate variable of the shell is wrong.
+    """
     if not settings.mlflow.artifact_root.startswith("s3://"):
         return {}
-    values = {
+    endpoint = settings.s3.endpoint_url
+    values = boto_environment(endpoint or "https://s3.amazonaws.com") | {
         "AWS_ACCESS_KEY_ID": read_secret(paths, Secret.S3_ACCESS_KEY_ID),
         "AWS_SECRET_ACCESS_KEY": read_secret(paths, Secret.S3_SECRET_ACCESS_KEY),
         "AWS_DEFAULT_REGION": settings.s3.region,
-        "MLFLOW_S3_ENDPOINT_URL": settings.s3.endpoint_url,
+        "MLFLOW_S3_ENDPOINT_URL": endpoint,
     }
     return {name: value for name, value in values.items() if value}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from appliance.config.instance_lock import InstanceLock, is_supervised
 from appliance.config.paths import Paths
-from appliance.errors import ServiceError
+from appliance.errors import ApplianceError, ConfigError, ServiceError
 from appliance.supervisor.log_file import copy_truncate, read_tail, rotate
 from appliance.supervisor.sessions import read_records, stop_sessions
 
@@ -33,6 +33,8 @@ LEFTOVER_GRACE_SECONDS = 10.0
 TIDY_SECONDS = 24 * 3600.0
 COLLECT_DELAY_SECONDS = 900.0
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_CONFIGURATION = 2
+"""The daemon's exit code when what it was told is wrong; see `appliance.cli.exit_code`."""
 _OWN_LOG = "supervisor.log"
 _SOCKETS = ("control_socket", "store_socket", "forecaster_socket")
 
@@ -140,6 +142,7 @@ def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN
     Its output goes to `logs/supervisor.log`.
 
     Raises:
+        ConfigError: its configuration is wrong.
         ServiceError: it ended, or did not answer in time; says what it wrote last.
     """
     from appliance.supervisor.environment import base_environment
@@ -165,7 +168,7 @@ def spawn_daemon(paths: Paths, command: Sequence[str], *, timeout: float = SPAWN
         time.sleep(0.05)
 
 
-def _not_started(log: Path, code: int | None) -> ServiceError:
+def _not_started(log: Path, code: int | None) -> ApplianceError:
     """Return why a daemon did not come up: its own words where it left some."""
     how = "does not answer" if code is None else f"ended with code {code}"
     lines = [line for line in read_tail(log, 20) if line.strip()]
@@ -176,6 +179,8 @@ def _not_started(log: Path, code: int | None) -> ServiceError:
         if line.startswith(mark)
     }
     reason = said.get("error:") or (lines[-1] if lines else "")
+    if code == _CONFIGURATION and reason:
+        return ConfigError(reason, code="service.supervisor", hint=said.get("next:", ""))
     return ServiceError(
         f"the supervisor {how}: {reason}" if reason else f"the supervisor {how}",
         code="service.supervisor",

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from appliance import clock
+from appliance.config import outbound
 from appliance.domain.candle import RawCandle
 from appliance.errors import UpbitError, UpbitRejected, UpbitUnavailable
 from appliance.upbit.rate_limit import HostRateLimit, Slot, shared_directory
@@ -60,12 +61,8 @@ class UpbitClient:
         self._rate_limit = rate_limit
         self._speed = speed
         self._observed: _Observed | None = None
-        self._http = httpx.Client(
-            base_url=self.base_url,
-            timeout=_TIMEOUT,
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
-            trust_env=not is_loopback(self.base_url),
-        )
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        self._http = outbound.http_client(self.base_url, _TIMEOUT, headers)
 
     def __enter__(self) -> UpbitClient:
         return self
@@ -174,7 +171,7 @@ class UpbitClient:
                 return self._read(path, parameters, slot)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UpbitUnavailable(
-                f"{self.base_url} does not answer: {error or type(error).__name__}",
+                f"{self.base_url} does not answer: {outbound.explain(self.base_url, error)}",
                 code="upbit.unreachable",
                 hint="check the network and source.rest_url; it is tried again by itself",
             ) from error
@@ -240,12 +237,6 @@ def format_to(to: datetime, unit: int) -> str:
     width = unit * 60
     aligned = -(-seconds // width) * width
     return datetime.fromtimestamp(aligned, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL points at this machine, which no proxy may come between."""
-    host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _block_seconds(reply: httpx.Response) -> float:

@@ -11,16 +11,18 @@ from urllib.parse import urlsplit
 import httpx
 
 from appliance import clock
+from appliance.config import outbound
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.ports import service_url
+from appliance.config.proxy import proxy_for
 from appliance.config.settings import Settings
 from appliance.errors import ConfigError, UpbitUnavailable
-from appliance.upbit.client import is_loopback
 from appliance.upbit.wire import parse_markets
 
 Kind = Literal["upbit", "simulator"]
 UPBIT_HOST = "api.upbit.com"
 _PROBE_SECONDS = 3.0
+_ENOUGH = frozenset({418, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def source_kind(settings: Settings, paths: Paths) -> Kind:
     """Return `upbit` or `simulator`; with `auto` the recorded choice, else probe once and record.
 
     Raises:
-        ConfigError: the recorded choice cannot be read.
+        ConfigError: the recorded choice cannot be read, or our own side of the way to the exchange
+            is broken: nothing is chosen then.
     """
     if settings.source.kind != "auto":
         return settings.source.kind
@@ -129,13 +132,33 @@ def _recorded(paths: Paths) -> Kind | None:
 
 
 def _answers(url: str) -> bool:
-    """Whether a server that behaves like Upbit answers at `url` within three seconds."""
+    """Whether a server that behaves like Upbit answers at `url` within three seconds.
+
+    One that has had enough of us (429, 418) answers as well.
+
+    Raises:
+        ConfigError: a proxy or a certificate is in the way, so that nobody can tell.
+    """
+    timeout = httpx.Timeout(_PROBE_SECONDS)
     try:
-        reply = httpx.get(
-            f"{url.rstrip('/')}/v1/market/all",
-            timeout=_PROBE_SECONDS,
-            trust_env=not is_loopback(url),
-        )
+        with outbound.http_client(url.rstrip("/"), timeout) as client:
+            reply = client.get("/v1/market/all")
+        if reply.status_code in _ENOUGH:
+            return True
+        if reply.status_code != 200 and (proxy := proxy_for(url)):
+            raise _unclear(url, f"HTTP {reply.status_code} through {proxy}")
         return reply.status_code == 200 and bool(parse_markets(reply.content))
-    except (httpx.HTTPError, httpx.InvalidURL, UpbitUnavailable):
+    except UpbitUnavailable:
         return False
+    except httpx.HTTPError as error:
+        if not outbound.is_ours(url, error):
+            return False
+        raise _unclear(url, outbound.explain(url, error)) from error
+
+
+def _unclear(url: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"whether {url} answers cannot be told: {reason}",
+        code="source.unclear",
+        hint="correct the variable, or unset it; or set source.kind to upbit or simulator; then try again",
+    )

@@ -23,8 +23,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from appliance import clock
+from appliance.config import outbound
 from appliance.domain.candle import Candle, LiveCandle
-from appliance.upbit.client import is_loopback
 
 PING_SECONDS = 20.0  # the exchange drops a connection that sent nothing for 60 s
 SILENT_AFTER_SECONDS = 15.0
@@ -120,7 +120,7 @@ class CandleStream:
                     self._failures = 0
                     yield live
             except (OSError, WebSocketException, TimeoutError, StreamRefused) as error:
-                reason = str(error) or type(error).__name__
+                reason = outbound.explain(self._url, error)
             wait = self._backoff()
             self._on_status(
                 StreamStatus(
@@ -133,12 +133,12 @@ class CandleStream:
     async def _one_connection(self) -> AsyncIterator[LiveCandle]:
         async with connect(
             self._url,
+            **outbound.websocket_options(self._url),
             origin=None,
             ping_interval=self._timing.ping,
             ping_timeout=self._timing.ping,
             open_timeout=_OPEN_TIMEOUT_SECONDS,
             close_timeout=1.0,
-            proxy=None if is_loopback(self._url) else True,
         ) as socket:
             await socket.send(self._subscription())
             self._socket = socket
