@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from appliance.config.reading import parse_json
+from appliance.config.validation import shown
 from appliance.domain.candle import TIMEFRAMES
 from appliance.errors import ConfigError
 from appliance.simulator.book import Book
@@ -24,6 +25,7 @@ from appliance.simulator.simulated_time import to_ms
 from appliance.simulator.truth import SCHEMA, truth
 from appliance.simulator.windows import DAY, SECOND
 
+_LONGEST_BODY = 65_536
 _UNITS = {str(unit): unit for unit in (*TIMEFRAMES, DAY)} | {"1s": SECOND}
 
 
@@ -64,7 +66,7 @@ class Control:
         unit = _UNITS.get(query.get("unit", "1"))
         if book is None or unit is None:
             raise ConfigError(
-                f"no truth for market {query.get('market')!r}, unit {query.get('unit')!r}",
+                f"no truth for market {shown(query.get('market'))}, unit {shown(query.get('unit'))}",
                 hint=f"markets: GET /sim; units: {', '.join(_UNITS)}",
             )
         now = self._exchange.time.now()
@@ -106,8 +108,13 @@ async def _fields(request: Request) -> dict[str, Any]:
     """Return the JSON object of a control request; web pages, which send an Origin, may not ask."""
     if "origin" in request.headers:
         raise ConfigError("control requests from web pages are refused")
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LONGEST_BODY:
+            raise ConfigError(f"the body is longer than {_LONGEST_BODY:,} bytes")
     try:
-        fields = json.loads(await request.body() or b"{}")
+        fields = parse_json(bytes(body) or b"{}")
     except ValueError as error:
         raise ConfigError(f"the body is not JSON: {error}") from error
     if not isinstance(fields, dict):

@@ -26,6 +26,7 @@ _QUOTE_FLAGS = (
     "CONCENTRATION_OF_SMALL_ACCOUNTS",
 )
 _MINUTES = "/v1/candles/minutes/"
+_MINUTE_UNITS = frozenset(map(str, TIMEFRAMES))
 _UNITS = {"seconds": SECOND, "days": DAY, "weeks": WEEK, "months": MONTH, "years": YEAR}
 _ROW = re.compile(rb'("candle_date_time_utc":"([0-9-]+)T.*?"trade_price":([0-9.]+).*?)\}')
 
@@ -55,7 +56,7 @@ class Endpoints:
 
     async def _minutes(self, request: Request) -> Page:
         unit = request.path.removeprefix(_MINUTES)
-        if not unit.isdigit() or int(unit) not in TIMEFRAMES:
+        if unit not in _MINUTE_UNITS:
             raise Refusal(400, "specified unit is not valid.")
         return await self._candles(request, int(unit))
 

@@ -102,6 +102,10 @@ class Exchange:
         """
         now_at = self.time.now_at()
         shift = parse_shift(fields, now_at, "shift")
+        if shift.market and shift.market not in self.codes:
+            raise ConfigError(
+                f"shift: no market {shift.market!r}", hint=f"markets: {', '.join(self.codes)}"
+            )
         earliest = int(-(-now_at.timestamp() // 60))
         if shift.start < earliest:  # what has traded already stays as it was
             shift = Shift(**{**shift_to_json(shift), "start": earliest})  # type: ignore[arg-type]

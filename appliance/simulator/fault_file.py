@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import merge
 from itertools import count as counting
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from appliance.config.reading import read_toml
-from appliance.errors import ConfigError
+from appliance.config.validation import shown
 from appliance.simulator.faults import COUNTED_KINDS, FaultKind, Occurrence
-from appliance.simulator.options import parse_instant
+from appliance.simulator.fields import LONGEST_SECONDS, SECONDS, Bounds, instant, number, wrong
 from appliance.simulator.simulated_time import to_ms
 
 _DAY_SECONDS = 86_400.0
@@ -36,7 +36,19 @@ _PARAMETERS: dict[FaultKind, dict[str, float | None]] = {
     FaultKind.TIMEOUT: {"hold_seconds": 60},
     FaultKind.BLOCKED: {"block_seconds": 5},
 }
-_MAY_BE_NEGATIVE = frozenset({"skew_seconds"})
+_BOUNDS = {
+    "latency_ms": Bounds(0.0, 600_000.0),
+    "skew_seconds": Bounds(-315_360_000.0, 315_360_000.0, is_whole=True),
+    "late_seconds": Bounds(0.0, 31_536_000.0),
+    "candles": Bounds(0.0, 200.0, is_whole=True),
+    "hold_seconds": Bounds(0.0, 86_400.0),
+    "block_seconds": Bounds(0.0, 86_400.0),
+}
+_SEED = Bounds(0.0, 2.0**53, is_whole=True)
+_COUNT = Bounds(1.0, 1e9, is_whole=True)
+_TIMES = Bounds(1.0, 100_000.0, is_whole=True)
+_PER_HOUR = Bounds(0.001, 3600.0)
+_LENGTH = Bounds(0.001, LONGEST_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +113,17 @@ def load_faults(path: Path, started_at: datetime, speed: float) -> FaultScript:
     document = read_toml(path)
     unknown = sorted(set(document) - {"seed", "run_seconds", "fault"})
     if unknown:
-        raise _error(str(path), unknown[0], "is unknown", "seed, run_seconds, [[fault]] tables")
+        raise wrong(str(path), unknown[0], "is unknown", "seed, run_seconds, [[fault]] tables")
     tables = document.get("fault", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _error(str(path), "fault", "is no list of tables", "write [[fault]]")
+        raise wrong(str(path), "fault", "is no list of tables", "write [[fault]]")
     return FaultScript(
         rules=tuple(
             parse_fault(table, started_at, speed, f"{path}: fault {number}")
             for number, table in enumerate(tables, 1)
         ),
-        seed=int(_number(document, "seed", str(path), 0) or 0),
-        run_seconds=_number(document, "run_seconds", str(path), 1) or _DAY_SECONDS,
+        seed=int(number(document, "seed", str(path), _SEED) or 0),
+        run_seconds=number(document, "run_seconds", str(path), _LENGTH) or _DAY_SECONDS,
     )
 
 
@@ -128,7 +140,7 @@ def parse_fault(
     unknown = sorted(set(fields) - set(known))
     if unknown:
         hint = f"keys of {kind.value!r}: {', '.join(known)}"
-        raise _error(where, unknown[0], "is unknown", hint)
+        raise wrong(where, unknown[0], "is unknown", hint)
     count, length = _duration(kind, fields, speed, where)
     rule = FaultRule(kind, length, count, parameters=_parameters(kind, fields, where))
     return _timed(rule, fields, base_at, where)
@@ -138,7 +150,7 @@ def _kind(fields: Mapping[str, Any], where: str) -> FaultKind:
     given = str(fields.get("kind", ""))
     if given not in {kind.value for kind in FaultKind}:
         kinds = ", ".join(kind.value for kind in FaultKind)
-        raise _error(where, "kind", f"is {given!r}", f"kinds: {kinds}")
+        raise wrong(where, "kind", f"is {shown(given)}", f"kinds: {kinds}")
     return FaultKind(given)
 
 
@@ -146,20 +158,20 @@ def _duration(
     kind: FaultKind, fields: Mapping[str, Any], speed: float, where: str
 ) -> tuple[int | None, int | None]:
     """Return (replies, simulated milliseconds) of which at least one limits the fault."""
-    count = _number(fields, "count", where, 1)
+    count = number(fields, "count", where, _COUNT)
     if count is not None and kind not in COUNTED_KINDS:
-        raise _error(where, "count", f"does not fit {kind.value!r}", "give seconds or real_seconds")
+        raise wrong(where, "count", f"does not fit {kind.value!r}", "give seconds or real_seconds")
     if "seconds" in fields and "real_seconds" in fields:
-        raise _error(where, "real_seconds", "cannot stand beside seconds", "give one of them")
-    seconds = _number(fields, "seconds", where, 0.001)
-    real_seconds = _number(fields, "real_seconds", where, 0.001)
+        raise wrong(where, "real_seconds", "cannot stand beside seconds", "give one of them")
+    seconds = number(fields, "seconds", where, _LENGTH)
+    real_seconds = number(fields, "real_seconds", where, _LENGTH)
     if real_seconds is not None:
         seconds = real_seconds * speed
     if kind is FaultKind.DROP:
         return None, 0
     if count is None and seconds is None:
         if kind not in COUNTED_KINDS:
-            raise _error(where, "seconds", "is missing", f"how long is {kind.value!r}?")
+            raise wrong(where, "seconds", "is missing", f"how long is {kind.value!r}?")
         count = 1
     return (
         None if count is None else int(count),
@@ -170,12 +182,11 @@ def _duration(
 def _parameters(kind: FaultKind, fields: Mapping[str, Any], where: str) -> dict[str, float]:
     parameters: dict[str, float] = {}
     for key, default in _PARAMETERS.get(kind, {}).items():
-        least = None if key in _MAY_BE_NEGATIVE else 0.0
-        value = _number(fields, key, where, least)
+        value = number(fields, key, where, _BOUNDS[key])
         if value is None:
             value = default
         if value is None:
-            raise _error(where, key, "is missing", f"{kind.value!r} needs it, a number")
+            raise wrong(where, key, "is missing", f"{kind.value!r} needs it, a number")
         parameters[key] = value
     return parameters
 
@@ -183,34 +194,12 @@ def _parameters(kind: FaultKind, fields: Mapping[str, Any], where: str) -> dict[
 def _timed(rule: FaultRule, fields: Mapping[str, Any], base_at: datetime, where: str) -> FaultRule:
     given = [key for key in _WHEN if key in fields]
     if len(given) > 1:
-        raise _error(where, given[1], f"cannot stand beside {given[0]}", "give one of them")
+        raise wrong(where, given[1], f"cannot stand beside {given[0]}", "give one of them")
     if "times" in fields:
-        return replace(rule, times=int(_number(fields, "times", where, 1) or 1))
+        return replace(rule, times=int(number(fields, "times", where, _TIMES) or 1))
     if "per_hour" in fields:
-        return replace(rule, per_hour=_number(fields, "per_hour", where, 0.001) or 1.0)
+        return replace(rule, per_hour=number(fields, "per_hour", where, _PER_HOUR) or 1.0)
     if "at" in fields:
-        return replace(rule, at=to_ms(_instant(fields["at"], f"{where}: at")))
-    after = _number(fields, "after_seconds", where, 0.0) or 0.0
+        return replace(rule, at=to_ms(instant(fields["at"], f"{where}: at")))
+    after = number(fields, "after_seconds", where, SECONDS) or 0.0
     return replace(rule, at=to_ms(base_at) + round(after * 1000))
-
-
-def _instant(value: object, what: str) -> datetime:
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    return parse_instant(str(value), what)
-
-
-def _number(fields: Mapping[str, Any], key: str, where: str, least: float | None) -> float | None:
-    """Return a number that is at least `least`, None when the key is not there."""
-    if key not in fields:
-        return None
-    value = fields[key]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _error(where, key, f"is {value!r}", "a number is expected")
-    if not -1e12 < value < 1e12 or (least is not None and value < least):
-        raise _error(where, key, f"is {value!r}", f"expected: at least {least:g}")
-    return float(value)
-
-
-def _error(where: str, key: str, what: str, hint: str) -> ConfigError:
-    return ConfigError(f"{where}: {key} {what}", hint=hint)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from pydantic_core import PydanticCustomError
+
+from appliance.config import values
 from appliance.config.paths import Paths
 from appliance.config.ports import read_ports
 from appliance.config.settings import Settings
+from appliance.config.validation import shown
 from appliance.errors import ConfigError
 from appliance.simulator.listing import KNOWN_MARKETS
 
@@ -75,12 +79,11 @@ def parse_instant(text: str, what: str) -> datetime:
     """Return an ISO time as an aware instant; without a zone it is UTC.
 
     Raises:
-        ConfigError: it is not an ISO time.
+        ConfigError: it is not an ISO time, or not of the years 2010 to 2099.
     """
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
+        return values.parse_instant(text)
+    except PydanticCustomError as error:
         raise ConfigError(
-            f"{what} {text!r} is not an ISO time", hint="such as 2026-01-31T09:00:00Z"
+            f"{what} {error.message()}, was {shown(text)}", hint="such as 2026-01-31T09:00:00Z"
         ) from error
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -66,6 +66,12 @@ def not_routed(date: bytes) -> Reply:
     return Reply(404, body, [(b"Date", date), (b"Content-Type", b"application/json")])
 
 
+def too_long(date: bytes) -> Reply:
+    """Return the gateway's reply to a query that is too long."""
+    body = error_body("uri_too_long", "Request-URI Too Long")
+    return Reply(414, body, [(b"Date", date), (b"Content-Type", b"application/json")])
+
+
 def over_limit(verdict: Verdict, headers: Headers) -> Reply:
     """Return the reply to a request that does not pass."""
     if verdict.status == 429:

@@ -16,7 +16,7 @@ from appliance.simulator.endpoints import Endpoints, Handler
 from appliance.simulator.exchange import Exchange
 from appliance.simulator.faults import FaultKind, Occurrence
 from appliance.simulator.limits import ORIGIN, Verdict, remaining_req
-from appliance.simulator.query import Request, read_request
+from appliance.simulator.query import LONGEST_QUERY, Request, read_request
 from appliance.simulator.replies import (
     Headers,
     Refusal,
@@ -28,10 +28,14 @@ from appliance.simulator.replies import (
     json_reply,
     not_routed,
     over_limit,
+    too_long,
 )
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+_METHODS = frozenset({"GET", "HEAD"})
 
 
 class RestApi:
@@ -44,6 +48,9 @@ class RestApi:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, or break its connection when a fault says so."""
+        if len(scope["query_string"]) > LONGEST_QUERY:
+            await _send(send, too_long(self.date()))
+            return
         request = read_request(scope)
         if request.connection is not None:
             request.connection.has_served_upbit = True
@@ -52,10 +59,7 @@ class RestApi:
         except _BrokenConnection:
             await _until_disconnected(receive)
             return
-        length = (b"Content-Length", b"%d" % len(reply.body))
-        start = {"type": "http.response.start", "status": reply.status}
-        await send({**start, "headers": [*reply.headers, length]})
-        await send({"type": "http.response.body", "body": reply.body})
+        await _send(send, reply)
 
     def date(self) -> bytes:
         """Return the Date header: simulated time, with the clock's error."""
@@ -70,7 +74,7 @@ class RestApi:
         if faults.take(FaultKind.OUTAGE, now):
             _break(request)
         group, handler = self._endpoints.find(request.path)
-        if handler is None:
+        if handler is None or request.method not in _METHODS:
             return not_routed(self.date())
         group = ORIGIN if b"origin" in request.headers else group
         await self._travel()
@@ -158,6 +162,13 @@ class RestApi:
             (b"Remaining-Req", remaining_req(group, verdict)),
             (b"Limit-By-Ip", b"Yes"),
         ]
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    length = (b"Content-Length", b"%d" % len(reply.body))
+    start = {"type": "http.response.start", "status": reply.status}
+    await send({**start, "headers": [*reply.headers, length]})
+    await send({"type": "http.response.body", "body": reply.body})
 
 
 class _BrokenConnection(Exception):

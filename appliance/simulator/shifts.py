@@ -9,18 +9,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from appliance.config.reading import read_toml
+from appliance.config.validation import shown
+from appliance.config.values import is_market
 from appliance.errors import ConfigError
 from appliance.simulator.columns import Floats
-from appliance.simulator.options import parse_instant
+from appliance.simulator.fields import LONGEST_SECONDS, SECONDS, Bounds, instant, number, wrong
 from appliance.simulator.windows import MINUTES_PER_DAY, Integers
 
+_DURATION = Bounds(1.0, LONGEST_SECONDS)
+_DRIFT = Bounds(-10.0, 10.0)
+_FACTOR = Bounds(0.01, 100.0)
 _FIELDS = ("at", "after_seconds", "duration_seconds", "volatility", "drift", "volume", "market")
 
 
@@ -87,8 +92,11 @@ def load_scenario(path: Path, started_at: datetime) -> list[Shift]:
     """
     document = read_toml(path)
     tables = document.get("shift", [])
-    if set(document) - {"shift"} or not isinstance(tables, list):
-        raise ConfigError(f"scenario {path}: expected only [[shift]] tables")
+    is_list = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
+    if set(document) - {"shift"} or not is_list:
+        raise ConfigError(
+            f"scenario {path}: expected only [[shift]] tables", hint="README.md has an example"
+        )
     return [parse_shift(table, started_at, str(path)) for table in tables]
 
 
@@ -111,14 +119,14 @@ def parse_shift(fields: Mapping[str, Any], base_at: datetime, where: str) -> Shi
             f"{where}: unknown field {unknown[0]!r} of a shift", hint=f"known: {', '.join(_FIELDS)}"
         )
     start = _start_minute(given, base_at, where)
-    duration = given.get("duration_seconds")
+    duration = number(given, "duration_seconds", where, _DURATION)
     return Shift(
         start=start,
-        end=None if duration is None else start + max(1, round(_number(duration, where) / 60)),
-        volatility=_factor(given.get("volatility", 1.0), "volatility", where),
-        drift=_number(given.get("drift", 0.0), where),
-        volume=_factor(given.get("volume", 1.0), "volume", where),
-        market=str(given.get("market", "")),
+        end=None if duration is None else start + max(1, round(duration / 60)),
+        volatility=_factor(given, "volatility", where),
+        drift=number(given, "drift", where, _DRIFT) or 0.0,
+        volume=_factor(given, "volume", where),
+        market=_market(given, where),
     )
 
 
@@ -133,26 +141,25 @@ def shift_from_json(fields: Mapping[str, Any]) -> Shift:
 
 
 def _start_minute(given: Mapping[str, Any], base_at: datetime, where: str) -> int:
-    at = given.get("at")
-    if isinstance(at, datetime):
-        at_seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    elif at is not None:
-        at_seconds = parse_instant(str(at), f"{where}: at").timestamp()
+    if "at" in given:
+        at_seconds = instant(given["at"], f"{where}: at").timestamp()
     else:
-        at_seconds = base_at.timestamp() + _number(given.get("after_seconds", 0), where)
+        at_seconds = base_at.timestamp() + (number(given, "after_seconds", where, SECONDS) or 0.0)
     return int(-(-at_seconds // 60))
 
 
-def _factor(value: object, name: str, where: str) -> float:
-    text = value.lower().removeprefix("x") if isinstance(value, str) else value
-    factor = _number(text, where)
-    if not 0.01 <= factor <= 100.0:
-        raise ConfigError(f"{where}: {name} {value!r} is not a factor from 0.01 to 100")
-    return factor
+def _factor(given: Mapping[str, Any], name: str, where: str) -> float:
+    value = given.get(name, 1.0)
+    if isinstance(value, str):
+        try:
+            value = float(value.lower().removeprefix("x"))
+        except ValueError:
+            raise wrong(where, name, f"is {shown(value)}", f"expected: {_FACTOR}") from None
+    return number({name: value}, name, where, _FACTOR) or 1.0
 
 
-def _number(value: object, where: str) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {value!r} is not a number") from error
+def _market(given: Mapping[str, Any], where: str) -> str:
+    market = given.get("market", "")
+    if not isinstance(market, str) or (market and not is_market(market)):
+        raise wrong(where, "market", f"is {shown(market)}", "expected: a code such as KRW-BTC")
+    return market

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from appliance.config.reading import parse_json
 from appliance.domain.candle import TIMEFRAMES
 from appliance.simulator.windows import SECOND
 
@@ -104,7 +105,7 @@ def parse_subscription(frame: str | bytes) -> Subscription:
         SubscriptionError: with Upbit's name for the mistake.
     """
     try:
-        parts = json.loads(frame)
+        parts = parse_json(frame)
     except ValueError:
         raise SubscriptionError("WRONG_FORMAT", "Format이 맞지 않습니다.") from None
     if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
@@ -122,7 +123,7 @@ def parse_subscription(frame: str | bytes) -> Subscription:
 
 def _topic(part: Mapping[str, Any]) -> Topic | None:
     kind = part["type"]
-    if kind not in _TYPES and kind not in _SILENT_TYPES:
+    if not isinstance(kind, str) or (kind not in _TYPES and kind not in _SILENT_TYPES):
         raise SubscriptionError("INVALID_PARAM", "type 값이 올바르지 않습니다.")
     codes = part.get("codes")
     if not codes:
@@ -135,7 +136,7 @@ def _topic(part: Mapping[str, Any]) -> Topic | None:
     only_realtime = bool(part.get("is_only_realtime", part.get("isOnlyRealtime", False)))
     return Topic(
         unit=_TYPES[kind],
-        codes=tuple(str(code) for code in codes),
+        codes=tuple(dict.fromkeys(str(code) for code in codes)),
         has_snapshot=not only_realtime,
         has_realtime=not only_snapshot,
     )

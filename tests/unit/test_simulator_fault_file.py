@@ -78,7 +78,7 @@ def test_tables_draw_apart_from_each_other(tmp_path: Path) -> None:
         ("[[fault]]\nkind = '429'\nper_hour = 0\n", "fault 1: per_hour is 0"),
         ("[[fault]]\nkind = 'html'\nseconds = 1\nreal_seconds = 1\n", "fault 1: real_seconds"),
         ("[[fault]]\nkind = 'html'\nlatency_ms = 1\n", "fault 1: latency_ms is unknown"),
-        ("[[fault]]\nkind = 'html'\nat = 'soon'\n", "fault 1: at 'soon'"),
+        ("[[fault]]\nkind = 'html'\nat = 'soon'\n", "fault 1: at must be an ISO time.*was 'soon'"),
         ("[fault]\nkind = 'html'\n", "fault is no list"),
         ("speed = 3\n", "speed is unknown"),
         ("seed = \n", "faults"),
