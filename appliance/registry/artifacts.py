@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 
+from appliance.errors import RegistryError
+from appliance.registry.artifact_root import is_local
+from appliance.registry.confined_folder import ConfinedFolder
 from appliance.registry.location import RegistryLocation
 
 if TYPE_CHECKING:
@@ -22,11 +26,26 @@ class Artifacts:
     Args:
         location: the way to the registry.
         uri: the folder's as MLflow has it, such as a run's `artifact_uri`.
+
+    Raises:
+        RegistryError: it lies outside the artifact root.
     """
 
     def __init__(self, location: RegistryLocation, uri: str) -> None:
-        self._files = get_artifact_repository(
-            location.place_of(uri), tracking_uri=location.tracking_uri
+        if RunsArtifactRepository.is_runs_uri(uri):
+            uri = RunsArtifactRepository.get_underlying_uri(uri, location.tracking_uri)
+        place, root = location.place_of(uri), location.root
+        if not root.holds(place):
+            raise RegistryError(
+                f"{uri} lies outside the artifact root {root.uri}: it is neither read nor written",
+                code="registry.outside_root",
+                hint="set mlflow.artifact_root to a folder that holds it, or register the model anew",
+                uri=uri,
+            )
+        self._files = (
+            ConfinedFolder(root, place)
+            if is_local(place)
+            else get_artifact_repository(place, tracking_uri=location.tracking_uri)
         )
 
     def add_folder(self, folder: Path, name: str) -> None:

@@ -20,9 +20,8 @@ from appliance.config.ports import service_url
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.errors import RegistryError, RegistryUnavailable
+from appliance.registry.artifact_root import PROXIED, ArtifactRoot
 
-PROXIED = "mlflow-artifacts:"
-"""Scheme of artifacts that the server reads and writes for its clients."""
 _CONNECT_SECONDS = 0.5
 _HEALTH_SECONDS = 1.0
 
@@ -32,7 +31,7 @@ class RegistryLocation:
     """MLflow's tracking URI and the root under which each project keeps its artifacts."""
 
     tracking_uri: str
-    artifact_root: str
+    root: ArtifactRoot
 
     @property
     def is_direct(self) -> bool:
@@ -44,14 +43,11 @@ class RegistryLocation:
 
         A folder is written directly; what lies elsewhere goes through the server, which has the credentials.
         """
-        is_folder = self.artifact_root.startswith("file:")
-        return f"{self.artifact_root if is_folder else PROXIED}/{project}"
+        return f"{self.root.uri if self.root.is_folder else PROXIED}/{project}"
 
     def place_of(self, uri: str) -> str:
         """Return where to read and write what MLflow knows by an artifact URI."""
-        if self.is_direct and uri.startswith(f"{PROXIED}/"):
-            return self.artifact_root + uri.removeprefix(PROXIED)
-        return uri
+        return self.root.resolve(uri) if self.is_direct else uri
 
 
 def locate_registry(paths: Paths, settings: Settings) -> RegistryLocation:
@@ -93,13 +89,13 @@ def has_sqlite_to_move(paths: Paths, settings: Settings) -> bool:
     return is_duckdb and paths.mlflow_sqlite.exists() and not paths.mlflow_database.exists()
 
 
-def artifact_root(paths: Paths, settings: Settings) -> str:
-    """Return the root of all artifacts as a URI without a trailing slash."""
+def artifact_root(paths: Paths, settings: Settings) -> ArtifactRoot:
+    """Return where a home's artifacts may lie."""
     configured = settings.mlflow.artifact_root.rstrip("/")
-    if "://" in configured:
-        return configured
-    folder = paths.mlflow_artifacts if not configured else paths.home / configured
-    return folder.expanduser().absolute().as_uri()
+    if "://" not in configured:
+        folder = paths.mlflow_artifacts if not configured else paths.home / configured
+        configured = folder.expanduser().absolute().as_uri()
+    return ArtifactRoot(configured, paths.mlflow_artifacts)
 
 
 def s3_environment(paths: Paths, settings: Settings) -> dict[str, str]:

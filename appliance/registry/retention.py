@@ -41,6 +41,7 @@ class Removable:
     """A deleted run (`name` is its id) or the files of a version (`name` is its number).
 
     `project` is the experiment or model; `size` is in bytes; `uri` is where the files are, "" for nowhere.
+    What is not `is_ours` lies outside the artifact root: it is never looked at or removed.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Removable:
     name: str
     size: int
     uri: str
+    is_ours: bool = True
 
 
 def unused_versions(
@@ -85,13 +87,12 @@ class Retention:
         self._projects = tuple(settings.projects)
         self._registry = registry
         self._client: MlflowClient = registry.client
+        self._root = artifact_root(paths, settings)
         # Only the store itself removes runs for good; a DuckDB file is handed over when the server is idle.
-        self._store: Any = tracking_stores._get_store(
-            database_uri(paths, settings), artifact_root(paths, settings)
-        )
+        self._store: Any = tracking_stores._get_store(database_uri(paths, settings), self._root.uri)
 
     def find(self, in_use: Mapping[str, Collection[int]], now: datetime) -> list[Removable]:
-        """Return what may go, without changing anything.
+        """Return what is old enough to go, without changing anything.
 
         Args:
             in_use: by project, the versions that are needed although they have no alias.
@@ -143,6 +144,8 @@ class Retention:
             yield self._removable(Kind.MODEL, project, number, uri)
 
     def _removable(self, kind: Kind, project: str, name: str, uri: str) -> Removable:
+        if not self._root.holds(uri):
+            return Removable(kind, project, name, 0, uri, is_ours=False)
         return Removable(kind, project, name, self._registry.artifacts(uri).size(), uri)
 
     def _remove_run(self, item: Removable) -> bool:

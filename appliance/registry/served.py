@@ -1,11 +1,18 @@
-"""MLflow's server as a home runs it: its application behind the gate; uvicorn is given `app`."""
+"""MLflow's server as a home runs it, for uvicorn: kept to the artifact root, and behind the gate."""
 
 from __future__ import annotations
 
+import os
+
+from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 from mlflow.server.fastapi_app import app as mlflow_application
 
 from appliance.config.paths import Paths
+from appliance.registry.artifact_root import ArtifactRoot
+from appliance.registry.confinement import confine
 from appliance.registry.credentials import password
 from appliance.registry.gate import Gate
 
-app = Gate(mlflow_application, password(Paths.from_environment()))
+_home = Paths.from_environment()
+confine(ArtifactRoot(os.environ[ARTIFACTS_DESTINATION_ENV_VAR], _home.mlflow_artifacts))
+app = Gate(mlflow_application, password(_home))

@@ -27,6 +27,8 @@ from appliance.supervisor.probes import MlflowProbe
 from appliance.supervisor.spec import Preparation, ProbeTiming, ServiceSpec, Workbench
 
 NAME = "mlflow"
+_PREPARED = 2
+"""Number of what a preparation does, so that a home gets what later ones do more."""
 
 
 def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> ServiceSpec:
@@ -67,7 +69,7 @@ def _server_environment(paths: Paths, settings: Settings) -> dict[str, str]:
         "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_REGISTRY_STORE": database,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": artifact_root(paths, settings),
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": artifact_root(paths, settings).uri,
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SGI_NAME": "uvicorn",
         "_MLFLOW_IN_JOB_EXECUTOR": "false",
@@ -78,7 +80,8 @@ def _server_environment(paths: Paths, settings: Settings) -> dict[str, str]:
 def _preparation(paths: Paths, settings: Settings, environment: dict[str, str]) -> Preparation:
     """Return what creates the database, upgrades it when MLflow changed, or moves SQLite's over."""
     url = settings.mlflow.database_url
-    stamp = f"{importlib.metadata.version('mlflow')} {hashlib.sha256(url.encode()).hexdigest()}\n"
+    digest = hashlib.sha256(url.encode()).hexdigest()
+    stamp = f"{importlib.metadata.version('mlflow')} {digest} {_PREPARED}\n"
     stamp_file = paths.mlflow / "migrated"
     file = {"": paths.mlflow_database, "sqlite": paths.mlflow_sqlite}.get(url)
 

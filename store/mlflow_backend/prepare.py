@@ -15,6 +15,7 @@ from appliance.config.paths import Paths
 from appliance.errors import RegistryError
 from store.mlflow_backend.copy import STAMP, Counts, sqlite_revision, sqlite_to_duckdb
 from store.mlflow_backend.engine import backend_for
+from store.mlflow_backend.first_experiment import give_first_experiment_a_root
 from store.mlflow_backend.schema import newest_revision, prepare
 from store.mlflow_backend.upgrade import migrate_sqlite, upgrade
 from store.mlflow_backend.uri import PREFIX, database_path
@@ -107,13 +108,19 @@ def prepare_uri(uri: str, sqlite_file: Path | None = None) -> Change | None:
         sqlite_file: what a new DuckDB file takes its rows from.
     """
     if uri.startswith(PREFIX):
-        return prepare_file(database_path(uri), sqlite_file)
+        file = database_path(uri)
+        change = prepare_file(file, sqlite_file)
+        backend = backend_for(file)
+        give_first_experiment_a_root(backend.engine)
+        backend.instance.close()
+        return change
     engine = mlflow_db.create_sqlalchemy_engine_with_retry(uri)
     try:
         if mlflow_db._is_empty_database(engine):
             mlflow_db._initialize_tables(engine)
         else:
             mlflow_db._upgrade_db(engine)
+        give_first_experiment_a_root(engine)
     finally:
         engine.dispose()
     return None

@@ -36,11 +36,11 @@ def test_with_the_appliance_up_a_dead_server_is_unavailable_at_once(home: Paths)
 
 
 def test_artifacts_lie_at_the_home_or_where_configured(home: Paths) -> None:
-    assert artifact_root(home, Settings()) == home.mlflow_artifacts.as_uri()
+    assert artifact_root(home, Settings()).uri == home.mlflow_artifacts.as_uri()
     on_s3 = Settings(mlflow=MlflowSettings(artifact_root="s3://bucket/models/"))
-    assert artifact_root(home, on_s3) == "s3://bucket/models"
+    assert artifact_root(home, on_s3).uri == "s3://bucket/models"
     folder = Settings(mlflow=MlflowSettings(artifact_root="/srv/models"))
-    assert artifact_root(home, folder) == "file:///srv/models"
+    assert artifact_root(home, folder).uri == "file:///srv/models"
 
 
 def test_s3_credentials_are_handed_on_only_for_s3(home: Paths) -> None:

@@ -25,14 +25,20 @@ def gc_command(dry_run: bool, as_json: bool) -> int:
     """Remove deleted runs and the files of old model versions, as `mlflow.*_days` say.
 
     Never those of a version with an alias (champion, challenger, previous), of the newest, of one in a trial,
-    of the frozen twin. The supervisor does the same once a day.
+    of the frozen twin, and nothing outside the artifact root. The supervisor does the same once a day.
     """
     from appliance.registry.client import open_registry
     from appliance.registry.retention import Retention
 
     home, settings = session.paths(), session.settings()
     retention = Retention(home, settings, open_registry(home, settings))
-    found = retention.find(_versions_in_use(tuple(settings.projects)), clock.now())
+    old = retention.find(_versions_in_use(tuple(settings.projects)), clock.now())
+    found = [item for item in old if item.is_ours]
+    for item in old:
+        if not item.is_ours:
+            narrate(
+                f"left: {item.kind} {item.name} of {item.project}, outside the root: {item.uri}"
+            )
     removed = found if dry_run else _remove(retention, found)
     if as_json:
         emit_json(removed)
