@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
-import httpx
-
+from appliance.config.handover import handed_over
+from appliance.config.listeners import record_listeners
 from appliance.config.paths import SOURCE_ROOT, Paths
-from appliance.config.ports import write_ports
 from appliance.config.secret import generate_missing
 from appliance.config.settings import Settings
+from appliance.supervisor.door import Door
 from appliance.supervisor.mlflow_service import mlflow_spec
 from appliance.supervisor.spec import ServiceSpec
-from tests.waiting import wait_until
 
 
 def free_port() -> int:
@@ -40,11 +40,12 @@ def appliance_up(paths: Paths) -> Iterator[None]:
 
 
 def server_spec(paths: Paths, settings: Settings | None = None) -> ServiceSpec:
-    """Return the spec of a home's server on a free port."""
-    ports = {name: free_port() for name in ("mlflow", "airflow", "simulator")}
-    write_ports(paths, ports)
+    """Return the spec of a home's server behind a door of its own, recorded like the supervisor's."""
     generate_missing(paths)
-    return mlflow_spec(paths, settings or Settings(), ports)
+    door = Door("mlflow", 0)
+    record_listeners(paths, [door.listener])
+    ports = {"mlflow": door.port, "airflow": free_port(), "simulator": free_port()}
+    return mlflow_spec(paths, settings or Settings(), ports, door)
 
 
 @contextmanager
@@ -65,20 +66,26 @@ def prepare(spec: ServiceSpec) -> None:
 
 @contextmanager
 def running(spec: ServiceSpec) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a prepared server and wait until it answers."""
+    """Run a prepared server until the block ends; its port is then closed for good."""
+    assert spec.door is not None
+    reader, writer = os.pipe()
     process = subprocess.Popen(
         spec.command,
         cwd=SOURCE_ROOT,
-        env={**os.environ, **spec.environment},
+        env={**os.environ, **spec.environment, **handed_over(spec.door.descriptor, writer)},
+        pass_fds=(spec.door.descriptor, writer),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    os.close(writer)
+    spec.door.close()
     try:
-        url = f"http://{spec.endpoint}"
-        wait_until(lambda: _is_healthy(url), 90, "MLflow's server does not answer")
+        is_heard, _, _ = select.select([reader], [], [], 90)
+        assert is_heard and os.read(reader, 1), "MLflow's server does not serve"
         yield process
     finally:
+        os.close(reader)
         process.terminate()
         process.wait(20)
 
@@ -104,10 +111,3 @@ class _Bench:
             *command, cwd=SOURCE_ROOT, env={**os.environ, **chosen}
         )
         return await run.wait()
-
-
-def _is_healthy(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False

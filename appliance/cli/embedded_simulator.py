@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
-import httpx
-
+from appliance.config.handover import handed_over
+from appliance.config.listeners import serving_here
 from appliance.config.paths import Paths
-from appliance.config.ports import service_url
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
+from appliance.supervisor.door import Door
 from appliance.supervisor.environment import base_environment
-from appliance.supervisor.ports import choose_ports
 from appliance.upbit.source import source_kind
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
+_COMMAND = (sys.executable, "-m", "appliance.simulator", "--from-settings")
 
 
 @contextmanager
 def simulator_for(settings: Settings, paths: Paths) -> Iterator[None]:
-    """Serve the home's own market while the block runs, when it is the home's source.
+    """Serve the home's own market to this process while the block runs, when it is the home's source.
 
     Raises:
         ServiceError: it did not start; the hint says how to see why.
@@ -32,17 +33,30 @@ def simulator_for(settings: Settings, paths: Paths) -> Iterator[None]:
     if source_kind(settings, paths) != "simulator":
         yield
         return
-    choose_ports(paths, settings, has_simulator=True)
+    with (
+        closing(Door("simulator", 0)) as door,
+        _simulator(paths, door),
+        serving_here(paths, door.listener),
+    ):
+        yield
+
+
+@contextmanager
+def _simulator(paths: Paths, door: Door) -> Iterator[None]:
+    reader, writer = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "appliance.simulator", "--from-settings"],
-        env=base_environment(paths),
+        _COMMAND,
+        env={**base_environment(paths), **handed_over(door.descriptor, writer)},
+        pass_fds=(door.descriptor, writer),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    os.close(writer)
     try:
-        _wait_until_it_answers(process, service_url(paths, "simulator"))
+        _wait_until_it_serves(reader)
         yield
     finally:
+        os.close(reader)
         process.terminate()
         try:
             process.wait(STOP_SECONDS)
@@ -51,15 +65,10 @@ def simulator_for(settings: Settings, paths: Paths) -> Iterator[None]:
             process.wait()
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/sim", timeout=1.0, trust_env=False).is_success:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    raise ServiceError(
-        "the built-in simulator did not start",
-        hint=f"{sys.executable} -m appliance.simulator --from-settings",
-    )
+def _wait_until_it_serves(reader: int) -> None:
+    is_heard, _, _ = select.select([reader], [], [], START_SECONDS)
+    if not is_heard or not os.read(reader, 1):
+        raise ServiceError(
+            "the built-in simulator did not start",
+            hint=" ".join(_COMMAND),
+        )

@@ -82,10 +82,9 @@ def choose_project(name: str | None) -> str:
 
 def source_label() -> str:
     """Return the banner's text for this home's market source; settles it when it is open."""
-    from appliance.config.ports import read_ports
     from appliance.upbit.source import resolve_source, simulator_source, source_kind
 
     home, configured = paths(), settings()
-    if source_kind(configured, home) == "simulator" and "simulator" not in read_ports(home):
+    if source_kind(configured, home) == "simulator":
         return simulator_source(configured, "").label
     return resolve_source(configured, home).label

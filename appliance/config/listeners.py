@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from appliance.errors import ServiceError, TransientError
 _HOST_AS_HEX = "0100007F"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _HINT = "appliance status"
+_own: dict[Path, Listener] = {}
 
 
 class UnprovenListener(ServiceError, TransientError):
@@ -71,7 +73,7 @@ def recorded_listener(paths: Paths, service: str) -> Listener:
     Raises:
         UnprovenListener: the appliance does not run, or does not run this service.
     """
-    for listener in _read(paths):
+    for listener in recorded_listeners(paths):
         if listener.service == service:
             return listener
     raise UnprovenListener(
@@ -101,6 +103,16 @@ def prove(listener: Listener) -> None:
     )
 
 
+@contextmanager
+def serving_here(paths: Paths, listener: Listener) -> Iterator[None]:
+    """Take a listener that this process itself has opened for the home's, in this process alone."""
+    _own[paths.home] = listener
+    try:
+        yield
+    finally:
+        del _own[paths.home]
+
+
 def connect_proven(paths: Paths, service: str, seconds: float) -> socket.socket:
     """Return a connection to a service of this home.
 
@@ -118,8 +130,14 @@ def connect_proven(paths: Paths, service: str, seconds: float) -> socket.socket:
     return connection
 
 
-def _read(paths: Paths) -> list[Listener]:
-    """Return what this boot's supervisor has recorded; inodes of another boot mean nothing."""
+def recorded_listeners(paths: Paths) -> list[Listener]:
+    """Return all that were recorded since the machine was booted; inodes of another boot mean nothing.
+
+    Raises:
+        UnprovenListener: the record is damaged.
+    """
+    if paths.home in _own:
+        return [_own[paths.home]]
     try:
         record = json.loads(paths.listeners_file.read_text(encoding="utf-8"))
         if record["boot"] != _boot_id():

@@ -8,8 +8,8 @@ from mlflow.tracking.request_auth.abstract_request_auth_provider import RequestA
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from appliance.config.listeners import prove, recorded_listener
 from appliance.config.paths import Paths
-from appliance.config.ports import read_ports
 from appliance.errors import RegistryError
 from appliance.registry.credentials import authorization
 
@@ -37,13 +37,16 @@ class HomeAuth(AuthBase):
 
         Raises:
             RegistryError: it is for another server.
+            UnprovenListener: somebody else listens there.
         """
         target = urlsplit(request.url or "")
-        if (target.hostname, target.port) != ("127.0.0.1", read_ports(self._paths).get("mlflow")):
+        listener = recorded_listener(self._paths, "mlflow")
+        if (target.hostname, target.port) != listener.address:
             raise RegistryError(
                 f"{target.netloc} is not the MLflow of {self._paths.home}: nothing was sent",
                 code="registry.foreign",
                 hint="appliance status shows where it listens",
             )
+        prove(listener)
         request.headers["Authorization"] = authorization(self._paths)
         return request

@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 
 from appliance.config import values
 from appliance.config.paths import Paths
-from appliance.config.ports import read_ports
 from appliance.config.settings import Settings
 from appliance.config.validation import shown
 from appliance.errors import ConfigError
@@ -50,7 +49,7 @@ def options_from_settings(settings: Settings, paths: Paths) -> SimulatorOptions:
     """
     chosen = settings.simulator
     return SimulatorOptions(
-        port=read_ports(paths).get("simulator", chosen.port),
+        port=chosen.port,
         seed=chosen.seed,
         replay={market: Path(file).expanduser() for market, file in chosen.replay.items()},
         start_at=parse_instant(chosen.start, "simulator.start") if chosen.start else None,

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from appliance.config.handover import inherited_listener
 from appliance.config.loopback import HOST
 from appliance.errors import ConfigError
 from appliance.simulator.connections import IDLE_SECONDS, Connections
@@ -37,13 +38,22 @@ class _Server(uvicorn.Server):
     """Carries out scripted outages; leaves signals to us, for uvicorn would end the process by them."""
 
     def __init__(
-        self, config: uvicorn.Config, exchange: Exchange, connections: Connections
+        self,
+        config: uvicorn.Config,
+        exchange: Exchange,
+        connections: Connections,
+        on_started: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._watched = exchange, connections
+        self._on_started = on_started
 
     def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
         return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         watching = asyncio.create_task(watch(*self._watched))
@@ -56,16 +66,19 @@ class _Server(uvicorn.Server):
 def run_simulator(options: SimulatorOptions) -> None:
     """Serve until SIGTERM or SIGINT; the base URL goes to stdout, everything else to stderr.
 
+    A listening socket that the supervisor hands over is served on, whatever `options.port` says.
+
     Raises:
         ConfigError: the port is taken, or a replay, scenario or fault file cannot be used.
     """
     exchange = Exchange(options)
-    listener = _listen(options.port)
+    inherited = inherited_listener()
+    listener = inherited.socket if inherited else _listen(options.port)
     for line in exchange.narration():
         sys.stderr.write(f"simulator: {line}\n")
     sys.stdout.write(f"http://{HOST}:{listener.getsockname()[1]}\n")
     sys.stdout.flush()
-    server = _server(exchange)
+    server = _server(exchange, inherited.announce if inherited else lambda: None)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
@@ -138,7 +151,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": {"name": "config", "message": message}}, 400)
 
 
-def _server(exchange: Exchange) -> _Server:
+def _server(exchange: Exchange, on_started: Callable[[], None] = lambda: None) -> _Server:
     connections = Connections()
     connections.is_out = exchange.is_out
     return _Server(
@@ -161,6 +174,7 @@ def _server(exchange: Exchange) -> _Server:
         ),
         exchange,
         connections,
+        on_started,
     )
 
 

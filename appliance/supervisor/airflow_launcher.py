@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 _COMPONENT_MODULES = {
-    "api-server": ("airflow.cli.commands.api_server_command", "airflow.api_fastapi.app"),
+    "api-server": ("airflow.api_fastapi.app", "appliance.supervisor.airflow_api_server"),
     "scheduler": (
         "airflow.cli.commands.scheduler_command",
         "airflow.sdk.execution_time.supervisor",
@@ -23,10 +23,11 @@ _COMPONENT_MODULES = {
     ),
     "dag-processor": ("airflow.cli.commands.dag_processor_command",),
 }
+_ENTRIES = {"api-server": "appliance.supervisor.airflow_api_server"}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Import what the component needs, then hand over to Airflow's own command line."""
+    """Import what the component needs, then hand over: to Airflow's own command line, as a rule."""
     preload, command = _split(arguments)
     gc.disable()
     for module in (*preload, "airflow.__main__", *_COMPONENT_MODULES.get(command[0], ())):
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str]) -> None:
     _keep_pages_shared()
     gc.enable()
     sys.argv = ["airflow", *command]
-    importlib.import_module("airflow.__main__").main()
+    entry = _ENTRIES.get(command[0], "airflow.__main__")
+    importlib.import_module(entry).main()
 
 
 def _keep_pages_shared() -> None:

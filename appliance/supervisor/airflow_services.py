@@ -14,6 +14,7 @@ from appliance.config.secret import Secret, require_secret
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
 from appliance.supervisor import postgres
+from appliance.supervisor.door import Door
 from appliance.supervisor.environment import base_environment, mlflow_client, thread_limits
 from appliance.supervisor.heartbeats import HeartbeatProbe, SchedulerProbe, socket_dsn, url_dsn
 from appliance.supervisor.probes import AirflowApiProbe
@@ -41,7 +42,7 @@ _BEAT_LIMIT = 9.0
 
 
 def airflow_specs(
-    paths: Paths, settings: Settings, ports: dict[str, int]
+    paths: Paths, settings: Settings, ports: dict[str, int], door: Door | None = None
 ) -> tuple[ServiceSpec, ...]:
     """Return api-server, scheduler and dag-processor."""
     environment = airflow_environment(paths, settings, ports)
@@ -61,6 +62,7 @@ def airflow_specs(
             prepare=prepare,
             probe=AirflowApiProbe(url),
             endpoint=f"{HOST}:{ports['airflow']}",
+            door=door,
             stop_stage=2,
             timing=_TIMING,
         ),

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.supervisor.guard import FAREWELL
@@ -20,10 +21,17 @@ _PROGRAM = (
 
 
 class Guard:
-    """Keeps one guard process alive for as long as the supervisor lives."""
+    """Keeps one guard process alive for as long as the supervisor lives.
 
-    def __init__(self, paths: Paths) -> None:
+    Args:
+        paths: the home.
+        keeps: descriptors of listening sockets that the guard keeps open too: while it still stops what
+            a killed supervisor left, nobody else gets a port that those processes talk to.
+    """
+
+    def __init__(self, paths: Paths, keeps: Sequence[int] = ()) -> None:
         self._paths = paths
+        self._keeps = tuple(keeps)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -42,6 +50,7 @@ class Guard:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={},
+            pass_fds=self._keeps,
             cwd="/",
             start_new_session=True,
             umask=0o077,

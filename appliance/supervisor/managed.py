@@ -56,8 +56,10 @@ class Host(Surroundings, Protocol):
         environment: Mapping[str, str],
         log: LogFile,
         text: str = "",
+        *,
+        serves: bool = False,
     ) -> ServiceProcess:
-        """Start a process, recorded for recovery."""
+        """Start a process, recorded for recovery; one that serves inherits the spec's door."""
         ...
 
     async def end(self, process: ServiceProcess, grace: float) -> None:
@@ -190,7 +192,7 @@ class ManagedService:
                 await self.spec.prepare(self)
                 self._show(reason="starting")
             self._process = self._host.spawn(
-                self.spec, self.spec.command, self.spec.environment, self.log
+                self.spec, self.spec.command, self.spec.environment, self.log, serves=True
             )
         except (ApplianceError, OSError) as error:
             hint = error.hint if isinstance(error, ApplianceError) else ""

@@ -18,6 +18,7 @@ from appliance.registry.location import (
     has_sqlite_to_move,
     s3_environment,
 )
+from appliance.supervisor.door import Door
 from appliance.supervisor.environment import (
     base_environment,
     mlflow_client,
@@ -31,7 +32,9 @@ _PREPARED = 2
 """Number of what a preparation does, so that a home gets what later ones do more."""
 
 
-def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> ServiceSpec:
+def mlflow_spec(
+    paths: Paths, settings: Settings, ports: dict[str, int], door: Door | None = None
+) -> ServiceSpec:
     """Return the service.
 
     `mlflow server` imports MLflow in a parent that only waits for the server proper, which costs
@@ -49,14 +52,14 @@ def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int]) -> Serv
     return ServiceSpec(
         name=NAME,
         command=(
-            *(sys.executable, "-m", "uvicorn", "appliance.registry.served:app"),
-            *("--host", HOST, "--port", str(port), "--workers", "1"),
-            *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"),
+            *(sys.executable, "-m", "appliance.supervisor.asgi_service"),
+            "appliance.registry.served:app",
         ),
         environment=environment,
         prepare=_preparation(paths, settings, environment),
         probe=MlflowProbe(f"http://{HOST}:{port}", lambda: authorization(paths)),
         endpoint=f"{HOST}:{port}",
+        door=door,
         stop_stage=1,
         timing=ProbeTiming(ready=5.0),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from appliance import clock
 from appliance.supervisor import launch
+from appliance.supervisor.door import Door, Serving
 from appliance.supervisor.log_file import LogFile
 from appliance.supervisor.procfs import read_process
 from appliance.supervisor.sessions import SessionRecord
@@ -29,9 +30,14 @@ class ServiceProcess:
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], record: SessionRecord, log: LogFile
+        self,
+        process: subprocess.Popen[bytes],
+        record: SessionRecord,
+        log: LogFile,
+        serving: Serving | None = None,
     ) -> None:
         self._process = process
+        self._serving = serving
         self._log = log
         self.record = record
         self.started_at: datetime = clock.now()
@@ -65,6 +71,11 @@ class ServiceProcess:
             return f"killed by {_signal_name(-code)}"
         last = self._log.last_words
         return f"exited with code {code}: {last[:200]}" if last else f"exited with code {code}"
+
+    def turn_away(self) -> None:
+        """Let no new connection reach it: it is about to stop, or has."""
+        if self._serving is not None:
+            self._serving.end()
 
     def close(self) -> None:
         """Stop listening to output; call when the session is empty."""
@@ -103,6 +114,7 @@ class ServiceProcess:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._process.wait()
+        self.turn_away()
         self._read_output()
         self._log.flush()
         self.exited.set()
@@ -117,33 +129,45 @@ def spawn(
     text: str = "",
     stop_signal: signal.Signals = signal.SIGTERM,
     stop_grace: float = 10.0,
+    door: Door | None = None,
 ) -> ServiceProcess:
     """Start a command in a new session, with umask 077 and nothing open but its three streams.
+
+    With a `door` it also inherits that listener, and is left alone with it when it says that it serves.
 
     Raises:
         OSError: the machine cannot start another process.
     """
     launcher = str(Path(launch.__file__))
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-I", "-S", launcher, str(os.getpid()), str(int(stop_signal))),
-            *command,
-        ],
-        stdin=subprocess.PIPE if text else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environment),
-        cwd="/",
-        start_new_session=True,
-        umask=0o077,
-    )
+    serving = Serving(door) if door is not None else None
+    try:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", launcher, str(os.getpid()), str(int(stop_signal))),
+                *command,
+            ],
+            stdin=subprocess.PIPE if text else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**environment, **(serving.environment if serving else {})},
+            pass_fds=serving.descriptors if serving else (),
+            cwd="/",
+            start_new_session=True,
+            umask=0o077,
+        )
+    except OSError:
+        if serving is not None:
+            serving.end()
+        raise
+    if serving is not None:
+        serving.begin()
     if text and process.stdin is not None:
         process.stdin.write(text.encode())
         process.stdin.close()
     entry = read_process(process.pid)
     started = entry.started if entry is not None else 0
     record = SessionRecord(name, process.pid, started, int(stop_signal), stop_grace)
-    return ServiceProcess(process, record, log)
+    return ServiceProcess(process, record, log, serving)
 
 
 def _signal_name(number: int) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.config.instance_lock import InstanceLock, is_supervised
+from appliance.config.listeners import forget_listeners
 from appliance.config.paths import Paths
 from appliance.errors import ApplianceError, ConfigError, ServiceError
 from appliance.supervisor.log_file import copy_truncate, read_tail, rotate
@@ -62,20 +63,25 @@ async def run(
     Raises:
         ServiceError: another supervisor has this home, or a port that was set is taken.
     """
-    from appliance.supervisor.ports import choose_ports
+    from appliance.supervisor.listeners import open_doors
     from appliance.supervisor.services import build_services, known_secrets
     from appliance.supervisor.supervisor import Supervisor
 
     with InstanceLock(paths):
-        choice = choose_ports(paths, settings, has_simulator=has_simulator)
-        supervisor = Supervisor(
-            paths,
-            build_services(paths, settings, choice.ports, has_simulator=has_simulator),
-            on_event=on_event,
-            secrets=known_secrets(paths),
-            notes=choice.notes,
-        )
-        await supervise(paths, supervisor, serve)
+        await asyncio.to_thread(end_leftovers, paths)
+        doors = await asyncio.to_thread(open_doors, paths, settings, has_simulator=has_simulator)
+        try:
+            supervisor = Supervisor(
+                paths,
+                build_services(paths, settings, doors.by_service),
+                on_event=on_event,
+                secrets=known_secrets(paths),
+                notes=doors.notes,
+            )
+            await supervise(paths, supervisor, serve)
+        finally:
+            forget_listeners(paths)
+            doors.close()
 
 
 async def supervise(paths: Paths, supervisor: Supervisor, serve: Serve) -> None:
@@ -200,6 +206,16 @@ def _answers(path: Path) -> bool:
         return True
 
 
+def end_leftovers(paths: Paths) -> None:
+    """Stop what an earlier supervisor left, whose ports are wanted; blocks, with the lock held."""
+    records = read_records(str(paths.sessions_file))
+    alive = [record for record in records if record.members()]
+    if alive:
+        names = ", ".join(record.name for record in alive)
+        _log.warning("stopping what an earlier supervisor left: %s", names)
+        stop_sessions(alive, LEFTOVER_GRACE_SECONDS)
+
+
 def stop_leftovers(paths: Paths) -> list[str]:
     """Stop what a dead supervisor has left in this home; return the services' names. Blocks.
 
@@ -217,5 +233,6 @@ def stop_leftovers(paths: Paths) -> list[str]:
                 hint="a disk or network mount that hangs holds them; look at `dmesg`",
             )
         paths.sessions_file.unlink(missing_ok=True)
+        forget_listeners(paths)
         _remove_sockets(paths)
         return [record.name for record in alive]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
-from appliance.config.loopback import HOST
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.supervisor.airflow_services import airflow_specs
+from appliance.supervisor.door import Door
 from appliance.supervisor.environment import base_environment
 from appliance.supervisor.mlflow_service import mlflow_spec
 from appliance.supervisor.postgres import postgres_spec
@@ -22,20 +23,24 @@ SIMULATOR = "simulator"
 
 
 def build_services(
-    paths: Paths, settings: Settings, ports: dict[str, int], *, has_simulator: bool
+    paths: Paths, settings: Settings, doors: Mapping[str, Door]
 ) -> tuple[ServiceSpec, ...]:
     """Return the specs of everything that this home runs, in the order in which to show them.
+
+    `doors` are the open listeners; with one for the simulator, that is the source.
 
     Raises:
         ApplianceError: a secret or a program that a service needs is missing; says which.
     """
+    ports = {service: door.port for service, door in doors.items()}
+    has_simulator = SIMULATOR in doors
     specs = [store_spec(paths)]
     if not settings.airflow.database_url:
         specs.append(postgres_spec(paths))
-    specs.append(mlflow_spec(paths, settings, ports))
-    specs.extend(airflow_specs(paths, settings, ports))
+    specs.append(mlflow_spec(paths, settings, ports, doors["mlflow"]))
+    specs.extend(airflow_specs(paths, settings, ports, doors["airflow"]))
     if has_simulator:
-        specs.append(simulator_spec(paths, ports))
+        specs.append(simulator_spec(paths, doors[SIMULATOR]))
     specs.append(ingestor_spec(paths, has_simulator=has_simulator))
     specs.append(forecaster_spec(paths))
     return tuple(specs)
@@ -85,14 +90,15 @@ def forecaster_spec(paths: Paths) -> ServiceSpec:
     )
 
 
-def simulator_spec(paths: Paths, ports: dict[str, int]) -> ServiceSpec:
+def simulator_spec(paths: Paths, door: Door) -> ServiceSpec:
     """Return the built-in exchange."""
     return ServiceSpec(
         name=SIMULATOR,
         command=(sys.executable, "-m", "appliance.simulator", "--from-settings"),
         environment=base_environment(paths),
-        probe=HttpProbe(f"http://{HOST}:{ports['simulator']}", "/sim"),
-        endpoint=f"{HOST}:{ports['simulator']}",
+        probe=HttpProbe(f"http://{door.address}", "/sim"),
+        endpoint=door.address,
+        door=door,
         stop_stage=4,
         timing=ProbeTiming(starting=0.3),
     )

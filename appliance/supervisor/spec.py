@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from appliance.errors import ServiceError, TerminalError
+from appliance.supervisor.door import Door
 from appliance.supervisor.restart_policy import RestartPolicy
 
 
@@ -109,7 +110,8 @@ class ServiceSpec:
     `dependencies` must be ready before it starts, and while one of them fails a failed look is
     not held against it; its probe looks through the `witnesses`, so that while one of them is down
     its own state is unknown. `files` are what only it may have open: it starts when nobody else
-    has. Stages stop in ascending order of `stop_stage`, services of one stage side by side.
+    has. Stages stop in ascending order of `stop_stage`, services of one stage side by side. `door`
+    is the TCP socket that its process inherits and serves on.
     """
 
     name: str
@@ -121,6 +123,7 @@ class ServiceSpec:
     files: tuple[Path, ...] = ()
     prepare: Preparation | None = None
     endpoint: str = ""
+    door: Door | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace: float = 10.0
     stop_stage: int = 0

@@ -24,9 +24,7 @@ from appliance.supervisor.process import ServiceProcess, spawn
 from appliance.supervisor.procfs import ProcessEntry, all_processes, has_environment
 from appliance.supervisor.sessions import (
     SessionRecord,
-    read_records,
     stop_session,
-    stop_sessions,
     write_records,
 )
 from appliance.supervisor.slowness import Slowness, runnable_tasks
@@ -35,7 +33,6 @@ from appliance.supervisor.spec import Probe, ProcessFacts, ServiceSpec
 _log = logging.getLogger(__name__)
 
 PR_SET_CHILD_SUBREAPER = 36
-LEFTOVER_GRACE_SECONDS = 8.0
 _WORKERS = 12
 
 R = TypeVar("R")
@@ -79,7 +76,8 @@ class Supervisor:
         self._listeners: list[Listener] = []
         self._change = asyncio.Event()
         self._snapshot = self._take_snapshot()
-        self._guard = Guard(paths)
+        self._doors = [spec.door for spec in specs if spec.door is not None]
+        self._guard = Guard(paths, [door.descriptor for door in self._doors])
         self._chores: list[asyncio.Task[None]] = []
         self._restarts: dict[str, asyncio.Task[None]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="supervisor")
@@ -157,9 +155,10 @@ class Supervisor:
         await self._stop_requested.wait()
 
     async def start(self) -> None:
-        """Stop what an earlier supervisor left, then start everything; returns at once after."""
+        """Start everything; return at once."""
+        for door in self._doors:
+            door.shut()
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        await self._run_blocking(self._stop_leftovers)
         self._record_sessions()
         self._guard.start()
         self._chores = [
@@ -193,14 +192,6 @@ class Supervisor:
             pool.shutdown(wait=False, cancel_futures=True)
         for service in self._services.values():
             service.log.close()
-
-    def _stop_leftovers(self) -> None:
-        records = read_records(str(self._paths.sessions_file))
-        alive = [record for record in records if record.members()]
-        if alive:
-            names = ", ".join(record.name for record in alive)
-            _log.warning("stopping what an earlier supervisor left: %s", names)
-            stop_sessions(alive, LEFTOVER_GRACE_SECONDS)
 
     # -- what the managed services use (`Host`)
 
@@ -267,6 +258,8 @@ class Supervisor:
         environment: Mapping[str, str],
         log: LogFile,
         text: str = "",
+        *,
+        serves: bool = False,
     ) -> ServiceProcess:
         """Start a process and record its session for the guard."""
         process = spawn(
@@ -277,6 +270,7 @@ class Supervisor:
             text=text,
             stop_signal=spec.stop_signal,
             stop_grace=spec.stop_grace,
+            door=spec.door if serves else None,
         )
         log.note(f"{clock.now():%Y-%m-%dT%H:%M:%SZ} started pid={process.pid}")
         self._sessions[process.pid] = process.record
@@ -285,6 +279,7 @@ class Supervisor:
 
     async def end(self, process: ServiceProcess, grace: float) -> None:
         """Stop a process' whole session and take it off the record."""
+        process.turn_away()
         is_empty = await self._run_blocking(stop_session, process.record, grace)
         if is_empty:
             await process.exited.wait()

@@ -17,7 +17,6 @@ import pytest
 import skops.io
 
 from appliance.config.paths import SOURCE_ROOT, Paths
-from appliance.config.ports import write_ports
 from appliance.domain.workflow import WorkflowKind
 from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
@@ -27,6 +26,7 @@ from store.session import Session
 from tests.fakes.market import ORIGIN, FakeMarket, synthetic_candles
 from tests.fakes.registry import FakeRegistry
 from tests.integration.test_crypto_forecast_workflows import Bench, settings_with
+from tests.listening import announce
 from tests.store_process import connect, running_service, spawn_service
 from tests.stubs.http_server import Reply
 from tests.stubs.mlflow import MlflowStub
@@ -115,7 +115,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FakeRegistry:
 @pytest.fixture
 def place(home: Paths, trained: FakeRegistry) -> Iterator[Place]:
     with MlflowStub() as mlflow, running_service(home) as (store, session):
-        write_ports(home, {"mlflow": mlflow.port})
+        announce(home, "mlflow", mlflow.port)
         bench = Bench(home, settings_with(), market(), trained, session)
         bench.run(WorkflowKind.DATA)
         made = Place(home, bench, mlflow, store)

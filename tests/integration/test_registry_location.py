@@ -7,12 +7,12 @@ import time
 import pytest
 
 from appliance.config.paths import Paths
-from appliance.config.ports import write_ports
 from appliance.config.secret import Secret, write_secret
 from appliance.config.settings import MlflowSettings, S3Settings, Settings
 from appliance.errors import ModelNotFound, RegistryError, RegistryUnavailable
 from appliance.registry.location import artifact_root, locate_registry, s3_environment
 from appliance.registry.rest import RegistryRest
+from tests.listening import announce
 from tests.mlflow_process import appliance_up, free_port
 from tests.stubs.http_server import Reply
 from tests.stubs.mlflow import MlflowStub
@@ -20,14 +20,14 @@ from tests.stubs.mlflow import MlflowStub
 
 def test_with_the_appliance_down_the_file_is_used(home: Paths) -> None:
     with MlflowStub() as somebody_elses:
-        write_ports(home, {"mlflow": somebody_elses.port})
+        announce(home, "mlflow", somebody_elses.port)
         location = locate_registry(home, Settings())
         assert somebody_elses.requests == []
     assert location.tracking_uri == f"duckdb:///{home.mlflow}/mlflow.duckdb"
 
 
 def test_with_the_appliance_up_a_dead_server_is_unavailable_at_once(home: Paths) -> None:
-    write_ports(home, {"mlflow": free_port()})
+    announce(home, "mlflow", free_port())
     started = time.monotonic()
     with appliance_up(home), pytest.raises(RegistryUnavailable) as raised:
         locate_registry(home, Settings())

@@ -22,7 +22,7 @@ DAEMON = """
 import asyncio, os, sys
 from appliance.config.paths import Paths
 from appliance.config.instance_lock import InstanceLock
-from appliance.supervisor.runtime import supervise
+from appliance.supervisor.runtime import end_leftovers, supervise
 from appliance.supervisor.spec import Probe, ProbeTiming, ServiceSpec
 from appliance.supervisor.supervisor import Supervisor
 
@@ -51,6 +51,7 @@ async def main():
         server = await asyncio.start_unix_server(lambda r, w: w.close(), paths.control_socket)
         await server.serve_forever()
     with InstanceLock(paths):
+        end_leftovers(paths)
         await supervise(paths, Supervisor(paths, [spec("one"), spec("two")]), serve)
 
 asyncio.run(main())

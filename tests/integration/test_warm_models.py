@@ -14,10 +14,10 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from appliance.config.paths import Paths
-from appliance.config.ports import write_ports
 from appliance.errors import ModelNotFound, RegistryError, RegistryUnavailable
 from appliance.registry.rest import RegistryRest
 from appliance.registry.warm_models import WarmModels, recovered_models
+from tests.listening import announce
 from tests.stubs.http_server import Reply
 from tests.stubs.mlflow import MlflowStub
 
@@ -157,7 +157,7 @@ def test_a_damaged_copy_is_refused_and_replaced(server: MlflowStub, tmp_path: Pa
 
 
 def test_copies_are_found_without_asking_the_registry(server: MlflowStub, home: Paths) -> None:
-    write_ports(home, {"mlflow": server.port})
+    announce(home, "mlflow", server.port)
     with pytest.raises(RegistryUnavailable, match="no model of"):
         recovered_models(home, PROJECT)
     server.add_model(PROJECT, fitted(3))

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from appliance.config.paths import Paths
-from appliance.config.ports import write_ports
 from appliance.config.settings import Settings
 from appliance.errors import ApplianceNotRunning, ConfigError
 from appliance.upbit.source import resolve_source, source_kind
+from tests.listening import announce
 from tests.simulator_fixtures import running_simulator
 
 NOBODY = "http://127.0.0.1:9"
@@ -29,7 +29,7 @@ def test_upbit_itself_and_a_compatible_server_have_different_names(home: Paths) 
 
 
 def test_the_simulator_is_named_by_its_seed_and_says_so_loudly(home: Paths) -> None:
-    write_ports(home, {"simulator": 18000})
+    announce(home, "simulator", 18000)
     source = resolve_source(settings(kind="simulator"), home)
     assert source.rest_url == "http://127.0.0.1:18000"
     assert source.websocket_url == "ws://127.0.0.1:18000/websocket/v1"
