@@ -167,14 +167,29 @@ link_command() {
 
 # --- the running appliance ---------------------------------------------------------------------
 
-# Prints the pid of this home's supervisor, an empty line while a held lock names none yet.
-supervisor_pid() { # fails when no supervisor runs
-    PYTHONPATH="$ROOT" "$python" -B -c '
+# Evaluates an expression in the appliance's own terms; needs no installed package.
+in_python() { # EXPRESSION; ends the installation when no home can be there
+    local code=0
+    PYTHONPATH="$ROOT" "$python" -B -X utf8 -c '
 import sys
 from appliance.config.instance_lock import holder_pid, is_supervised
 from appliance.config.paths import Paths
-home = Paths.from_environment()
-sys.exit(print(holder_pid(home) or "") if is_supervised(home) else 1)'
+from appliance.errors import ConfigError
+try:
+    sys.exit(eval(sys.argv[1]))
+except ConfigError as error:
+    print(f"error: {error.message}\nnext:  {error.hint}", file=sys.stderr)
+    sys.exit(2)' "$1" || code=$?
+    if ((code == 2)); then
+        trap - ERR
+        exit 2
+    fi
+    return "$code"
+}
+
+# Prints the pid of this home's supervisor, an empty line while a held lock names none yet.
+supervisor_pid() { # fails when no supervisor runs
+    in_python 'print(holder_pid(home) or "") if is_supervised(home := Paths.from_environment()) else 1'
 }
 
 is_running() { supervisor_pid >/dev/null; }
@@ -210,12 +225,30 @@ stop_running() {
     done
 }
 
+# A systemd unit reads quotes, backslashes, percent signs and (in commands) dollar signs for itself.
+in_quotes() { printf '%s' "$1" | sed 's/[\\"]/\\&/g'; }
+in_unit() { printf '"%s"' "$(in_quotes "$1" | sed 's/%/%%/g')"; }
+
+# What the unit takes of this shell: proxies and certificates, which may hold credentials. Kept when
+# this shell has none.
+keep_outbound_settings() {
+    local name settings=""
+    for name in {http,https,all,no}_proxy {HTTP,HTTPS,ALL,NO}_PROXY SSL_CERT_FILE SSL_CERT_DIR \
+        REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
+        [[ -z ${!name:-} ]] || settings+="$name=\"$(in_quotes "${!name}")\""$'\n'
+    done
+    if [[ -n $settings ]]; then
+        (umask 077 && printf '%s' "$settings" >"$APPLIANCE_HOME/compose/shell.env")
+    fi
+}
+
 install_unit() {
     [[ $systemd == yes ]] || return 0
     local unit target="multi-user.target"
     unit="$(unit_file)"
     ((EUID == 0)) || target="default.target"
     step "installing the systemd unit $unit"
+    keep_outbound_settings
     mkdir -p "$(dirname "$unit")"
     cat >"$unit" <<END
 [Unit]
@@ -224,8 +257,9 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Environment="APPLIANCE_HOME=${APPLIANCE_HOME//%/%%}"
-ExecStart="${COMMAND//%/%%}" up --foreground
+Environment=$(in_unit "APPLIANCE_HOME=$APPLIANCE_HOME")
+EnvironmentFile=-${APPLIANCE_HOME//%/%%}/compose/shell.env
+ExecStart=$(in_unit "$COMMAND" | sed 's/\$/$$/g') up --foreground
 Restart=on-failure
 RestartSec=5
 KillMode=mixed
@@ -267,8 +301,7 @@ wait_for_supervisor() {
 # --- install, uninstall ------------------------------------------------------------------------
 
 prepare_home() {
-    mkdir -p "$APPLIANCE_HOME/logs"
-    chmod 700 "$APPLIANCE_HOME" "$APPLIANCE_HOME/logs"
+    in_python 'Paths.from_environment().create()'
     log="$APPLIANCE_HOME/logs/install.log"
     (umask 077 && printf '%s install\n' "$(date -u +%FT%TZ)" >>"$log")
 }
@@ -292,7 +325,7 @@ finish() {
     say "       appliance status    the same in words"
     say "       appliance --help    everything else"
     if [[ $APPLIANCE_HOME != "$HOME/.local/share/appliance" ]]; then
-        say "       export APPLIANCE_HOME='$APPLIANCE_HOME'   in each shell: this home is not the default one"
+        say "       export APPLIANCE_HOME=$(printf %q "$APPLIANCE_HOME")   in each shell: this home is not the default one"
     fi
     offer_dashboard
 }
@@ -309,6 +342,7 @@ offer_dashboard() {
 
 install_all() {
     find_python
+    in_python 'Paths.from_environment().sockets and 0'
     check_disk
     check_systemd
     prepare_home
@@ -326,6 +360,7 @@ install_all() {
 
 uninstall_all() {
     find_python
+    in_python 'Paths.from_environment().sockets and 0'
     if is_running; then
         stop_running
     fi
@@ -367,6 +402,7 @@ delete_state() {
         fi
     fi
     step "deleting $APPLIANCE_HOME"
+    rm -rf -- "$(in_python 'print(Paths.from_environment().sockets)')"
     rm -rf -- "$APPLIANCE_HOME"
 }
 

@@ -98,8 +98,8 @@ def main() -> int:
         stream=sys.stderr,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    paths = Paths.from_environment()
     try:
+        paths = Paths.from_environment()
         paths.create()
         generate_missing(paths)
         asyncio.run(Daemon(paths, load_settings(paths)).run())

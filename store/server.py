@@ -21,6 +21,7 @@ from pyarrow import flight
 
 from appliance import clock
 from appliance.config.paths import Paths
+from appliance.config.private_folder import make_private
 from appliance.config.settings import load_settings
 from appliance.errors import ApplianceError, StoreError, StoreUnavailable
 from store.backup import backup_file
@@ -141,7 +142,7 @@ def serve(paths: Paths) -> int:
     try:
         # Under the lock no other service can be listening, so the socket is a leftover.
         paths.store_socket.unlink(missing_ok=True)
-        paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(paths.sockets)
         service = StoreService(f"grpc+unix://{paths.store_socket}", database)
         paths.store_socket.chmod(0o600)
         log.info("serving file=%s schema=%s pid=%s", paths.store_file, database.schema, os.getpid())

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
+import string
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from appliance.config.private_folder import (
+    close_home,
+    make_folder,
+    make_private,
+    require_private,
+)
+from appliance.errors import ConfigError
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 """The checkout that holds `dags/` and `compose/`."""
 
 _SOCKET_NAME_LIMIT = 107
 _LONGEST_SOCKET = "postgres/.s.PGSQL.5432.lock"
+_PLAIN = frozenset(f"{string.ascii_letters}{string.digits}/._-")
+"""Characters that no URI, list or connection string reads as anything else."""
+_SHARED_PLACE = Path("/tmp")  # noqa: S108 - what lies there is looked at before it is trusted
+_HOME_BYTES = 700
+"""Longest home: PostgreSQL limits its data directory to 1,023 bytes, and Airflow nests deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +37,21 @@ class Paths:
 
     @classmethod
     def from_environment(cls) -> Paths:
-        """Return the paths of `$APPLIANCE_HOME`, by default `~/.local/share/appliance`."""
-        home = os.environ.get("APPLIANCE_HOME") or "~/.local/share/appliance"
-        return cls(Path(home).expanduser().absolute())
+        """Return the paths of `$APPLIANCE_HOME`, by default `~/.local/share/appliance`.
+
+        Raises:
+            ConfigError: no home can be there.
+        """
+        value = os.environ.get("APPLIANCE_HOME") or "~/.local/share/appliance"
+        try:
+            home = Path(value).expanduser().absolute()
+        except RuntimeError as error:
+            raise _impossible(value, str(error)) from error
+        if ".." in home.parts:
+            home = home.resolve()
+        if reason := _why_impossible(str(home)):
+            raise _impossible(str(home), reason)
+        return cls(home)
 
     @property
     def compose(self) -> Path:
@@ -89,40 +115,48 @@ class Paths:
 
     @property
     def run(self) -> Path:
-        """Sockets, locks and pid files.
-
-        Unix socket names are limited to 107 bytes; a home too deep for that gets a folder of its own
-        in the temporary directory.
-        """
-        preferred = self.home / "run"
-        if len(os.fsencode(preferred / _LONGEST_SOCKET)) <= _SOCKET_NAME_LIMIT:
-            return preferred
-        return Path(tempfile.gettempdir()) / self._digest_name
+        """What a running appliance notes for others, such as its process sessions."""
+        return self.home / "run"
 
     @property
-    def _digest_name(self) -> str:
-        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
-        return f"appliance-{os.getuid()}-{digest}"
+    def sockets(self) -> Path:
+        """Where unix sockets lie: `run`, or for some homes a folder of its own in /tmp.
+
+        A socket's name is limited to 107 bytes and is part of URIs and lists, so that a home that is too
+        deep or has other than plain characters cannot hold it. No variable of the caller's shell and no
+        link in the home's path has a say, so that everybody comes to the same place.
+
+        Raises:
+            ConfigError: that folder is not ours alone.
+        """
+        home = Path(os.path.realpath(self.home))
+        inside = home / "run"
+        is_short = len(os.fsencode(inside / _LONGEST_SOCKET)) <= _SOCKET_NAME_LIMIT
+        if is_short and _PLAIN.issuperset(str(inside)):
+            return inside
+        outside = _SHARED_PLACE / _digest_name(home)
+        require_private(outside)
+        return outside
 
     @property
     def control_socket(self) -> Path:
         """The supervisor's control API."""
-        return self.run / "control.sock"
+        return self.sockets / "control.sock"
 
     @property
     def store_socket(self) -> Path:
         """The store's Arrow Flight service."""
-        return self.run / "store.sock"
+        return self.sockets / "store.sock"
 
     @property
     def forecaster_socket(self) -> Path:
         """The forecaster's report, and where it hears of closed candles."""
-        return self.run / "forecaster.sock"
+        return self.sockets / "forecaster.sock"
 
     @property
     def postgres_socket_dir(self) -> Path:
         """Where PostgreSQL listens."""
-        return self.run / "postgres"
+        return self.sockets / "postgres"
 
     @property
     def supervisor_lock(self) -> Path:
@@ -132,7 +166,7 @@ class Paths:
     @property
     def former_locks(self) -> tuple[Path, ...]:
         """Where supervisors of earlier versions held their lock: an upgrade meets them running."""
-        name = f"{self._digest_name}/supervisor.lock"
+        name = f"{_digest_name(self.home)}/supervisor.lock"
         folders = dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp"))  # noqa: S108
         return (self.home / "run/supervisor.lock", *(Path(folder, name) for folder in folders))
 
@@ -157,9 +191,14 @@ class Paths:
         return self.home / "alert_position"
 
     def create(self) -> None:
-        """Make all directories, 0700."""
+        """Make all directories, 0700; a home that is open to others is closed.
+
+        Raises:
+            ConfigError: the home or the sockets' folder is another user's, or cannot be made.
+        """
+        make_folder(self.home)
+        close_home(self.home)
         for directory in (
-            self.home,
             self.compose,
             self.secrets,
             self.logs,
@@ -168,9 +207,42 @@ class Paths:
             self.mlflow_artifacts,
             self.airflow,
             self.run,
-            self.postgres_socket_dir,
         ):
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(directory)
+        if not self.run.is_symlink():
+            self.run.chmod(0o700)
+        make_private(self.sockets)
+        make_private(self.postgres_socket_dir)
+
+
+def _why_impossible(home: str) -> str:
+    """Return why no home can be at a path, "" when one can."""
+    length = len(os.fsencode(home))
+    if length > _HOME_BYTES:
+        return f"its name has {length} bytes, expected at most {_HOME_BYTES}"
+    if any("\udc80" <= character <= "\udcff" for character in home):
+        return "its name is no UTF-8 text"
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in home):
+        return "its name has a control character"
+    if "?" in home:
+        return "DuckDB takes a question mark for the end of a file's name"
+    if any(after[:1].isalpha() or after[:1] in {"_", "{"} for after in home.split("$")[1:]):
+        return "Airflow takes a dollar sign and a name for a variable"
+    return ""
+
+
+def _impossible(value: str, reason: str) -> ConfigError:
+    shown = value if len(value) <= 200 else f"{value[:100]}..."
+    return ConfigError(
+        f"no home can be at {shown!r}: {reason}",
+        code="home.impossible",
+        hint="set APPLIANCE_HOME to another folder",
+    )
+
+
+def _digest_name(home: Path) -> str:
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    return f"appliance-{os.getuid()}-{digest}"
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import secrets as random
+import shlex
 from collections.abc import Callable
 from enum import StrEnum
 
 from appliance.config.paths import Paths, write_atomically
+from appliance.config.private_folder import user_name
 from appliance.errors import ConfigError
 
 
@@ -35,7 +37,7 @@ def read_secret(paths: Paths, secret: Secret) -> str:
     """Return a secret's value, "" when it is not set.
 
     Raises:
-        ConfigError: the file is readable by others.
+        ConfigError: the file is readable by others, or another user's.
     """
     from_environment = os.environ.get(secret.environment_variable)
     if from_environment:
@@ -49,7 +51,13 @@ def read_secret(paths: Paths, secret: Secret) -> str:
         raise ConfigError(
             f"{path} is readable by others (mode {status.st_mode & 0o777:o}, expected 600)",
             code="secret.permissions",
-            hint=f"chmod 600 {path}",
+            hint=f"chmod 600 {shlex.quote(str(path))}",
+        )
+    if status.st_uid != os.geteuid():
+        raise ConfigError(
+            f"{path} belongs to {user_name(status.st_uid)}, expected {user_name(os.geteuid())}",
+            code="secret.owner",
+            hint=f"look at what it holds, then: sudo chown $(id -u) {shlex.quote(str(path))}",
         )
     return path.read_text(encoding="utf-8").strip()
 

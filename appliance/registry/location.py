@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import httpx
 
@@ -76,7 +77,7 @@ def database_uri(paths: Paths, settings: Settings) -> str:
     """Return the URI of MLflow's database, the same for the server and for direct access."""
     match settings.mlflow.database_url:
         case "":
-            return f"duckdb:///{paths.mlflow_database}"
+            return f"duckdb:///{quote(str(paths.mlflow_database))}"
         case "sqlite":
             return f"sqlite:///{paths.mlflow_sqlite}"
         case url:

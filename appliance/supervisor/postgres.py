@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 from appliance.config.paths import Paths
+from appliance.config.private_folder import make_private
 from appliance.errors import ServiceError
 from appliance.supervisor.environment import base_environment
 from appliance.supervisor.probes import PostgresProbe
@@ -105,7 +106,8 @@ def _data_version(data: Path) -> str:
 
 
 async def _prepare(paths: Paths, binaries: Path, bench: Workbench) -> None:
-    paths.postgres_socket_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(paths.sockets)
+    make_private(paths.postgres_socket_dir)
     if _data_version(paths.postgres_data):
         _remove_stale_locks(paths)
         return

@@ -18,7 +18,6 @@ import fcntl
 import json
 import os
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import clock
+from appliance.config.private_folder import make_private
 from appliance.errors import UpbitUnavailable
 
 WINDOW_SECONDS = 1.0
@@ -109,7 +109,7 @@ class HostRateLimit:
     """
 
     def __init__(self, directory: Path, per_second: int, host: str = "default") -> None:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(directory)
         name = "".join(letter if letter.isalnum() or letter in ".-" else "_" for letter in host)
         self._file = directory / f"{name}.json"
         self._per_second = per_second
@@ -216,8 +216,8 @@ class HostRateLimit:
 
 
 def shared_directory() -> Path:
-    """Return the per-user directory of the shared budgets."""
-    return Path(tempfile.gettempdir()) / f"appliance-requests-{os.getuid()}"
+    """Return the per-user directory of the shared budgets, the same for every shell."""
+    return Path("/tmp") / f"appliance-requests-{os.getuid()}"  # noqa: S108
 
 
 def _forget_old(state: _State, now: float) -> None:

@@ -76,7 +76,7 @@ def migrate_sqlite(bridge: Path, revision: str) -> None:
     Raises:
         MlflowException: the installed MLflow does not know the file's or the asked revision.
     """
-    engine = sqlalchemy.create_engine(f"sqlite:///{bridge}")
+    engine = sqlalchemy.create_engine(sqlalchemy.URL.create("sqlite", database=str(bridge)))
     InitialBase.metadata.create_all(engine)
     config = mlflow_db._get_alembic_config(str(engine.url))
     try:

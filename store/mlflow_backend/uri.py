@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from mlflow.exceptions import MlflowException
 
@@ -17,7 +17,7 @@ def database_path(uri: str) -> Path:
         MlflowException: the URI names no file.
     """
     path = unquote(uri.removeprefix(PREFIX))
-    if not uri.startswith(PREFIX) or path in {"", ":memory:"} or "?" in path:
+    if not uri.startswith(PREFIX) or path in {"", ":memory:"} or "?" in uri:
         raise MlflowException.invalid_parameter_value(
             f"Invalid DuckDB URI {uri!r}: expected duckdb:/// and the path of a file, such as "
             "duckdb:////var/lib/mlflow.duckdb, without options"
@@ -27,4 +27,4 @@ def database_path(uri: str) -> Path:
 
 def database_uri(path: Path) -> str:
     """Return the URI of a file."""
-    return f"{PREFIX}{path.absolute()}"
+    return f"{PREFIX}{quote(str(path.absolute()))}"

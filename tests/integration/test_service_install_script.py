@@ -128,6 +128,30 @@ def test_install_syncs_links_initialises_and_starts(machine: Machine) -> None:
     assert (machine.state.logs / "install.log").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    "home", ["a b", "한글", "'\"&#%;+[x]{y},$", "-dash", "dot.", "a:b", "h" * 200]
+)
+def test_an_odd_home_is_installed_as_any_other(machine: Machine, home: str) -> None:
+    odd = Paths(machine.user_home / home)
+    done = machine.run(APPLIANCE_HOME=str(odd.home))
+    assert done.returncode == 0, done.stderr
+    assert odd.secrets.is_dir()
+    told = next(line for line in done.stderr.splitlines() if "export APPLIANCE_HOME=" in line)
+    shown = told.partition("export ")[2].partition("   in each shell")[0]
+    code = f'{shown}; printf %s "$APPLIANCE_HOME"'
+    assert subprocess.check_output(["bash", "-c", code]).decode() == str(odd.home)
+    assert machine.run("--uninstall", "--yes", APPLIANCE_HOME=str(odd.home)).returncode == 0
+    assert not odd.home.exists()
+    assert not odd.sockets.exists()
+
+
+def test_an_impossible_home_is_refused_before_anything_is_made(machine: Machine) -> None:
+    done = machine.run(APPLIANCE_HOME=str(machine.user_home / "a?b"))
+    assert done.returncode == 2
+    assert "question mark" in done.stderr
+    assert list(machine.user_home.iterdir()) == []
+
+
 def test_what_the_shell_says_about_interpreters_does_not_matter(machine: Machine) -> None:
     broken = (
         "PYTHONHOME",
@@ -220,7 +244,6 @@ def running(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Machin
 
 
 def test_an_upgrade_stops_syncs_and_starts_and_keeps_state(running: Machine) -> None:
-    running.state.mlflow.mkdir()
     (running.state.mlflow / "mlflow.db").write_text("precious")
     done = running.run()
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
@@ -35,3 +36,11 @@ def test_a_secret_that_others_can_read_is_refused_without_showing_it(home: Paths
         read_secret(home, Secret.SLACK_BOT_TOKEN)
     assert "hush" not in str(caught.value)
     assert "chmod 600" in caught.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_secret_of_another_user_is_refused(home: Paths) -> None:
+    write_secret(home, Secret.SLACK_BOT_TOKEN, "xoxb-hush")
+    os.chown(home.secrets / "slack_bot_token", 65534, 65534)
+    with pytest.raises(ConfigError, match="belongs to"):
+        read_secret(home, Secret.SLACK_BOT_TOKEN)
