@@ -11,9 +11,18 @@ from appliance.domain.event import Event, EventKind, Severity
 from store.rows import delete_before, scalar, utc
 from store.session import Session, Statement
 
-_APPEND = """
-INSERT INTO events (occurred_at, kind, severity, project, actor, summary, details)
-VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
+_COLUMNS = "occurred_at, kind, severity, project, actor, summary, details"
+
+_APPEND = f"""
+INSERT INTO events ({_COLUMNS}) SELECT * FROM (VALUES ($1, $2, $3, $4, $5, $6, $7)) AS event ({_COLUMNS})
+WHERE NOT EXISTS (
+    FROM events WHERE occurred_at = $1 AND kind = $2 AND project = $4 AND actor = $5 AND summary = $6
+)
+"""  # noqa: S608 - the columns are a constant
+
+_FIND = """
+SELECT max(id) AS id FROM events
+WHERE occurred_at = $1 AND kind = $2 AND project = $3 AND actor = $4 AND summary = $5
 """
 
 _READ = """
@@ -27,7 +36,11 @@ SELECT * FROM (
 
 
 def append_event(session: Session, event: Event) -> int:
-    """Append an event and return its id; ids grow in the order of the appends."""
+    """Append an event, once however often it is tried, and return its id.
+
+    Who got no answer tries again, and the first try may have been stored: an event of the same instant,
+    kind, project, actor and words is the same. Ids grow in the order of the appends.
+    """
     values = (
         event.at,
         event.kind,
@@ -37,7 +50,8 @@ def append_event(session: Session, event: Event) -> int:
         event.summary,
         json.dumps(event.details, default=str),
     )
-    return int(scalar(session.write(Statement(_APPEND, values))))
+    key = (event.at, event.kind, event.project, event.actor, event.summary)
+    return int(scalar(session.write(Statement(_APPEND, values), Statement(_FIND, key))))
 
 
 def read_events(

@@ -6,6 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from appliance.config.file_holder import file_holders
+
 
 class StoreLock:
     """An exclusive flock on `<store file>.lock`, held until released or until the process ends.
@@ -45,9 +47,6 @@ def lock_file(store_file: Path) -> Path:
 
 
 def holder(store_file: Path) -> str:
-    """Return who holds the lock, in words, for messages."""
-    try:
-        pid = lock_file(store_file).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        pid = ""
-    return f"process {pid}" if pid else "another process"
+    """Return who holds the lock or the file itself, in words, for messages."""
+    holders = file_holders(lock_file(store_file), store_file)
+    return " and ".join(str(each) for each in holders) or "another process"

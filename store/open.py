@@ -1,4 +1,4 @@
-"""The way in: the store's service when it runs, else the file itself."""
+"""The way in: the store's service, or the file itself where no supervisor lives to run one."""
 
 from __future__ import annotations
 
@@ -7,48 +7,83 @@ import time
 from typing import TYPE_CHECKING
 
 from appliance import clock
+from appliance.config.last_status import read_last_status
+from appliance.config.ownership import may_open_files_of
 from appliance.config.paths import Paths
 from appliance.errors import StoreUnavailable
 from store.lock import StoreLock, holder
 
 if TYPE_CHECKING:
+    from store.client import FlightSession
     from store.session import Session
 
 _RETRY_SECONDS = 0.05
+_SERVICE = "store"
 
 
 def open_store(paths: Paths, *, wait_seconds: float = 5.0) -> Session:
     """Return a session: a client of the service, or the file under an exclusive lock, migrated.
 
-    Waits while another process holds the file and no service answers; takes whichever becomes free
-    first.
+    While a supervisor of the home lives, and in any process that one has started, only the service
+    opens the file; everybody else waits for the service. Otherwise this waits while another process
+    holds the file, and takes whichever becomes free first.
 
     Raises:
-        StoreUnavailable: neither within `wait_seconds`.
+        StoreUnavailable: neither within `wait_seconds`; says what was waited for.
         StoreError: the file or the service has a schema that this code does not know.
     """
     deadline = clock.monotonic() + wait_seconds
     while True:
-        session = _service(paths) or _file(paths)
+        left = max(deadline - clock.monotonic(), _RETRY_SECONDS)
+        session = _service(paths, left) or _file(paths)
         if session is not None:
             return session
         if clock.monotonic() >= deadline:
-            raise StoreUnavailable(
-                f"{paths.store_file} is held by {holder(paths.store_file)}"
-                f" and no store service answered within {wait_seconds:g} s",
-                hint="wait until that process is done and try again; appliance status shows more",
-            )
+            raise _unavailable(paths, wait_seconds)
         time.sleep(_RETRY_SECONDS)
 
 
-def _service(paths: Paths) -> Session | None:
+def open_service(paths: Paths, *, wait_seconds: float = 5.0) -> Session:
+    """Return a client of the service, never the file.
+
+    Raises:
+        StoreUnavailable: it does not listen, or does not answer within `wait_seconds`.
+        StoreError: it has a schema that this code does not know.
+    """
+    session = _service(paths, wait_seconds)
+    if session is None:
+        raise _silent_service(paths, wait_seconds)
+    return session
+
+
+def _unavailable(paths: Paths, seconds: float) -> StoreUnavailable:
+    if not may_open_files_of(_SERVICE, paths):
+        return _silent_service(paths, seconds)
+    return StoreUnavailable(
+        f"{paths.store_file} is held by {holder(paths.store_file)}"
+        f" and no store service answered within {seconds:g} s",
+        hint="wait until that process is done and try again; appliance status shows more",
+    )
+
+
+def _silent_service(paths: Paths, seconds: float) -> StoreUnavailable:
+    last = read_last_status(paths)
+    state = last.service(_SERVICE) if last is not None else ""
+    known = f" ({state})" if state else ""
+    return StoreUnavailable(
+        f"waited {seconds:.3g} s for the store's service{known}, which does not answer",
+        hint="the supervisor restarts it: try again in a moment; appliance status shows more",
+    )
+
+
+def _service(paths: Paths, seconds: float) -> FlightSession | None:
     if not _is_listening(paths):
         return None
     from store.client import FlightSession
 
     session = FlightSession(paths.store_socket)
     try:
-        session.health()
+        session.health(seconds)
     except StoreUnavailable:
         session.close()
         return None
@@ -69,8 +104,14 @@ def _is_listening(paths: Paths) -> bool:
 
 
 def _file(paths: Paths) -> Session | None:
+    if not may_open_files_of(_SERVICE, paths):
+        return None
     lock = StoreLock.acquire(paths.store_file)
     if lock is None:
+        return None
+    # A supervisor that came after the first look waits for the lock; one that came before it must not.
+    if not may_open_files_of(_SERVICE, paths):
+        lock.release()
         return None
     try:
         from appliance.config.settings import load_settings

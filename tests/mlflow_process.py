@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 from appliance.config.handover import handed_over
+from appliance.config.instance_lock import InstanceLock
 from appliance.config.listeners import record_listeners
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.secret import generate_missing
@@ -29,14 +30,9 @@ def free_port() -> int:
 
 @contextmanager
 def appliance_up(paths: Paths) -> Iterator[None]:
-    """Listen on the control socket, as a supervisor does."""
-    with closing(socket.socket(socket.AF_UNIX)) as listener:
-        listener.bind(os.fspath(paths.control_socket))
-        listener.listen()
-        try:
-            yield
-        finally:
-            paths.control_socket.unlink()
+    """Hold the home's lock, as a supervisor does."""
+    with InstanceLock(paths):
+        yield
 
 
 def server_spec(paths: Paths, settings: Settings | None = None) -> ServiceSpec:

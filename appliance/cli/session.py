@@ -51,6 +51,13 @@ def is_running() -> bool:
     return is_supervisor_answering(paths())
 
 
+def is_supervised() -> bool:
+    """Whether a supervisor lives in this home, answering or not: its services own the files."""
+    from appliance.config.instance_lock import is_supervised
+
+    return is_supervised(paths())
+
+
 def open_store() -> Session:
     """Return the store: its service's client, or the file itself when no service runs."""
     home = paths()

@@ -176,6 +176,11 @@ class Paths:
         return self.run / "sessions.json"
 
     @property
+    def last_status_file(self) -> Path:
+        """The newest status, for those who get no answer from the supervisor."""
+        return self.run / "status.json"
+
+    @property
     def listeners_file(self) -> Path:
         """The listening TCP sockets of this home's services, as the supervisor opened them."""
         return self.run / "listeners.json"

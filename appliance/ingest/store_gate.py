@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from appliance.config.paths import Paths
 from appliance.errors import StoreUnavailable
-from store import Session, open_store
+from store import Session
+from store.open import open_service
 
 _log = logging.getLogger(__name__)
-_OPEN_SECONDS = 0.5
 
 
 class StoreGate:
@@ -53,20 +52,8 @@ class StoreGate:
     def _open(self) -> Session:
         with self._lock:
             if self._session is None:
-                self._require_service()
-                self._session = open_store(self._paths, wait_seconds=_OPEN_SECONDS)
+                self._session = open_service(self._paths)
             return self._session
-
-    def _require_service(self) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1.0)
-            try:
-                probe.connect(str(self._paths.store_socket))
-            except OSError as error:
-                raise StoreUnavailable(
-                    f"the store's service does not listen on {self._paths.store_socket}",
-                    hint="appliance status shows why; it is tried again by itself",
-                ) from error
 
     def _lose(self, error: StoreUnavailable) -> None:
         self.close()

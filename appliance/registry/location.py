@@ -8,14 +8,13 @@ name that the server resolves, and whoever has gone round it.
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
 
 from appliance.config.outbound import boto_environment
+from appliance.config.ownership import may_open_files_of
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
 from appliance.config.secret import Secret, read_secret
@@ -23,7 +22,7 @@ from appliance.config.settings import Settings
 from appliance.errors import RegistryError, RegistryUnavailable
 from appliance.registry.artifact_root import PROXIED, ArtifactRoot
 
-_CONNECT_SECONDS = 0.5
+_SERVICE = "mlflow"
 _HEALTH_SECONDS = 1.0
 
 
@@ -59,7 +58,7 @@ def locate_registry(paths: Paths, settings: Settings) -> RegistryLocation:
         RegistryError: it does not run, and an earlier version's database was not moved over yet.
     """
     root = artifact_root(paths, settings)
-    if not is_appliance_up(paths):
+    if may_open_files_of(_SERVICE, paths):
         paths.mlflow.mkdir(parents=True, exist_ok=True, mode=0o700)
         if has_sqlite_to_move(paths, settings):
             raise RegistryError(
@@ -115,17 +114,6 @@ def s3_environment(paths: Paths, settings: Settings) -> dict[str, str]:
         "MLFLOW_S3_ENDPOINT_URL": endpoint,
     }
     return {name: value for name, value in values.items() if value}
-
-
-def is_appliance_up(paths: Paths) -> bool:
-    """Return whether a supervisor accepts connections on this home's control socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(_CONNECT_SECONDS)
-        try:
-            probe.connect(os.fspath(paths.control_socket))
-        except OSError:
-            return False
-        return True
 
 
 def _require_health(url: str) -> None:

@@ -57,6 +57,7 @@ def mlflow_spec(
         ),
         environment=environment,
         prepare=_preparation(paths, settings, environment),
+        files=() if settings.mlflow.database_url else (paths.mlflow_database,),
         probe=MlflowProbe(f"http://{HOST}:{port}", lambda: authorization(paths)),
         endpoint=f"{HOST}:{port}",
         door=door,

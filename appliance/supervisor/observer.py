@@ -48,12 +48,13 @@ class Observer:
         self._around = surroundings
         self._process = process
         self._stopped_looks = 0
+        self._is_held = False
         self._alarm = asyncio.Event()
 
     @property
     def timing(self) -> ProbeTiming:
-        """The service's timing on this machine as it is now."""
-        return self._spec.timing.stretched(self._around.slowness())
+        """The service's timing on this machine as it is now; what is stopped is not slow."""
+        return self._spec.timing.stretched(1.0 if self._is_held else self._around.slowness())
 
     def notice_stop(self) -> None:
         """Have a look at once when a signal has stopped the process; cheap, called each second."""
@@ -81,7 +82,8 @@ class Observer:
         """Return the health after one look, None when the process has ended."""
         if self._process.exited.is_set():
             return None
-        if self._stopped_looks >= _STOPPED_LOOKS and self._is_stopped():
+        self._is_held = self._stopped_looks >= _STOPPED_LOOKS and self._is_stopped()
+        if self._is_held:
             stopped = Probe(False, f"a signal has stopped pid {self._process.pid}", is_certain=True)
             return health.observe(stopped, clock.monotonic(), self.timing)
         down = [name for name in self._spec.witnesses if not self._around.is_ready(name)]

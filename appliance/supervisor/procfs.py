@@ -99,13 +99,19 @@ def _command_line(pid: int) -> str:
         return ""
 
 
-def has_environment(pid: int, assignment: bytes) -> bool:
-    """Return whether a process was started with `NAME=value` in its environment."""
+def has_environment(pid: int, assignment: bytes, *, is_whole: bool = True) -> bool:
+    """Return whether a process was started with `NAME=value` in its environment.
+
+    `is_whole` False: with one that begins so.
+    """
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
-            return assignment in file.read().split(b"\0")
+            entries = file.read().split(b"\0")
     except OSError:
         return False
+    if is_whole:
+        return assignment in entries
+    return any(entry.startswith(assignment) for entry in entries)
 
 
 def boot_id() -> str:

@@ -15,6 +15,7 @@ from appliance.supervisor.mlflow_service import mlflow_spec
 from appliance.supervisor.postgres import postgres_spec
 from appliance.supervisor.probes import ForecasterProbe, HttpProbe, IngestorProbe, StoreProbe
 from appliance.supervisor.spec import ProbeTiming, ServiceSpec
+from store.lock import lock_file
 
 STORE = "store"
 INGESTOR = "ingestor"
@@ -53,6 +54,7 @@ def store_spec(paths: Paths) -> ServiceSpec:
         command=(sys.executable, "-m", "store.server"),
         environment=base_environment(paths),
         probe=StoreProbe(paths),
+        files=(lock_file(paths.store_file), paths.store_file),
         endpoint=paths.store_socket.name,
         stop_grace=20.0,
         stop_stage=3,

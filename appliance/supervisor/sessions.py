@@ -108,6 +108,25 @@ def stop_sessions(records: Sequence[SessionRecord], grace: float) -> list[str]:
     return [stop.record.name for stop in stops]
 
 
+def end_process(pid: int, grace: float = REST_GRACE_SECONDS) -> None:
+    """End one process, by SIGKILL when it does not go within `grace` seconds; blocks."""
+    entry = read_process(pid)
+    if entry is None:
+        return
+    _send([pid], signal.SIGTERM)
+    _send([pid], signal.SIGCONT)
+    began = time.monotonic()
+    while _is_alive(pid, entry.started) and time.monotonic() < began + KILL_PATIENCE_SECONDS:
+        if time.monotonic() > began + grace:
+            _send([pid], signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+
+
+def _is_alive(pid: int, started: int) -> bool:
+    entry = read_process(pid)
+    return entry is not None and entry.started == started and not entry.is_zombie
+
+
 class _Stop:
     """The progress of stopping one session."""
 

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from appliance import clock
+from appliance.config.file_holder import file_holders
+from appliance.config.ownership import SERVICE_VARIABLE
 from appliance.config.paths import Paths
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.service import ServiceStatus
@@ -21,9 +23,15 @@ from appliance.supervisor.guard_process import Guard
 from appliance.supervisor.log_file import LogFile
 from appliance.supervisor.managed import ManagedService, unknown_service
 from appliance.supervisor.process import ServiceProcess, spawn
-from appliance.supervisor.procfs import ProcessEntry, all_processes, has_environment
+from appliance.supervisor.procfs import (
+    ProcessEntry,
+    all_processes,
+    has_environment,
+    read_process,
+)
 from appliance.supervisor.sessions import (
     SessionRecord,
+    end_process,
     stop_session,
     write_records,
 )
@@ -138,7 +146,7 @@ class Supervisor:
         Cancelling ends the command. Returns its exit code.
         """
         log = LogFile(self._paths.logs / f"{name}.log", secrets=self._secrets)
-        process = spawn(name, command, environment, log)
+        process = spawn(name, command, {**environment, SERVICE_VARIABLE: name}, log)
         self._sessions[process.pid] = process.record
         self._record_sessions()
         try:
@@ -265,7 +273,7 @@ class Supervisor:
         process = spawn(
             spec.name,
             command,
-            environment,
+            {**environment, SERVICE_VARIABLE: spec.name},
             log,
             text=text,
             stop_signal=spec.stop_signal,
@@ -308,7 +316,14 @@ class Supervisor:
         return looking.result()
 
     async def free_file(self, spec: ServiceSpec) -> str:
-        """Return who has a file of the service open, in words; "" when nobody has."""
+        """End a process of this home that has one of the service's files; see `Host.free_file`."""
+        for holder in await self._run_blocking(file_holders, *spec.files):
+            if not self._is_of_home(holder.pid):
+                return f"{holder.file}, which {holder} has open"
+            summary = f"{holder} has {holder.file} open, which is {spec.name}'s alone: it is ended"
+            details: dict[str, object] = {"service": spec.name, "pid": holder.pid}
+            self.report(EventKind.SERVICE_STATE, summary, Severity.WARNING, details)
+            await self._run_blocking(end_process, holder.pid)
         return ""
 
     # -- inside
@@ -346,6 +361,14 @@ class Supervisor:
             for pid in (zombies & seen) - self._sessions.keys():
                 _reap(pid)
             seen = zombies
+
+    def _is_of_home(self, pid: int) -> bool:
+        """Return whether a supervisor of this home has started a process, or an ancestor of it."""
+        entry = read_process(pid)
+        if entry is None or entry.session in self._sessions:
+            return entry is not None
+        is_tagged = has_environment(pid, f"APPLIANCE_HOME={self._paths.home}".encode())
+        return is_tagged and has_environment(pid, SERVICE_VARIABLE.encode() + b"=", is_whole=False)
 
     def _adopted(self) -> list[ProcessEntry]:
         """Return children in sessions that are not on the record: orphans the kernel gave us."""

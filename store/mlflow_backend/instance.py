@@ -1,5 +1,7 @@
 """The opened DuckDB file: who in this process uses it, and handing it to a process that waits.
 
+While a home's supervisor lives, its MLflow service alone opens the home's file.
+
 DuckDB lets one process at a time open a file for writing. MLflow's command line opens the backend store
 once to check it and then starts the server in another process, so whoever has the file open and idle gives
 it up as soon as another process asks. A process asks by a shared flock on `<file>.wanted` while it waits.
@@ -19,6 +21,9 @@ import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper, __version__, sqlalchemy_version
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+
+from appliance.config.ownership import may_open_files_of
+from appliance.config.paths import Paths
 
 WAIT_S = 30.0
 _ASK_S = 0.05
@@ -100,6 +105,7 @@ def _wanted_file(path: Path) -> Path:
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_owned(path)
     _refuse_sqlite(path)
     deadline = time.monotonic() + WAIT_S
     try:
@@ -129,6 +135,17 @@ def _try(path: Path) -> duckdb.DuckDBPyConnection:
     for setting in _SETTINGS:
         connection.execute(f"SET {setting}")
     return connection
+
+
+def _refuse_owned(path: Path) -> None:
+    """Refuse the file of a home whose MLflow service owns it, and whose server is the way in."""
+    home = Paths(path.parent.parent)
+    if path == home.mlflow_database and not may_open_files_of("mlflow", home):
+        raise MlflowException(
+            f"{path} belongs to the MLflow service of the appliance in {home.home}, which runs: "
+            "use its server, or stop it with `appliance down`.",
+            error_code=TEMPORARILY_UNAVAILABLE,
+        )
 
 
 def _refuse_sqlite(path: Path) -> None:

@@ -282,6 +282,14 @@ def test_drift_reports_come_back_whole_and_newest_first(session: Session, projec
     assert drift.latest_report(session, "nobody") is None
 
 
+def test_an_event_that_is_tried_again_is_stored_once(session: Session, project: str) -> None:
+    event = Event(EventKind.PROMOTED, "v2", "operator", _at(0), project=project)
+    other = replace(event, at=_at(1))
+    ids = [events.append_event(session, each) for each in (event, other, event)]
+    assert ids[0] == ids[2] != ids[1]
+    assert [found.id for found in events.read_events(session, project=project)] == ids[:2]
+
+
 def test_events_are_numbered_in_order_and_read_newest_last(session: Session, project: str) -> None:
     made = [
         Event(EventKind.TRAINED, "trained", "train_wf", _at(0), project=project),

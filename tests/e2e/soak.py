@@ -38,7 +38,7 @@ MARKETS = ("KRW-BTC", "KRW-ETH", "KRW-DOGE", "KRW-ICX")
 SETTLE_SECONDS = 180.0
 """Deadline for being up to date after the last fault."""
 
-_EAGER = RestartPolicy(first_delay=0.1, longest_delay=1.0, budget=1000)
+_EAGER = RestartPolicy(first_delay=0.1, longest_delay=1.0, budget=1000, most=1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pytest
 
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.main import run
+from appliance.config.instance_lock import InstanceLock
 from appliance.config.paths import SOURCE_ROOT, Paths
 from store import Statement, open_store
 from store.candles import read_candles
@@ -70,12 +71,12 @@ def test_a_range_is_loaded_through_the_running_store(
 
 
 def test_the_file_is_left_to_a_service_that_is_being_restarted(
-    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    url: str, home: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("appliance.cli.session.is_running", lambda: True)
-    assert run(["backfill", "KRW-BTC", *RANGE], no_dashboard) == ExitCode.TRY_AGAIN
+    with InstanceLock(home):
+        assert run(["backfill", "KRW-BTC", *RANGE], no_dashboard) == ExitCode.TRY_AGAIN
     assert "appliance status" in capsys.readouterr().err
-    assert coverage(capsys) == []
+    assert not home.store_file.exists()
 
 
 def test_a_gap_that_stays_is_named_with_the_command_that_fills_it(

@@ -93,7 +93,7 @@ def reset_command(reset_store: bool, yes: bool) -> None:
     """Delete state for good, such as the store before another market source."""
     if not reset_store:
         raise click.UsageError("say what to reset: --store")
-    if session.is_running():
+    if session.is_supervised():
         raise ServiceError("the appliance is running", hint="appliance down")
     home = session.paths()
     if not yes:

@@ -15,7 +15,7 @@ from appliance.cli.commands.progress_line import ProgressLine
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate
 from appliance.domain.candle import TIMEFRAMES
-from appliance.errors import ConfigError, StoreUnavailable
+from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from appliance.domain.coverage import MarketCoverage
     from appliance.ingest.feed import Feed
     from appliance.ingest.fill_range import RangeResult
-    from store import Session
     from store.audits import Audit
 
 _unit_option = click.option(
@@ -239,7 +238,7 @@ def _feed(home: Paths, settings: Settings, market: str, unit: str | None) -> Ite
     from store.source import claim_source
 
     home.create()
-    is_running = session.is_running()
+    is_running = session.is_supervised()
     with nullcontext() if is_running else simulator_for(settings, home):
         source = resolve_source(settings, home)
         with (
@@ -248,22 +247,9 @@ def _feed(home: Paths, settings: Settings, market: str, unit: str | None) -> Ite
             ) as client,
             open_store(home) as store,
         ):
-            if is_running:
-                _require_service(store)
             claim_source(store, source.source_id)
             width = settings.ingest.timeframes[0] if unit is None else int(unit)
             yield Feed(store, client, market, width, source.source_id, "operator", source.speed)
-
-
-def _require_service(store: Session) -> None:
-    """Refuse to keep the store's file from a service that is being restarted."""
-    from store.client import FlightSession
-
-    if not isinstance(store, FlightSession):
-        raise StoreUnavailable(
-            "the store's service is not up while the appliance is",
-            hint="appliance status shows why; try again when it is back",
-        )
 
 
 def _tell(feed: Feed, result: RangeResult) -> None:

@@ -51,7 +51,7 @@ def models_command(context: click.Context, as_json: bool, project: str | None) -
 
 
 def _versions(project: str) -> list[ModelVersion]:
-    if session.is_running():
+    if session.is_supervised():
         return session.control().models(project)
     from appliance.registry.client import open_registry
 
@@ -116,7 +116,7 @@ def _migrate() -> Change | None:
             "mlflow.database_url is set: the registry is not to be on DuckDB",
             hint="remove it from compose/appliance.toml first",
         )
-    if session.is_running():
+    if session.is_supervised():
         raise ServiceError("the appliance is running", hint="appliance down")
     home.create()
     from store.mlflow_backend.prepare import prepare_home

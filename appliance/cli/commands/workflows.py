@@ -45,7 +45,7 @@ def run_command(
     name = session.choose_project(project)
     chosen = WorkflowKind(kind)
     parsed = _parse_params(params)
-    if session.is_running():
+    if session.is_supervised():
         return _run_in_airflow(name, chosen, parsed, no_wait=no_wait, as_json=as_json)
     return _run_here(name, chosen, parsed, as_json=as_json)
 
