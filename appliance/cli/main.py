@@ -70,7 +70,7 @@ class CommandGroup(click.Group):
 
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+            raise click.UsageError(f"No such command {args[0][:80]!a}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -107,7 +107,8 @@ def run(arguments: list[str], dashboard: Dashboard) -> int:
         narrate("interrupted")
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        narrate(f"error: {_one_line(error.format_message())}")
+        narrate(f"next:  {_usage_of(error)}")
         return error.exit_code
     except ApplianceError as error:
         narrate_error(error)
@@ -124,3 +125,13 @@ def run(arguments: list[str], dashboard: Dashboard) -> int:
         )
         return ExitCode.FAILED
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _usage_of(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = "appliance" if context is None else context.command_path
+    return f"`{command} --help` shows what it takes"

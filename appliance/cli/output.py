@@ -29,8 +29,7 @@ def narrate(text: str) -> None:
 def narrate_error(error: ApplianceError) -> None:
     """Print an error and its next step."""
     narrate(f"error: {error.message}")
-    if error.hint:
-        narrate(f"next:  {error.hint}")
+    narrate(f"next:  {error.hint or '`appliance doctor` checks machine, home and services'}")
 
 
 def emit_json(value: object) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from appliance.config.arguments import TEXT, unknown
 from appliance.config.paths import Paths
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 project_option = click.option(
-    "--project", metavar="NAME", default=None, help="Project; the only enabled one by default."
+    "--project",
+    type=TEXT,
+    metavar="NAME",
+    default=None,
+    help="Project; the only enabled one by default.",
 )
 
 
@@ -81,10 +86,17 @@ def choose_project(name: str | None) -> str:
             return enabled[0]
         raise click.UsageError(f"name one with --project: {', '.join(sorted(enabled)) or 'none'}")
     if name not in enabled:
-        raise click.UsageError(
-            f"no enabled project {name!r}; configured: {', '.join(sorted(enabled)) or 'none'}"
-        )
+        raise unknown("enabled project", name, enabled)
     return name
+
+
+def require_known_market(market: str, store: Session) -> None:
+    """Raise a usage error for a market that is neither configured nor in the store."""
+    from store.coverage import proven_feeds
+
+    known = {*settings().ingest.markets, *(feed[0] for feed in proven_feeds(store))}
+    if market not in known:
+        raise unknown("market", market, sorted(known))
 
 
 def source_label() -> str:

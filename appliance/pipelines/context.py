@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -208,13 +209,12 @@ class StageContext(Generic[SpecT_co]):
         text = self.params.get(name, "")
         if not text:
             return None
-        try:
-            return int(text)
-        except ValueError as error:
+        if not re.fullmatch("[0-9]{1,9}", text):
             raise ConfigError(
                 f"parameter {name} must be a whole number, not {text!r}",
                 hint=f"--param {name}=3",
-            ) from error
+            )
+        return int(text)
 
     def record(
         self,

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from appliance.config import values
 from appliance.config.paths import Paths
-from appliance.config.settings import Settings
+from appliance.config.settings import Settings, load_settings
 from appliance.config.validation import shown
 from appliance.errors import ConfigError
 from appliance.simulator.listing import KNOWN_MARKETS
@@ -60,18 +60,10 @@ def options_from_settings(settings: Settings, paths: Paths) -> SimulatorOptions:
     )
 
 
-def parse_replay(argument: str) -> tuple[str, Path]:
-    """Split `MARKET=FILE`.
-
-    Raises:
-        ConfigError: it is not of that form.
-    """
-    market, separator, file = argument.partition("=")
-    if not separator or not market or not file:
-        raise ConfigError(
-            f"--replay {argument!r} is not MARKET=FILE", hint="such as KRW-BTC=candles.parquet"
-        )
-    return market.upper(), Path(file).expanduser()
+def options_of_home() -> SimulatorOptions:
+    """Return the options of the simulator of `$APPLIANCE_HOME`."""
+    paths = Paths.from_environment()
+    return options_from_settings(load_settings(paths), paths)
 
 
 def parse_instant(text: str, what: str) -> datetime:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv, parquet
 
 from appliance.domain.candle import TIMEFRAMES
 from appliance.errors import ConfigError
-from appliance.simulator.columns import Columns, Floats, Ticks, empty
-from appliance.simulator.windows import MINUTES_PER_DAY, MS_PER_MINUTE
+from appliance.simulator.columns import Columns, Ticks, empty
+from appliance.simulator.replay_columns import Column
+from appliance.simulator.replay_file import TIME, read_replay
+from appliance.simulator.windows import DAY, MINUTES_PER_DAY, MS_PER_MINUTE
 
-_PRICES = ("open", "high", "low", "close", "volume")
-_NEEDED = ("candle_date_time_utc", *_PRICES)
+_WIDTHS = (*TIMEFRAMES, DAY)
 _TRADE_TIMES = (0.01, 0.35, 0.65, 0.985)  # of the candle's width; the last is the stored timestamp
 
 
@@ -33,7 +32,7 @@ class ReplayMarket:
 
     def __init__(self, code: str, path: Path) -> None:
         self.code = code
-        self._rows = _columns(_read(path), path)
+        self._rows = _columns(read_replay(path, code))
         self.base_unit = _unit(self._rows, path)
         self._rows.stamp[:] += self.base_unit * MS_PER_MINUTE * 985 // 1000
         self.first_minute = int(self._rows.opens[0])
@@ -78,66 +77,39 @@ class ReplayMarket:
         )
 
 
-def _read(path: Path) -> pa.Table:
-    try:
-        return csv.read_csv(path) if path.suffix == ".csv" else parquet.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ConfigError(
-            f"replay file {path} cannot be read: {error}", hint="give a parquet or .csv file"
-        ) from error
-
-
-def _columns(table: pa.Table, path: Path) -> Columns:
-    missing = [name for name in _NEEDED if name not in table.column_names]
-    if missing:
-        raise ConfigError(
-            f"replay file {path} has no column {missing[0]!r}", hint=f"needed: {', '.join(_NEEDED)}"
-        )
-    if table.num_rows == 0:
-        raise ConfigError(f"replay file {path} has no rows")
-    try:
-        seconds = _seconds(table.column("candle_date_time_utc"))
-        values = {name: _floats(table.column(name)) for name in _PRICES}
-        value = _floats(table.column("value")) if "value" in table.column_names else None
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise ConfigError(
-            f"replay file {path}: {error}", hint="check its columns' types"
-        ) from error
+def _columns(read: dict[str, Column]) -> Columns:
+    """Return the candles in order of time; of two of one time the later row counts."""
+    seconds = read[TIME]
     order = np.argsort(seconds, kind="stable")
-    is_last = np.r_[np.diff(seconds[order]) > 0, True]
-    order = order[is_last]
+    order = order[np.r_[np.diff(seconds[order]) > 0, True]]
     opens = seconds[order] // 60
+    value = read.get("value")
     if value is None:
-        value = np.round(values["close"] * values["volume"], 8)
+        value = np.round(read["close"] * read["volume"], 8)
     return Columns(
         opens=opens,
-        open=values["open"][order],
-        high=values["high"][order],
-        low=values["low"][order],
-        close=values["close"][order],
-        volume=values["volume"][order],
+        open=read["open"][order],
+        high=read["high"][order],
+        low=read["low"][order],
+        close=read["close"][order],
+        volume=read["volume"][order],
         value=value[order],
         stamp=opens * MS_PER_MINUTE,
     )
 
 
-def _seconds(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = pc.cast(pc.replace_substring_regex(column, r"(Z|\+00:00)$", ""), pa.timestamp("s"))
-    whole = pc.cast(column, pa.timestamp("s", tz=column.type.tz), safe=False)
-    return np.asarray(pc.cast(whole, pa.int64()).to_numpy(), dtype=np.int64)
-
-
-def _floats(column: pa.ChunkedArray) -> Floats:
-    return np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=np.float64)
-
-
 def _unit(rows: Columns, path: Path) -> int:
     """Return the file's candle width: the smallest distance of its rows, in minutes."""
     unit = int(np.diff(rows.opens).min()) if len(rows) > 1 else 1
-    if unit not in TIMEFRAMES or np.any(rows.opens % unit):
+    if unit not in _WIDTHS:
         raise ConfigError(
-            f"replay file {path} has candles of {unit} minutes",
-            hint=f"candles must be aligned and {', '.join(map(str, TIMEFRAMES))} minutes wide",
+            f"replay file {path} has candles of {unit} minutes, by their smallest distance",
+            hint=f"candles must be {', '.join(map(str, TIMEFRAMES))} minutes or a day wide",
+        )
+    if np.any(rows.opens % unit):
+        at = datetime.fromtimestamp(int(rows.opens[np.argmax(rows.opens % unit > 0)]) * 60, UTC)
+        raise ConfigError(
+            f"replay file {path} has a candle at {at:%Y-%m-%dT%H:%M}Z between others of {unit} minutes",
+            hint=f"candles of {unit} minutes open at multiples of {unit} minutes (UTC)",
         )
     return unit

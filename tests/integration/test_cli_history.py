@@ -114,7 +114,7 @@ def test_an_empty_store_says_that_nothing_is_proven(
         (["KRW-BTC", "--from", "soon"], ExitCode.USAGE),
         (["KRW-BTC", *RANGE, "--unit", "7"], ExitCode.USAGE),
         (["KRW-BTC", "--from", "2026-01-05", "--to", "2026-01-04"], ExitCode.USAGE),
-        (["KRW-NOPE", *RANGE], ExitCode.FAILED),
+        (["KRW-NOPE", *RANGE], ExitCode.USAGE),
     ],
 )
 def test_what_cannot_be_loaded_is_refused(url: str, arguments: list[str], code: ExitCode) -> None:

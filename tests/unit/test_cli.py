@@ -19,6 +19,7 @@ from appliance.errors import (
     ServiceError,
     StoreUnavailable,
 )
+from store.open import open_store
 
 
 def no_dashboard(control: Control) -> int:
@@ -51,10 +52,65 @@ def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     "arguments",
-    [["run", "nonsense"], ["run", "data", "--param", "x"], ["reset"], ["models", "promote", "0"]],
+    [
+        ["run", "nonsense"],
+        ["run", "data", "--param", "x"],
+        ["run", "data", "--param", "x=\x1b"],
+        ["run", "data", "--project", "crypto_forecas"],
+        ["reset"],
+        ["models", "promote", "0"],
+        ["models", "promote", "9" * 30],
+        ["candles", "KRW_BTC"],
+        ["candles", "--unit", "0"],
+        ["candles", "-n", "9" * 5000],
+        ["coverage", "\udcff"],
+        ["audit", "KRW-BTC", "--from", "2026-01-02", "--to", "2026-01-01"],
+        ["backfill", "KRW-BTC", "--from", "9999-12-31"],
+        ["backfill", "KRW-BTC", "--from", "0001-01-01"],
+        ["backfill", "KRW-BTC", "--from", "inf"],
+        ["simulator", "--port", "99999"],
+        ["simulator", "--port", "80"],
+        ["simulator", "--speed", "nan"],
+        ["simulator", "--seed", "-1"],
+        ["simulator", "--replay", "KRW-BTC"],
+        ["simulator", "--replay", "KRW-BTC=/"],
+        ["simulator", "--scenario", "/nowhere.toml"],
+        ["demo", "--speed", "inf"],
+        ["sql", ""],
+        ["sql", "SELECT '\udcff'"],
+        ["store", "check", "x" * 5000],
+        ["store", "backup", "\x00"],
+        ["events", "--kind", "nothing"],
+        ["logs", "nothing"],
+        ["up", "--timeout", "9" * 30],
+    ],
 )
-def test_wrong_usage_exits_2(home: Paths, arguments: list[str]) -> None:
+def test_wrong_usage_exits_2_with_a_next_step(
+    home: Paths, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(arguments, no_dashboard) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "error: " in error
+    assert "next:  " in error
+    assert "error: unexpected" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (["run", "data", "--project", "crypto_forecas"], "'crypto_forecast'"),
+        (["events", "--kind", "gap.fund"], "'data.gap_found'"),
+        (["candles", "KRW-BTCC"], "'KRW-BTC'"),
+        (["coverage", "KRW-BTCC"], "'KRW-BTC'"),
+    ],
+)
+def test_a_mistyped_name_gets_a_suggestion(
+    home: Paths, arguments: list[str], suggestion: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_store(home):
+        pass
+    assert run(arguments, no_dashboard) == ExitCode.USAGE
+    assert f"did you mean {suggestion}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["restart", "store"], ["candles"]])

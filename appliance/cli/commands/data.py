@@ -10,15 +10,23 @@ import click
 
 from appliance.cli import session
 from appliance.cli.output import emit, emit_json, emit_table, narrate, plain
+from appliance.config import arguments
 from appliance.errors import ServiceError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_QUERY = arguments.Text(1_000_000, has_lines=True)
+
+
 @click.command("candles")
-@click.argument("market", required=False)
-@click.option("--unit", type=int, help="Candle width in minutes; the first configured by default.")
+@click.argument("market", type=arguments.MARKET, required=False)
+@click.option(
+    "--unit",
+    type=arguments.TIMEFRAME,
+    help="Candle width in minutes; the first configured by default.",
+)
 @click.option("-n", "--count", type=click.IntRange(1, 1_000_000), default=20, show_default=True)
 @session.json_option
 def candles_command(market: str | None, unit: int | None, count: int, as_json: bool) -> None:
@@ -29,6 +37,8 @@ def candles_command(market: str | None, unit: int | None, count: int, as_json: b
     chosen_market, chosen_unit = market or ingest.markets[0], unit or ingest.timeframes[0]
     with session.open_store() as store:
         found = candles.latest_candles(store, chosen_market, chosen_unit, count)
+        if not found:
+            session.require_known_market(chosen_market, store)
     if as_json:
         emit_json(found)
         return
@@ -45,9 +55,13 @@ def candles_command(market: str | None, unit: int | None, count: int, as_json: b
 
 
 @click.command("sql")
-@click.argument("query", required=False)
+@click.argument("query", type=_QUERY, required=False)
 @click.option(
-    "--limit", type=click.IntRange(1), default=1000, show_default=True, help="Rows at most."
+    "--limit",
+    type=click.IntRange(1, 1_000_000_000),
+    default=1000,
+    show_default=True,
+    help="Rows at most.",
 )
 @click.option(
     "--format",
@@ -62,7 +76,7 @@ def sql_command(query: str | None, limit: int, output_format: str, as_json: bool
     from store import query as store_query
 
     if query in (None, "-"):
-        query = sys.stdin.read()
+        query = _QUERY.convert(sys.stdin.buffer.read().decode(errors="replace"), None, None)
     with session.open_store() as store:
         table = store_query.run_query(store, str(query), limit)
     _print_rows(table, "json" if as_json else output_format)

@@ -14,8 +14,8 @@ from appliance.cli import session
 from appliance.cli.commands.progress_line import ProgressLine
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate
-from appliance.domain.candle import TIMEFRAMES
-from appliance.errors import ConfigError
+from appliance.config import arguments
+from appliance.errors import UpbitRejected
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,16 +27,14 @@ if TYPE_CHECKING:
     from appliance.ingest.fill_range import RangeResult
     from store.audits import Audit
 
-_unit_option = click.option(
-    "--unit", type=click.Choice([str(unit) for unit in TIMEFRAMES]), help="Candle width in minutes."
-)
+_unit_option = click.option("--unit", type=arguments.TIMEFRAME, help="Candle width in minutes.")
 
 
 @click.command("coverage")
-@click.argument("market", required=False)
+@click.argument("market", type=arguments.MARKET, required=False)
 @_unit_option
 @session.json_option
-def coverage_command(market: str | None, unit: str | None, as_json: bool) -> None:
+def coverage_command(market: str | None, unit: int | None, as_json: bool) -> None:
     """Show how complete the stored candles are: of MARKET, or of all.
 
     Every interval from the first proven instant to the newest close is a candle, proven without a trade,
@@ -45,12 +43,13 @@ def coverage_command(market: str | None, unit: str | None, as_json: bool) -> Non
     """
     from store import coverage
 
-    code = market and market.upper()
     with session.open_store() as store:
+        if market is not None:
+            session.require_known_market(market, store)
         found = [
             coverage.summarise(store, *feed)
             for feed in coverage.proven_feeds(store)
-            if code in {None, feed[0]} and unit in {None, str(feed[1])}
+            if market in {None, feed[0]} and unit in {None, feed[1]}
         ]
     summaries = [summary for summary in found if summary is not None]
     if as_json:
@@ -137,27 +136,37 @@ def _intervals(start_at: datetime, end_at: datetime, unit: int) -> int:
 
 
 @click.command("backfill")
-@click.argument("market")
-@click.option("--from", "from_text", required=True, metavar="ISO", help="UTC without a zone.")
+@click.argument("market", type=arguments.MARKET)
 @click.option(
-    "--to", "to_text", metavar="ISO", help="Exclusive; the newest closed candle if left out."
+    "--from",
+    "start_at",
+    type=arguments.INSTANT,
+    required=True,
+    metavar="ISO",
+    help="UTC without a zone.",
+)
+@click.option(
+    "--to",
+    "end_at",
+    type=arguments.INSTANT,
+    metavar="ISO",
+    help="Exclusive; the newest closed candle if left out.",
 )
 @_unit_option
-def backfill_command(market: str, from_text: str, to_text: str | None, unit: str | None) -> int:
+def backfill_command(
+    market: str, start_at: datetime, end_at: datetime | None, unit: int | None
+) -> int:
     """Load what is missing of MARKET's history, at the exchange's limit, newest first.
 
     Works with the appliance up and down. What is stored stays: after Ctrl-C the same command resumes.
     """
     from appliance.ingest.fill_range import fill_range
-    from appliance.simulator.options import parse_instant
 
-    start_at = parse_instant(from_text, "--from")
-    end_at = None if to_text is None else parse_instant(to_text, "--to")
-    if end_at is not None and end_at <= start_at:
-        raise ConfigError("--to is not after --from", hint="both are instants, --to is exclusive")
+    arguments.require_order(start_at, end_at)
     settings = session.settings()
     line = ProgressLine()
-    with _feed(session.paths(), settings, market.upper(), unit) as feed:
+    with _feed(session.paths(), settings, market, unit) as feed:
+        _require_past(feed, start_at)
         try:
             result = fill_range(
                 feed, start_at, end_at, lambda p: line.show(str(p), p.done >= p.wanted)
@@ -173,29 +182,45 @@ def backfill_command(market: str, from_text: str, to_text: str | None, unit: str
 
 
 @click.command("audit")
-@click.argument("market", required=False)
-@click.option("--from", "from_text", metavar="ISO", help="UTC; a week before the end if left out.")
-@click.option("--to", "to_text", metavar="ISO", help="Exclusive; the newest settled candle.")
+@click.argument("market", type=arguments.MARKET, required=False)
+@click.option(
+    "--from",
+    "start_at",
+    type=arguments.INSTANT,
+    metavar="ISO",
+    help="UTC; a week before the end if left out.",
+)
+@click.option(
+    "--to",
+    "end_at",
+    type=arguments.INSTANT,
+    metavar="ISO",
+    help="Exclusive; the newest settled candle.",
+)
 @_unit_option
 @session.json_option
 def audit_command(
-    market: str | None, from_text: str | None, to_text: str | None, unit: str | None, as_json: bool
+    market: str | None,
+    start_at: datetime | None,
+    end_at: datetime | None,
+    unit: int | None,
+    as_json: bool,
 ) -> int:
     """Compare stored candles of MARKET, or of all, with the exchange once more, and correct them.
 
     Works with the appliance up and down. The same runs every night at `ingest.audit_at`.
     """
-    from appliance.simulator.options import parse_instant
-
-    start_at = None if from_text is None else parse_instant(from_text, "--from")
-    end_at = None if to_text is None else parse_instant(to_text, "--to")
+    arguments.require_order(start_at, end_at)
     settings = session.settings()
-    codes = settings.ingest.markets if market is None else (market.upper(),)
-    units = [str(each) for each in settings.ingest.timeframes] if unit is None else [unit]
+    codes = settings.ingest.markets if market is None else (market,)
+    units = settings.ingest.timeframes if unit is None else (unit,)
     done = []
     for code in codes:
         for width in units:
             with _feed(session.paths(), settings, code, width) as feed:
+                session.require_known_market(code, feed.session)
+                if start_at is not None:
+                    _require_past(feed, start_at)
                 done.append(_audit(feed, start_at, end_at))
     results = [result for result in done if result is not None]
     if as_json:
@@ -228,7 +253,7 @@ def _audit(feed: Feed, start_at: datetime | None, end_at: datetime | None) -> Au
 
 
 @contextmanager
-def _feed(home: Paths, settings: Settings, market: str, unit: str | None) -> Iterator[Feed]:
+def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Iterator[Feed]:
     """Yield a feed on the home's store, source and shared request budget, up or down."""
     from appliance.cli.embedded_simulator import simulator_for
     from appliance.ingest.feed import Feed
@@ -248,8 +273,23 @@ def _feed(home: Paths, settings: Settings, market: str, unit: str | None) -> Ite
             open_store(home) as store,
         ):
             claim_source(store, source.source_id)
-            width = settings.ingest.timeframes[0] if unit is None else int(unit)
-            yield Feed(store, client, market, width, source.source_id, "operator", source.speed)
+            width = settings.ingest.timeframes[0] if unit is None else unit
+            try:
+                yield Feed(store, client, market, width, source.source_id, "operator", source.speed)
+            except UpbitRejected as error:
+                if error.code != "upbit.unknown_market":
+                    raise
+                raise arguments.unknown("market", market, client.markets()) from error
+
+
+def _require_past(feed: Feed, start_at: datetime) -> None:
+    """Raise a usage error when a period begins after the exchange's present."""
+    now_at = feed.client.exchange_now()
+    if start_at > now_at:
+        raise click.UsageError(
+            f"--from {start_at:%Y-%m-%dT%H:%M:%SZ} is in the future: the exchange's time is "
+            f"{now_at:%Y-%m-%dT%H:%M:%SZ}"
+        )
 
 
 def _tell(feed: Feed, result: RangeResult) -> None:

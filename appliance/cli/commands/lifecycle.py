@@ -14,6 +14,7 @@ from appliance.cli import session
 from appliance.cli.configuration_check import require_valid
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
+from appliance.config import arguments
 from appliance.config.paths import Paths
 from appliance.domain.service import ServiceState
 from appliance.errors import ApplianceNotRunning, ConfigError, ServiceError
@@ -30,7 +31,7 @@ _DAEMON = (sys.executable, "-m", "appliance.daemon")
 @click.command("up")
 @click.option("--foreground", is_flag=True, help="Supervise in this process, for systemd.")
 @click.option("--no-wait", is_flag=True, help="Return when the supervisor answers.")
-@click.option("--timeout", type=click.IntRange(1), default=START_SECONDS, show_default=True)
+@click.option("--timeout", type=arguments.SECONDS, default=START_SECONDS, show_default=True)
 def up_command(foreground: bool, no_wait: bool, timeout: int) -> int:
     """Start the appliance and wait until every service is ready."""
     require_valid(session.paths())
@@ -88,7 +89,7 @@ def _narrate_changes(status: ApplianceStatus, shown: dict[str, str]) -> None:
 
 
 @click.command("down")
-@click.option("--timeout", type=click.IntRange(1), default=STOP_SECONDS, show_default=True)
+@click.option("--timeout", type=arguments.SECONDS, default=STOP_SECONDS, show_default=True)
 def down_command(timeout: int) -> int:
     """Stop every service and the supervisor; state is kept."""
     home = session.paths()
@@ -123,8 +124,8 @@ def _is_supervised(home: Paths) -> bool:
 
 
 @click.command("restart")
-@click.argument("service", required=False)
-@click.option("--timeout", type=click.IntRange(1), default=START_SECONDS, show_default=True)
+@click.argument("service", type=arguments.TEXT, required=False)
+@click.option("--timeout", type=arguments.SECONDS, default=START_SECONDS, show_default=True)
 @click.pass_context
 def restart_command(context: click.Context, service: str | None, timeout: int) -> int:
     """Restart SERVICE, or the whole appliance without a name."""
@@ -133,18 +134,21 @@ def restart_command(context: click.Context, service: str | None, timeout: int) -
         result: int = context.invoke(up_command, timeout=timeout)
         return result
     control = session.control()
+    names = [each.name for each in control.status().services]
+    if names and service not in names:
+        raise arguments.unknown("service", service, names)
     control.restart_service(service, actor="operator")
     narrate(f"restarting {service}")
     return _wait_until_ready(timeout)
 
 
 @click.command("demo")
+@click.option("--home", type=arguments.FILE, help="Default: ~/.local/share/appliance-demo")
 @click.option(
-    "--home", type=click.Path(path_type=Path), help="Default: ~/.local/share/appliance-demo"
+    "--seed", type=arguments.SEED, default=7, show_default=True, help="Same seed, same market."
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same market.")
 @click.option(
-    "--speed", type=click.FloatRange(0, 600, min_open=True), default=1.0, show_default=True
+    "--speed", type=arguments.Number(0, 600, min_open=True), default=1.0, show_default=True
 )
 @click.option("--no-attach", is_flag=True, help="Do not open the dashboard.")
 @click.pass_context

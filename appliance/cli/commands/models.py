@@ -11,6 +11,7 @@ from appliance.cli import session
 from appliance.cli.commands.reproduce import reproduce_command
 from appliance.cli.commands.retention import gc_command
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate, percent
+from appliance.config.arguments import VERSION
 from appliance.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ models_command.add_command(reproduce_command)
 
 
 @models_command.command("promote")
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=VERSION)
 @session.project_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @session.json_option

@@ -12,7 +12,7 @@ import click
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import age, emit, emit_json, emit_table, local_time, percent
-from appliance.errors import ServiceError
+from appliance.config.arguments import TEXT, unknown
 
 if TYPE_CHECKING:
     from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
@@ -116,8 +116,8 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
 @session.json_option
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True)
 @click.option("-f", "--follow", is_flag=True, help="Go on printing new events.")
-@click.option("--kind", multiple=True, help="Only this kind, such as retrain.decided.")
-@click.option("--project", default=None, help="Only this project's.")
+@click.option("--kind", type=TEXT, multiple=True, help="Only this kind, such as retrain.decided.")
+@click.option("--project", type=TEXT, default=None, help="Only this project's.")
 def events_command(
     as_json: bool, limit: int, follow: bool, kind: tuple[str, ...], project: str | None
 ) -> None:
@@ -126,9 +126,9 @@ def events_command(
     from store import events
 
     known = [k.value for k in EventKind]
-    unknown = [k for k in kind if k not in known]
-    if unknown:
-        raise click.UsageError(f"no event kind {unknown[0]!r}; known: {', '.join(known)}")
+    for each in kind:
+        if each not in known:
+            raise unknown("event kind", each, known)
     kinds = [EventKind(k) for k in kind] or None
 
     def show(found: list[Event]) -> None:
@@ -155,7 +155,7 @@ def events_command(
 
 
 @click.command("logs")
-@click.argument("service", required=False)
+@click.argument("service", type=TEXT, required=False)
 @click.option("-n", "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("-f", "--follow", is_flag=True, help="Go on printing new lines.")
 def logs_command(service: str | None, lines: int, follow: bool) -> None:
@@ -170,9 +170,7 @@ def logs_command(service: str | None, lines: int, follow: bool) -> None:
         )
         return
     if service not in logs:
-        raise ServiceError(
-            f"no log of {service!r} in {folder}", hint=f"one of: {', '.join(logs) or 'none yet'}"
-        )
+        raise unknown("log of", service, list(logs))
     for line in read_tail(logs[service], lines):
         emit(line)
     if follow:

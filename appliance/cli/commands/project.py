@@ -9,13 +9,14 @@ import click
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, emit_table, narrate
+from appliance.config.arguments import TEXT
 
 if TYPE_CHECKING:
     from appliance.project_kit.finding import Report
 
 
 @click.command("new-project")
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @session.json_option
 def new_project_command(name: str, as_json: bool) -> None:
     """Make a project that runs at once beside the others; nothing is overwritten.
@@ -76,7 +77,7 @@ def list_command(as_json: bool) -> None:
 
 
 @project_command.command("check")
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @session.json_option
 def check_command(name: str, as_json: bool) -> int:
     """Run the conformance kit on a project; exit 1 when it does not keep a rule.

@@ -9,6 +9,7 @@ import click
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
+from appliance.config.arguments import VERSION
 
 if TYPE_CHECKING:
     from appliance.domain.reproduction import Reproduction
@@ -18,7 +19,7 @@ _SHOWN = 8
 
 
 @click.command("reproduce")
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=VERSION)
 @session.project_option
 @session.json_option
 def reproduce_command(version: int, project: str | None, as_json: bool) -> int:

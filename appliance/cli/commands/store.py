@@ -10,11 +10,10 @@ import click
 
 from appliance.cli import session
 from appliance.cli.output import emit_json, emit_table, narrate
+from appliance.config.arguments import FILE
 
 if TYPE_CHECKING:
     from store.backup import StoreFacts
-
-_FILE = click.Path(path_type=Path)
 
 
 @click.group("store")
@@ -23,7 +22,7 @@ def store_command() -> None:
 
 
 @store_command.command("backup")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @session.json_option
 def backup_command(file: Path, as_json: bool) -> None:
     """Copy the store as of now into the new FILE, while everything goes on, and verify the copy.
@@ -39,7 +38,7 @@ def backup_command(file: Path, as_json: bool) -> None:
 
 
 @store_command.command("check")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @session.json_option
 def check_command(file: Path, as_json: bool) -> None:
     """Read every row of FILE, a backup of the store, without changing it."""

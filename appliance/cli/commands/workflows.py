@@ -11,6 +11,7 @@ from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate, narrate_error
 from appliance.cli.task_progress import TaskProgress
+from appliance.config.arguments import PAIR
 from appliance.domain.workflow import DagRun, RunState, WorkflowKind
 from appliance.errors import ApplianceError, ConfigError, TransientError
 
@@ -22,29 +23,30 @@ PATIENCE_SECONDS = 60.0
 """How long the appliance may be away, as in a restart, before waiting for a run ends."""
 
 
-def _parse_params(values: tuple[str, ...]) -> dict[str, str]:
-    params = {}
-    for value in values:
-        key, separator, text = value.partition("=")
-        if not separator or not key:
-            raise click.UsageError(f"--param takes KEY=VALUE, was {value!r}")
-        params[key] = text
-    return params
-
-
 @click.command("run")
 @click.argument("kind", type=click.Choice([kind.value for kind in WorkflowKind]))
 @session.project_option
-@click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="Workflow parameter.")
+@click.option(
+    "--param",
+    "params",
+    type=PAIR,
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Workflow parameter.",
+)
 @click.option("--no-wait", is_flag=True, help="Return once the DAG run exists.")
 @session.json_option
 def run_command(
-    kind: str, project: str | None, params: tuple[str, ...], no_wait: bool, as_json: bool
+    kind: str,
+    project: str | None,
+    params: tuple[tuple[str, str], ...],
+    no_wait: bool,
+    as_json: bool,
 ) -> int:
     """Run one workflow and wait for it: data, train, inference or monitoring."""
     name = session.choose_project(project)
     chosen = WorkflowKind(kind)
-    parsed = _parse_params(params)
+    parsed = dict(params)
     if session.is_supervised():
         return _run_in_airflow(name, chosen, parsed, no_wait=no_wait, as_json=as_json)
     return _run_here(name, chosen, parsed, as_json=as_json)
