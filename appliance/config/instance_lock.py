@@ -12,6 +12,7 @@ from appliance.config.paths import Paths
 from appliance.errors import ServiceError
 
 _PATIENCE_SECONDS = 0.3
+_STOPPING = "stopping"
 
 
 class InstanceLock:
@@ -74,13 +75,29 @@ def is_supervised(paths: Paths) -> bool:
     return _held_lock(paths) is not None
 
 
+def mark_stopping(paths: Paths) -> None:
+    """Let whoever looks at the lock know that its holder, who calls this, is stopping."""
+    paths.supervisor_lock.write_text(f"{os.getpid()}\n{_STOPPING}\n", encoding="ascii")
+
+
+def is_stopping(paths: Paths) -> bool:
+    """Return whether this home's supervisor is stopping, so that its end can be waited for."""
+    return _STOPPING in _note_of_holder(paths)
+
+
 def holder_pid(paths: Paths) -> int | None:
     """Return the pid that the lock's holder wrote, None when nobody holds it."""
+    first = (_note_of_holder(paths) or [""])[0]
+    return int(first) if first.isdigit() else None
+
+
+def _note_of_holder(paths: Paths) -> list[str]:
+    """Return what the lock's holder wrote: its pid, and whether it is stopping."""
     lock = _held_lock(paths)
     try:
-        return int(lock.read_text(encoding="ascii")) if lock else None
+        return lock.read_text(encoding="ascii").split() if lock else []
     except (OSError, ValueError):
-        return None
+        return []
 
 
 def _held_lock(paths: Paths) -> Path | None:

@@ -164,6 +164,11 @@ class Paths:
         return self.home / "supervisor.lock"
 
     @property
+    def turn_lock(self) -> Path:
+        """Held by the one command that starts or stops the supervisor at the moment."""
+        return self.home / "turn.lock"
+
+    @property
     def former_locks(self) -> tuple[Path, ...]:
         """Where supervisors of earlier versions held their lock: an upgrade meets them running."""
         name = f"{_digest_name(self.home)}/supervisor.lock"

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.config.instance_lock import InstanceLock, is_supervised
+from appliance.config.instance_lock import InstanceLock, is_supervised, mark_stopping
 from appliance.config.listeners import forget_listeners
 from appliance.config.paths import Paths
 from appliance.errors import ApplianceError, ConfigError, ServiceError
@@ -97,6 +97,7 @@ async def supervise(paths: Paths, supervisor: Supervisor, serve: Serve) -> None:
         await supervisor.start()
         await supervisor.wait_for_stop_request()
     finally:
+        mark_stopping(paths)
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
         await supervisor.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -14,10 +15,12 @@ from appliance.cli import session
 from appliance.cli.configuration_check import require_valid
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
+from appliance.cli.supervision import DAEMON, start_or_join, stop
 from appliance.config import arguments
+from appliance.config.instance_lock import is_stopping, is_supervised
 from appliance.config.paths import Paths
 from appliance.domain.service import ServiceState
-from appliance.errors import ApplianceNotRunning, ConfigError, ServiceError
+from appliance.errors import ApplianceNotRunning, ConfigError
 
 if TYPE_CHECKING:
     from appliance.cli.session import Dashboard
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 180
 STOP_SECONDS = 90
-_DAEMON = (sys.executable, "-m", "appliance.daemon")
 
 
 @click.command("up")
@@ -38,26 +40,9 @@ def up_command(foreground: bool, no_wait: bool, timeout: int) -> int:
     if foreground:
         from appliance.supervisor.environment import base_environment
 
-        os.execve(_DAEMON[0], _DAEMON, base_environment(session.paths()))  # noqa: S606
-    _ensure_supervisor(timeout)
+        os.execve(DAEMON[0], DAEMON, base_environment(session.paths()))  # noqa: S606
+    start_or_join(timeout)
     return ExitCode.DONE if no_wait else _wait_until_ready(timeout)
-
-
-def _ensure_supervisor(timeout: float) -> None:
-    if session.is_running():
-        narrate("the appliance is running already")
-        return
-    from appliance.supervisor.runtime import spawn_daemon
-
-    home = session.paths()
-    home.create()
-    narrate(f"starting the appliance in {home.home}")
-    spawn_daemon(home, _DAEMON)
-    deadline = time.monotonic() + timeout
-    while not session.is_running():
-        if time.monotonic() > deadline:
-            raise ServiceError("the supervisor does not answer", hint="appliance logs supervisor")
-        time.sleep(0.1)
 
 
 def _wait_until_ready(timeout: float) -> int:
@@ -65,7 +50,14 @@ def _wait_until_ready(timeout: float) -> int:
     control, shown = session.control(), dict[str, str]()
     deadline = time.monotonic() + timeout
     while True:
-        status = control.status()
+        try:
+            status = control.status()
+        except ApplianceNotRunning:
+            if is_supervised(session.paths()) and not is_stopping(session.paths()):
+                raise
+            narrate("error: the appliance was stopped before it was ready")
+            narrate("next:  appliance up")
+            return ExitCode.FAILED
         _narrate_changes(status, shown)
         if status.services and all(service.is_ready for service in status.services):
             narrate(f"all {len(status.services)} services are ready; source: {status.source.label}")
@@ -92,35 +84,11 @@ def _narrate_changes(status: ApplianceStatus, shown: dict[str, str]) -> None:
 @click.option("--timeout", type=arguments.SECONDS, default=STOP_SECONDS, show_default=True)
 def down_command(timeout: int) -> int:
     """Stop every service and the supervisor; state is kept."""
-    home = session.paths()
-    try:
-        session.control().shut_down(actor="operator")
-    except ApplianceNotRunning:
-        from appliance.supervisor.runtime import stop_leftovers
-
-        stopped = stop_leftovers(home)
-        narrate(
-            f"no supervisor ran; stopped what it had left: {', '.join(stopped)}"
-            if stopped
-            else "the appliance is not running"
-        )
+    if stop(timeout):
         return ExitCode.DONE
-    narrate("stopping")
-    deadline = time.monotonic() + timeout
-    while _is_supervised(home):
-        if time.monotonic() > deadline:
-            narrate(f"error: still stopping after {timeout} s")
-            narrate("next:  appliance logs supervisor")
-            return ExitCode.FAILED
-        time.sleep(0.1)
-    narrate("stopped")
-    return ExitCode.DONE
-
-
-def _is_supervised(home: Paths) -> bool:
-    from appliance.supervisor.runtime import is_supervised
-
-    return is_supervised(home)
+    narrate(f"error: still stopping after {timeout} s")
+    narrate("next:  appliance logs supervisor")
+    return ExitCode.FAILED
 
 
 @click.command("restart")
@@ -130,9 +98,8 @@ def _is_supervised(home: Paths) -> bool:
 def restart_command(context: click.Context, service: str | None, timeout: int) -> int:
     """Restart SERVICE, or the whole appliance without a name."""
     if service is None:
-        context.invoke(down_command)
-        result: int = context.invoke(up_command, timeout=timeout)
-        return result
+        stopped: int = context.invoke(down_command)
+        return stopped or int(context.invoke(up_command, timeout=timeout))
     control = session.control()
     names = [each.name for each in control.status().services]
     if names and service not in names:
@@ -159,9 +126,9 @@ def demo_command(
     demo_home = (home or Path("~/.local/share/appliance-demo")).expanduser().absolute()
     os.environ["APPLIANCE_HOME"] = str(demo_home)
     initialise(demo=True, seed=seed, speed=speed)
-    narrate(f"demo home: {demo_home} (use it with APPLIANCE_HOME={demo_home})")
+    narrate(f"demo home: {demo_home} (use it with APPLIANCE_HOME={shlex.quote(str(demo_home))})")
     if no_attach or not sys.stdout.isatty():
-        _ensure_supervisor(START_SECONDS)
+        start_or_join(START_SECONDS)
         return _wait_until_ready(START_SECONDS)
     return attach(context)
 
@@ -216,6 +183,6 @@ def attach(context: click.Context) -> int:
         raise click.UsageError("the dashboard needs a terminal; try `appliance status`")
     session.settings()
     if not session.is_running():
-        _ensure_supervisor(START_SECONDS)
+        start_or_join(START_SECONDS)
     dashboard: Dashboard = context.obj
     return dashboard(session.control())
