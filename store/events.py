@@ -67,6 +67,12 @@ def read_events(
     return [_event(row) for row in rows.to_pylist()]
 
 
+def newest_id_before(session: Session, before_at: datetime) -> int:
+    """Return the id of the newest event that occurred before an instant, 0 when there is none."""
+    row = session.read("SELECT max(id) AS id FROM events WHERE occurred_at < ?", [before_at])
+    return int(row.to_pylist()[0]["id"] or 0)
+
+
 def forget(session: Session, before_at: datetime) -> int:
     """Delete events that occurred before an instant; returns how many."""
     return delete_before(session, "events", "occurred_at < ?", before_at)

@@ -8,13 +8,17 @@ delivery and its record sends that one message again.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from appliance import clock
 from appliance.alerts.policy import ALERTING_KINDS, alert_for
 from appliance.alerts.slack import Sender
 from appliance.config.paths import write_atomically
+from appliance.config.reading import MissingFile, UnreadableFile, read_text
+from appliance.config.state_file import set_aside
 from appliance.domain.alert import Alert
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.errors import AlertDeliveryError
@@ -25,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _EVENTS_PER_STEP = 1000
 _BATCH = 20
+_LOOKED_AT_AGAIN = timedelta(days=1)
 _FIRST_RETRY_SECONDS = 15.0
 _LONGEST_RETRY_SECONDS = 900.0
 
@@ -93,16 +98,26 @@ class AlertDispatcher:
     def _load_position(self, session: Session) -> int:
         if self._position is None:
             newest = events.read_events(session, limit=1)
-            recorded = self._recorded_position()
+            recorded = self._recorded_position(session)
             is_other_store = recorded > (newest[-1].id if newest else 0)
             self._position = 0 if is_other_store else recorded
         return self._position
 
-    def _recorded_position(self) -> int:
+    def _recorded_position(self, session: Session) -> int:
+        """Return the position; of a damaged file that of a day ago, since whose messages none is doubled.
+
+        Keys of delivered messages are kept for days, so that looking at events again enqueues none twice.
+        """
         try:
-            return int(self._position_file.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
+            text = read_text(self._position_file).strip()
+        except MissingFile:
             return 0
+        except UnreadableFile as error:
+            text = error.message
+        if re.fullmatch("[0-9]{1,18}", text):
+            return int(text)
+        set_aside(self._position_file, "it is not the number of an event")
+        return events.newest_id_before(session, clock.now() - _LOOKED_AT_AGAIN)
 
     def _save_position(self, event_id: int) -> None:
         write_atomically(self._position_file, f"{event_id}\n")

@@ -30,7 +30,14 @@ class InstanceLock:
         if any(map(_is_held, _former_locks(self._paths))):
             raise _runs_already(self._paths)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(self._paths.supervisor_lock, flags, 0o600)
+        try:
+            self._descriptor = os.open(self._paths.supervisor_lock, flags, 0o600)
+        except OSError as error:
+            raise ServiceError(
+                f"the lock {self._paths.supervisor_lock} cannot be opened: {error.strerror}",
+                code="service.lock",
+                hint=f"move it away: {self._paths.supervisor_lock}",
+            ) from error
         if not _acquire(self._descriptor):
             os.close(self._descriptor)
             raise _runs_already(self._paths)

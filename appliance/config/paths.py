@@ -15,6 +15,7 @@ from appliance.config.private_folder import (
     make_private,
     require_private,
 )
+from appliance.config.state_file import set_aside
 from appliance.errors import ConfigError
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
@@ -256,7 +257,10 @@ def _digest_name(home: Path) -> str:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a file under a temporary name and replace, so that readers see all of it or none."""
+    """Write a file under a temporary name and replace, so that readers see all of it or none.
+
+    A folder in its place is set aside.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -265,6 +269,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if path.is_dir() and not path.is_symlink():
+            set_aside(path, "it is a folder")
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.private_folder import user_name
+from appliance.config.reading import read_text
+from appliance.config.values import has_control_characters
 from appliance.errors import ConfigError
 
 
@@ -37,7 +39,7 @@ def read_secret(paths: Paths, secret: Secret) -> str:
     """Return a secret's value, "" when it is not set.
 
     Raises:
-        ConfigError: the file is readable by others, or another user's.
+        ConfigError: the file is readable by others, another user's, or damaged.
     """
     from_environment = os.environ.get(secret.environment_variable)
     if from_environment:
@@ -59,7 +61,14 @@ def read_secret(paths: Paths, secret: Secret) -> str:
             code="secret.owner",
             hint=f"look at what it holds, then: sudo chown $(id -u) {shlex.quote(str(path))}",
         )
-    return path.read_text(encoding="utf-8").strip()
+    value = read_text(path).strip()
+    if has_control_characters(value):
+        raise ConfigError(
+            f"{path} is damaged: a secret is one line of text",
+            code="secret.damaged",
+            hint="write the secret into it again, or remove it",
+        )
+    return value
 
 
 def require_secret(paths: Paths, secret: Secret) -> str:

@@ -25,6 +25,8 @@ _DAMAGE = (
     KeyError,
     AttributeError,
     ImportError,
+    TypeError,
+    RecursionError,
     zipfile.BadZipFile,
     yaml.YAMLError,
 )

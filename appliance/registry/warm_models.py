@@ -17,6 +17,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from appliance.config.paths import Paths, write_atomically
+from appliance.config.reading import MissingFile, UnreadableFile, read_bytes
+from appliance.config.state_file import set_aside
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound, RegistryError, TransientError
 from appliance.registry import aliases, model_file
@@ -159,7 +161,10 @@ class WarmModels:
                 return model_file.load(copy)
             except RegistryError as error:
                 _log.warning("%s is copied again: %s", copy, error.message)
-                shutil.rmtree(copy)
+                if copy.is_file():
+                    set_aside(copy, "it is not a folder")
+                else:
+                    shutil.rmtree(copy)
         scratch = copy.with_name(f".{copy.name}")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)
@@ -185,11 +190,10 @@ class WarmModels:
 
     def _read_kept(self, project: str) -> dict[str, ModelVersion]:
         try:
-            text = (self._folder / project / _KEPT_FILE).read_bytes()
-            return _KEPT.validate_json(text)
-        except FileNotFoundError:
+            return _KEPT.validate_json(read_bytes(self._folder / project / _KEPT_FILE))
+        except MissingFile:
             return {}
-        except ValueError as error:
+        except (UnreadableFile, ValueError) as error:
             raise RegistryError(
                 f"{self._folder / project / _KEPT_FILE} is damaged: {error}",
                 code="registry.copy",

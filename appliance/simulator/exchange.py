@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from appliance.config.paths import write_atomically
 from appliance.errors import ConfigError
 from appliance.simulator.book import Book
 from appliance.simulator.caches import MarketCaches, PageCaches
@@ -18,12 +15,12 @@ from appliance.simulator.limits import RequestLimits
 from appliance.simulator.listing import profile
 from appliance.simulator.options import SimulatorOptions
 from appliance.simulator.replay import ReplayMarket
+from appliance.simulator.saved_state import SavedState, read_state, write_state
 from appliance.simulator.shifts import (
     Shift,
     ShiftSchedule,
     load_scenario,
     parse_shift,
-    shift_from_json,
     shift_to_json,
 )
 from appliance.simulator.simulated_time import SimulatedTime, start_time, to_ms
@@ -45,11 +42,11 @@ class Exchange:
         self.caches = PageCaches()
         self._market_caches = MarketCaches()
         replays = {code: ReplayMarket(code, path) for code, path in options.replay.items()}
-        saved = _read_state(options)
+        saved = read_state(options)
         self.time = _resume(saved, options, replays)
-        self.started_at = _started_at(saved, self.time)
+        self.started_at = self.time.simulated_at if saved is None else saved.started_at
         self.faults = self._scripted_faults()
-        self._posted = [shift_from_json(fields) for fields in saved.get("shifts", [])]
+        self._posted = [] if saved is None else list(saved.shifts)
         scripted = load_scenario(options.scenario, self.started_at) if options.scenario else []
         self.shifts = ShiftSchedule([*scripted, *self._posted])
         self._replays = replays
@@ -147,57 +144,19 @@ class Exchange:
         return lines
 
     def _save(self) -> None:
-        if self.options.state_file is None:
-            return
-        state = {
-            "key": _state_key(self.options),
-            "started_at": self.started_at.isoformat(),
-            "real_at": self.time.real_at.isoformat(),
-            "simulated_at": self.time.simulated_at.isoformat(),
-            "speed": self.time.speed,
-            "shifts": [shift_to_json(shift) for shift in self._posted],
-        }
-        write_atomically(self.options.state_file, json.dumps(state, indent=2) + "\n")
-
-
-def _state_key(options: SimulatorOptions) -> str:
-    """Return what must not have changed for a saved state to be continued."""
-    start = options.start_at.isoformat() if options.start_at else ""
-    replay = ",".join(f"{code}={path}" for code, path in sorted(options.replay.items()))
-    return f"seed={options.seed};start={start};replay={replay}"
-
-
-def _read_state(options: SimulatorOptions) -> dict[str, Any]:
-    path: Path | None = options.state_file
-    if path is None or not path.exists():
-        return {}
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return {}
-    is_same = isinstance(saved, dict) and saved.get("key") == _state_key(options)
-    return saved if is_same else {}
+        write_state(self.options, SavedState(self.started_at, self.time, tuple(self._posted)))
 
 
 def _resume(
-    saved: Mapping[str, Any], options: SimulatorOptions, replays: Mapping[str, ReplayMarket]
+    saved: SavedState | None, options: SimulatorOptions, replays: Mapping[str, ReplayMarket]
 ) -> SimulatedTime:
     """Continue the saved clock, so that simulated time never jumps back over a restart."""
-    if saved:
-        last = SimulatedTime(
-            datetime.fromisoformat(saved["real_at"]),
-            datetime.fromisoformat(saved["simulated_at"]),
-            float(saved["speed"]),
-        )
-        if last.speed == options.speed:
-            return last
-        return start_time(last.now_at(), options.speed)
+    if saved is not None:
+        if saved.time.speed == options.speed:
+            return saved.time
+        return start_time(saved.time.now_at(), options.speed)
     start_at = options.start_at
     if start_at is None and replays:
         ends = next(iter(replays.values())).ends_at_minute * 60
         start_at = datetime.fromtimestamp(ends, UTC) - _REPLAY_LEAD
     return start_time(start_at, options.speed)
-
-
-def _started_at(saved: Mapping[str, Any], time: SimulatedTime) -> datetime:
-    return datetime.fromisoformat(saved["started_at"]) if saved else time.simulated_at

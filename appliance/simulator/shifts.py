@@ -131,13 +131,8 @@ def parse_shift(fields: Mapping[str, Any], base_at: datetime, where: str) -> Shi
 
 
 def shift_to_json(shift: Shift) -> dict[str, object]:
-    """Return the fields of a shift for the state file and for replies."""
+    """Return the fields of a shift for replies."""
     return asdict(shift)
-
-
-def shift_from_json(fields: Mapping[str, Any]) -> Shift:
-    """Return a shift from `shift_to_json`'s form."""
-    return Shift(**fields)
 
 
 def _start_minute(given: Mapping[str, Any], base_at: datetime, where: str) -> int:

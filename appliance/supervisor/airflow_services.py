@@ -12,6 +12,7 @@ from appliance.config.loopback import HOST
 from appliance.config.paths import SOURCE_ROOT, Paths, write_atomically
 from appliance.config.secret import Secret, require_secret
 from appliance.config.settings import Settings
+from appliance.config.state_file import has_content
 from appliance.errors import ServiceError
 from appliance.supervisor import postgres
 from appliance.supervisor.door import Door
@@ -183,10 +184,10 @@ def _migration(paths: Paths, environment: dict[str, str]) -> Preparation:
         async with turn:
             stamp = _stamp(paths, environment)
             stamp_file = paths.airflow / "migrated.json"
-            if stamp_file.exists() and stamp_file.read_text(encoding="utf-8") == stamp:
+            _write_passwords(paths)
+            if has_content(stamp_file, stamp):
                 return
             bench.say("migrating Airflow's metadata")
-            _write_passwords(paths)
             code = await bench.execute(
                 (sys.executable, "-m", "airflow", "db", "migrate"), environment
             )
@@ -214,5 +215,7 @@ def _stamp(paths: Paths, environment: dict[str, str]) -> str:
 
 
 def _write_passwords(paths: Paths) -> None:
-    password = require_secret(paths, Secret.AIRFLOW_PASSWORD)
-    write_atomically(paths.airflow / "passwords.json", json.dumps({USER: password}) + "\n")
+    file = paths.airflow / "passwords.json"
+    content = json.dumps({USER: require_secret(paths, Secret.AIRFLOW_PASSWORD)}) + "\n"
+    if not has_content(file, content):
+        write_atomically(file, content)

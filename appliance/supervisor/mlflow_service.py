@@ -10,6 +10,7 @@ from appliance.config.loopback import HOST
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.secret import Secret, require_secret
 from appliance.config.settings import Settings
+from appliance.config.state_file import has_content
 from appliance.errors import ServiceError
 from appliance.registry.credentials import authorization
 from appliance.registry.location import (
@@ -90,8 +91,7 @@ def _preparation(paths: Paths, settings: Settings, environment: dict[str, str]) 
     file = {"": paths.mlflow_database, "sqlite": paths.mlflow_sqlite}.get(url)
 
     async def prepare(bench: Workbench) -> None:
-        is_current = stamp_file.exists() and stamp_file.read_text(encoding="utf-8") == stamp
-        if is_current and (file is None or file.exists()):
+        if has_content(stamp_file, stamp) and (file is None or file.exists()):
             return
         command = [sys.executable, "-m", "store.mlflow_backend", "prepare"]
         if has_sqlite_to_move(paths, settings):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from appliance.config.paths import Paths
 from appliance.config.private_folder import make_private
+from appliance.config.reading import MissingFile, UnreadableFile, read_text
 from appliance.errors import ServiceError
 from appliance.supervisor.environment import base_environment
 from appliance.supervisor.probes import PostgresProbe
@@ -99,10 +100,26 @@ def _binaries(version: str) -> Path:
 
 
 def _data_version(data: Path) -> str:
+    """Return the version that made the data, "" when there is none yet.
+
+    Raises:
+        ServiceImpossible: there is data, but it does not say of which version.
+    """
     try:
-        return (data / "PG_VERSION").read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        return ""
+        version = read_text(data / "PG_VERSION").strip()
+    except MissingFile:
+        version = ""
+        if not data.is_dir() or not any(data.iterdir()):
+            return ""
+    except UnreadableFile:
+        version = ""
+    if not version.isdecimal():
+        raise ServiceImpossible(
+            f"the database in {data} is damaged: its PG_VERSION names no version",
+            code="postgres.damaged",
+            hint=f"put {data} back from a backup; or rename it, and Airflow begins without history",
+        )
+    return version
 
 
 async def _prepare(paths: Paths, binaries: Path, bench: Workbench) -> None:

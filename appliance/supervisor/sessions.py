@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 from appliance.supervisor.procfs import boot_id, read_process, session_members
@@ -15,6 +16,7 @@ from appliance.supervisor.procfs import boot_id, read_process, session_members
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from appliance.supervisor.procfs import ProcessEntry
 
@@ -62,6 +64,8 @@ def write_records(path: str, supervisor: int, records: Sequence[SessionRecord]) 
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
+    if os.path.isdir(path):  # noqa: PTH112 - not ours; a file belongs here
+        os.replace(path, f"{path}.damaged")  # noqa: PTH105
     os.replace(temporary, path)  # noqa: PTH105
 
 
@@ -79,9 +83,27 @@ def read_records(path: str, supervisor: int | None = None) -> list[SessionRecord
             return []
         if supervisor is not None and content["supervisor"] != supervisor:
             return []
-        return [SessionRecord(**session) for session in content["sessions"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [_record(session) for session in content["sessions"]]
+    except FileNotFoundError:
         return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        sys.stderr.write(
+            f"{path} is damaged and counts as empty: {error or type(error).__name__}\n"
+        )
+        return []
+
+
+def _record(session: dict[str, Any]) -> SessionRecord:
+    """Return a session as it was written; a wrong type must not reach the signals."""
+    if not all(type(session[name]) is int for name in ("leader", "started", "stop_signal")):
+        raise ValueError(f"no session: {str(session)[:80]}")
+    return SessionRecord(
+        str(session["name"]),
+        session["leader"],
+        session["started"],
+        session["stop_signal"],
+        float(session["grace"]),
+    )
 
 
 def stop_session(record: SessionRecord, grace: float) -> bool:

@@ -246,14 +246,17 @@ def _load(text: bytes) -> _State:
         document: dict[str, Any] = json.loads(text)
         groups = {
             name: _Group(
-                slots=dict(group["slots"]),
+                slots={
+                    str(key): [float(start), None if end is None else float(end)]
+                    for key, (start, end) in group["slots"].items()
+                },
                 hold_until=float(group["hold_until"]),
                 round_trips=[float(each) for each in group.get("round_trips", ())],
             )
             for name, group in document["groups"].items()
         }
         return _State(groups=groups, blocked_until=float(document["blocked_until"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _State()
 
 

@@ -15,7 +15,9 @@ from appliance.config import outbound
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.ports import service_url
 from appliance.config.proxy import proxy_for
+from appliance.config.reading import MissingFile, UnreadableFile, read_json
 from appliance.config.settings import Settings
+from appliance.config.state_file import set_aside
 from appliance.errors import ConfigError, UpbitUnavailable
 from appliance.upbit.wire import parse_markets
 
@@ -77,7 +79,10 @@ def source_kind(settings: Settings, paths: Paths) -> Kind:
 
 def forget_source(paths: Paths) -> None:
     """Forget the recorded choice; `auto` chooses anew at the next start."""
-    _choice_file(paths).unlink(missing_ok=True)
+    path = _choice_file(paths)
+    if path.is_dir():
+        set_aside(path, "it is a folder")
+    path.unlink(missing_ok=True)
 
 
 def simulator_source(settings: Settings, url: str) -> Source:
@@ -118,17 +123,26 @@ def _choice_file(paths: Paths) -> Path:
 def _recorded(paths: Paths) -> Kind | None:
     path = _choice_file(paths)
     try:
-        kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
-    except FileNotFoundError:
+        recorded = read_json(path)
+    except MissingFile:
         return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"{path} does not say which source was chosen",
-            hint=f"set source.kind in {paths.compose / 'appliance.toml'} to upbit or simulator",
-        ) from error
+    except UnreadableFile as error:
+        raise _undecided(paths, error.message) from error
+    kind = recorded.get("kind") if isinstance(recorded, dict) else None
     if kind == "upbit":
         return "upbit"
-    return "simulator"
+    if kind == "simulator":
+        return "simulator"
+    raise _undecided(paths, f"{path} does not say which source was chosen")
+
+
+def _undecided(paths: Paths, reason: str) -> ConfigError:
+    """Return the error of a damaged choice: another one might mix two sources in one store."""
+    return ConfigError(
+        f"which market source this home uses is not known: {reason}",
+        code="source.damaged",
+        hint=f"set source.kind in {paths.compose / 'appliance.toml'} to upbit or simulator, as before",
+    )
 
 
 def _answers(url: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
-from appliance.errors import ApplianceNotRunning, ConfigError
+from appliance.errors import ApplianceNotRunning
 from appliance.upbit.source import resolve_source, source_kind
 from tests.listening import announce
 from tests.simulator_fixtures import running_simulator
@@ -54,9 +54,3 @@ def test_auto_takes_the_simulator_when_nobody_answers_and_keeps_it(home: Paths) 
     assert source_kind(settings(kind="auto", rest_url=NOBODY), home) == "simulator"
     with running_simulator() as url:
         assert source_kind(settings(kind="auto", rest_url=url), home) == "simulator"
-
-
-def test_an_unreadable_choice_is_an_error_not_a_new_choice(home: Paths) -> None:
-    (home.home / "source.json").write_text("{")
-    with pytest.raises(ConfigError, match="source was chosen"):
-        source_kind(settings(kind="auto", rest_url=NOBODY), home)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance import clock
+from appliance.config.state_file import set_aside
 from appliance.pipelines.forecasting.evaluator.walk_forward import (
     evaluate_walk_forward,
     split_folds,
@@ -134,6 +135,10 @@ def _inner_folds(spec: ForecastSpec) -> EvaluationSpec:
     return spec.evaluation.model_copy(update={"folds": spec.search.folds})
 
 
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, IsADirectoryError)
+"""What optuna raises about a journal that it did not write like this."""
+
+
 def _open_study(folder: Path, name: str) -> Study:
     """Return the study kept under `name`, a new one when there is none or it is damaged."""
     import optuna
@@ -145,7 +150,7 @@ def _open_study(folder: Path, name: str) -> Study:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{name}.journal"
     for other in folder.glob("*.journal*"):
-        if not other.name.startswith(path.name):
+        if not other.name.startswith(path.name) and other.is_file():
             other.unlink()
 
     def opened() -> Study:
@@ -158,9 +163,8 @@ def _open_study(folder: Path, name: str) -> Study:
 
     try:
         return opened()
-    except (ValueError, KeyError) as error:
-        log.warning("the search kept in %s is damaged and begins anew: %s", path, error)
-        path.unlink()
+    except _DAMAGE as error:
+        set_aside(path, f"no search can be read from it ({error or type(error).__name__})")
         return opened()
 
 
