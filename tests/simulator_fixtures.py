@@ -23,7 +23,11 @@ NOON = datetime(2026, 1, 5, 12, 0, 30, tzinfo=UTC)
 MARKETS = ("KRW-BTC", "KRW-DOGE", "KRW-ICX")
 """A busy market, a usual one, and one in which most minutes have no trade."""
 
-UNLIMITED = SimulatorOptions(seed=7, markets=MARKETS, start_at=NOON, has_limits=False)
+TOKEN = "known to the tests"
+CONTROL = {"Authorization": f"Bearer {TOKEN}"}
+"""What a control call has to bring."""
+
+UNLIMITED = SimulatorOptions(seed=7, markets=MARKETS, start_at=NOON, has_limits=False, token=TOKEN)
 LIMITED = replace(UNLIMITED, has_limits=True)
 
 
@@ -44,7 +48,7 @@ def running_simulator(options: SimulatorOptions = UNLIMITED) -> Iterator[str]:
 
 def fault(url: str, **fields: object) -> None:
     """Let something go wrong on a simulator."""
-    httpx.post(f"{url}/sim/fault", json=fields).raise_for_status()
+    httpx.post(f"{url}/sim/fault", json=fields, headers=CONTROL).raise_for_status()
 
 
 def faults(url: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Secret(StrEnum):
     AIRFLOW_API_SECRET_KEY = "airflow_api_secret_key"  # noqa: S105
     AIRFLOW_PASSWORD = "airflow_password"  # noqa: S105
     MLFLOW_PASSWORD = "mlflow_password"  # noqa: S105
+    SIMULATOR_TOKEN = "simulator_token"  # noqa: S105
     SLACK_WEBHOOK_URL = "slack_webhook_url"
     SLACK_BOT_TOKEN = "slack_bot_token"  # noqa: S105
     S3_ACCESS_KEY_ID = "s3_access_key_id"
@@ -102,6 +103,7 @@ def generate_missing(paths: Paths) -> list[Secret]:
         Secret.AIRFLOW_API_SECRET_KEY: lambda: random.token_hex(32),
         Secret.AIRFLOW_PASSWORD: lambda: random.token_urlsafe(24),
         Secret.MLFLOW_PASSWORD: lambda: random.token_urlsafe(24),
+        Secret.SIMULATOR_TOKEN: lambda: random.token_urlsafe(24),
     }
     created = []
     for secret, generate in generators.items():

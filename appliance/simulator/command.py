@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -67,6 +69,7 @@ def simulator_command(
 
     A client cannot tell the synthetic or recorded market from Upbit.
     """
+    from appliance.config.secret import Secret
     from appliance.simulator.options import SimulatorOptions, options_of_home
     from appliance.simulator.server import run_simulator
 
@@ -77,17 +80,17 @@ def simulator_command(
     if from_settings:
         run_simulator(options_of_home())
         return
-    run_simulator(
-        SimulatorOptions(
-            port=port,
-            seed=seed,
-            markets=markets,
-            replay=dict(replay),
-            start_at=start,
-            speed=speed,
-            scenario=scenario,
-            faults=faults,
-            has_limits=not no_limits,
-            latency_ms=latency_ms,
-        )
+    options = SimulatorOptions(
+        port=port,
+        seed=seed,
+        markets=markets,
+        replay=dict(replay),
+        start_at=start,
+        speed=speed,
+        scenario=scenario,
+        faults=faults,
+        has_limits=not no_limits,
+        latency_ms=latency_ms,
     )
+    token = os.environ.get(Secret.SIMULATOR_TOKEN.environment_variable)
+    run_simulator(replace(options, token=token) if token else options, tells_token=not token)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +29,15 @@ from appliance.simulator.windows import DAY, SECOND
 _LONGEST_BODY = 65_536
 _UNITS = {str(unit): unit for unit in (*TIMEFRAMES, DAY)} | {"1s": SECOND}
 
+Handler = Callable[[Request], Awaitable[Response]]
+_TOKEN_NEEDED = {
+    "error": {
+        "name": "token",
+        "message": "control calls need the header Authorization: Bearer TOKEN, where TOKEN is in the "
+        "home's secrets/simulator_token, or in what `appliance simulator` says at its start",
+    }
+}
+
 
 class Control:
     """Handlers of the control endpoints."""
@@ -40,10 +50,22 @@ class Control:
         """Return the routes under `/sim`."""
         return [
             Route("/sim", self.describe),
-            Route("/sim/shift", self.shift, methods=["POST"]),
-            Route("/sim/fault", self.fault, methods=["POST"]),
+            Route("/sim/shift", self._if_known(self.shift), methods=["POST"]),
+            Route("/sim/fault", self._if_known(self.fault), methods=["POST"]),
             Route("/sim/truth/candles", self.truth),
         ]
+
+    def _if_known(self, handler: Handler) -> Handler:
+        """Return a handler for those who know the token: any user of the machine reaches the port."""
+        expected = f"Bearer {self._exchange.options.token}".encode()
+
+        async def guarded(request: Request) -> Response:
+            given = request.headers.get("authorization", "").encode("latin-1")
+            if not hmac.compare_digest(given, expected):
+                return JSONResponse(_TOKEN_NEEDED, 401, {"WWW-Authenticate": "Bearer"})
+            return await handler(request)
+
+        return guarded
 
     async def describe(self, _request: Request) -> Response:
         """Return the simulator's state."""

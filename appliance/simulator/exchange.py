@@ -120,7 +120,7 @@ class Exchange:
             "speed": self.options.speed,
             "requests": {"taken": self.limits.taken, "refused": self.limits.refused},
             "markets": list(self.codes),
-            "replay": {code: str(path) for code, path in self.options.replay.items()},
+            "replay": {code: path.name for code, path in self.options.replay.items()},
             "shifts": [shift_to_json(shift) for shift in self.shifts.all()],
             "faults": self.faults.describe(self.time.now()),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets as random
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from appliance.config import values
 from appliance.config.paths import Paths
+from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings, load_settings
 from appliance.config.validation import shown
 from appliance.errors import ConfigError
@@ -25,7 +27,7 @@ class SimulatorOptions:
     of the first replay); `speed` is simulated seconds per second; `scenario` and `faults` are scripts;
     `state_file` keeps simulated time
     and shifts over restarts; `has_limits` False switches the request limits off; `latency_ms` is added
-    to every REST reply, half of it before the request counts.
+    to every REST reply, half of it before the request counts; `token` is asked of control calls.
     """
 
     port: int = 0
@@ -39,6 +41,7 @@ class SimulatorOptions:
     state_file: Path | None = None
     has_limits: bool = True
     latency_ms: float = 0.0
+    token: str = field(default_factory=lambda: random.token_urlsafe(24), repr=False)
 
 
 def options_from_settings(settings: Settings, paths: Paths) -> SimulatorOptions:
@@ -57,6 +60,7 @@ def options_from_settings(settings: Settings, paths: Paths) -> SimulatorOptions:
         scenario=Path(chosen.scenario).expanduser() if chosen.scenario else None,
         faults=Path(chosen.faults).expanduser() if chosen.faults else None,
         state_file=paths.home / "simulator.json",
+        token=read_secret(paths, Secret.SIMULATOR_TOKEN) or random.token_urlsafe(24),
     )
 
 

@@ -63,10 +63,14 @@ class _Server(uvicorn.Server):
             watching.cancel()
 
 
-def run_simulator(options: SimulatorOptions) -> None:
+def run_simulator(options: SimulatorOptions, *, tells_token: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; the base URL goes to stdout, everything else to stderr.
 
     A listening socket that the supervisor hands over is served on, whatever `options.port` says.
+
+    Args:
+        options: what to serve.
+        tells_token: whether to show a control call with its token.
 
     Raises:
         ConfigError: the port is taken, or a replay, scenario or fault file cannot be used.
@@ -74,9 +78,12 @@ def run_simulator(options: SimulatorOptions) -> None:
     exchange = Exchange(options)
     inherited = inherited_listener()
     listener = inherited.socket if inherited else _listen(options.port)
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
     for line in exchange.narration():
         sys.stderr.write(f"simulator: {line}\n")
-    sys.stdout.write(f"http://{HOST}:{listener.getsockname()[1]}\n")
+    if tells_token:
+        sys.stderr.write(f"simulator: to let something go wrong:\n{_control_call(url, options)}\n")
+    sys.stdout.write(f"{url}\n")
     sys.stdout.flush()
     server = _server(exchange, inherited.announce if inherited else lambda: None)
 
@@ -87,6 +94,13 @@ def run_simulator(options: SimulatorOptions) -> None:
         await server.serve(sockets=[listener])
 
     uvloop.run(serve())
+
+
+def _control_call(url: str, options: SimulatorOptions) -> str:
+    return (
+        f"curl -X POST {url}/sim/fault -H 'Authorization: Bearer {options.token}' "
+        """-H 'Content-Type: application/json' -d '{"kind": "outage", "seconds": 10}'"""
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.simulator_fixtures import running_simulator
+from tests.simulator_fixtures import CONTROL, running_simulator
 
 CANDLES = "/v1/candles/minutes/1?market=KRW-BTC"
 
@@ -80,7 +80,7 @@ def test_only_reading_is_routed(url: str) -> None:
 )
 def test_an_odd_control_request_changes_nothing(url: str, path: str, body: bytes) -> None:
     before = httpx.get(f"{url}/sim").json()
-    reply = httpx.post(f"{url}/sim/{path}", content=body)
+    reply = httpx.post(f"{url}/sim/{path}", content=body, headers=CONTROL)
     assert reply.status_code == 400
     assert reply.json()["error"]["message"]
     after = httpx.get(f"{url}/sim").json()

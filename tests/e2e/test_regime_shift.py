@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from appliance.config.ports import service_url
-from appliance.config.secret import Secret, write_secret
+from appliance.config.secret import Secret, read_secret, write_secret
 from appliance.domain.event import Event, EventKind
 from appliance.domain.workflow import RunState, WorkflowKind
 from tests.e2e.conftest import Running, new_home
@@ -73,6 +73,7 @@ def test_a_regime_shift_leads_to_a_retrain_and_one_message(fast: Running, slack:
     httpx.post(
         f"{service_url(fast.paths, 'simulator')}/sim/shift",
         json={"volatility": 5.0, "volume": 6.0},
+        headers={"Authorization": f"Bearer {read_secret(fast.paths, Secret.SIMULATOR_TOKEN)}"},
         trust_env=False,
     ).raise_for_status()
     decided = wait_until(retrains, 480, "a retrain is decided")[0]

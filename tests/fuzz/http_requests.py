@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
+from tests.simulator_fixtures import CONTROL
+
 MARKETS = (
     *(
         "KRW-BTC",
@@ -288,17 +290,17 @@ def _truth() -> Iterator[RawRequest]:
 def _posts() -> Iterator[RawRequest]:
     for path in (b"/sim/shift", b"/sim/fault"):
         for body in BODIES:
-            yield RawRequest("POST", path, body=body)
+            yield RawRequest("POST", path, CONTROL, body)
     for key in SHIFT_KEYS:
         for value in NUMBERS:
-            yield RawRequest("POST", b"/sim/shift", body=f'{{"{key}": {value}}}'.encode())
+            yield RawRequest("POST", b"/sim/shift", CONTROL, f'{{"{key}": {value}}}'.encode())
     for key in FAULT_KEYS:
         for value in NUMBERS[::2]:
             body = f'{{"kind": "late", "late_seconds": 5, "seconds": 60, "{key}": {value}}}'
-            yield RawRequest("POST", b"/sim/fault", body=body.encode())
+            yield RawRequest("POST", b"/sim/fault", CONTROL, body.encode())
     for kind in ("", "none", "429", "skew", "latency", "timeout", "\x00"):
         body = json.dumps({"kind": kind, "skew_seconds": 1e11, "latency_ms": 1e11, "seconds": 1})
-        yield RawRequest("POST", b"/sim/fault", body=body.encode())
+        yield RawRequest("POST", b"/sim/fault", CONTROL, body.encode())
 
 
 def _random(seed: int) -> Iterator[RawRequest]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +20,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from appliance.simulator.faults import FaultKind
-from tests.simulator_fixtures import NOON, UNLIMITED, fault, faults, running_simulator, truth
+from tests.simulator_fixtures import (
+    CONTROL,
+    NOON,
+    TOKEN,
+    UNLIMITED,
+    fault,
+    faults,
+    running_simulator,
+    truth,
+)
 from tests.waiting import wait_until
 
 PAGE = "/v1/candles/minutes/1?market=KRW-BTC&count=200&to=2026-01-05T10:00:00Z"
@@ -144,11 +157,41 @@ def test_a_file_s_faults_happen_at_their_simulated_times(tmp_path: Path) -> None
 
 
 def test_a_wrong_fault_is_refused_with_the_kinds(url: str) -> None:
-    reply = httpx.post(f"{url}/sim/fault", json={"kind": "explosion"})
+    reply = httpx.post(f"{url}/sim/fault", json={"kind": "explosion"}, headers=CONTROL)
     assert reply.status_code == 400
     assert "unordered" in reply.json()["error"]["message"]
-    web_page = {"Origin": "https://example.org"}
+    web_page = {"Origin": "https://example.org", **CONTROL}
     assert httpx.post(f"{url}/sim/fault", json={"kind": "drop"}, headers=web_page).is_error
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer guess", f"Basic {TOKEN}", TOKEN])
+def test_who_does_not_know_the_token_changes_nothing(url: str, given: str) -> None:
+    before = httpx.get(f"{url}/sim").json()
+    for path, body in (("shift", {"volatility": 9.0}), ("fault", {"kind": "drop"})):
+        headers = {"Authorization": given} if given else {}
+        reply = httpx.post(f"{url}/sim/{path}", json=body, headers=headers)
+        assert (reply.status_code, reply.json()["error"]["name"]) == (401, "token")
+    after = httpx.get(f"{url}/sim").json()
+    assert (after["shifts"], after["faults"]) == (before["shifts"], before["faults"])
+
+
+def test_a_simulator_of_its_own_says_its_token_or_takes_the_environments() -> None:
+    for token in ("", "from the environment"):
+        environment = {**os.environ, "APPLIANCE_SIMULATOR_TOKEN": token}
+        with subprocess.Popen(
+            [sys.executable, "-m", "appliance.simulator", "--no-limits"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout and process.stderr
+            url = process.stdout.readline().strip()
+            process.terminate()
+            said = process.stderr.read()
+        call = re.search(rf"curl -X POST {url}/sim/fault -H 'Authorization: Bearer (\S+)'", said)
+        assert (call is None) == bool(token)
+        assert "from the environment" not in said
 
 
 def test_the_truth_is_what_rest_serves_and_is_touched_by_no_fault(url: str) -> None:
