@@ -34,6 +34,7 @@ COMMANDS = {
     "sql": "data",
     "doctor": "doctor",
     "config": "configuration",
+    "env": "environment",
     "new-project": "project",
     "project": "project",
     "demo": "lifecycle",
