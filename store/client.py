@@ -15,6 +15,8 @@ from pyarrow import flight
 
 from appliance.errors import StoreError, StoreUnavailable
 from store.migrate import schema_version
+from store.received import FlightRows
+from store.rows_in_flight import pieces
 from store.session import Statement
 from store.wire import (
     BACKUP_ACTION,
@@ -44,13 +46,19 @@ class FlightSession:
     """A `Session` on the service that listens on a unix socket; see `Session` for the methods."""
 
     def __init__(
-        self, socket: Path, *, read_seconds: float = 60.0, write_seconds: float = 300.0
+        self,
+        socket: Path,
+        *,
+        read_seconds: float = 60.0,
+        write_seconds: float = 300.0,
+        stream_seconds: float = 3600.0,
     ) -> None:
         """Prepare the channel; nothing is sent yet."""
         self._socket = socket
         self._is_closed = False
         self._schema = schema_version()
         self._read_options = flight.FlightCallOptions(timeout=read_seconds)
+        self._stream_options = flight.FlightCallOptions(timeout=stream_seconds)
         self._write_options = flight.FlightCallOptions(timeout=write_seconds)
         self._client = self._channel()
 
@@ -60,6 +68,14 @@ class FlightSession:
         ticket = flight.Ticket(encode_command(command))
         with self._translated():
             return self._client.do_get(ticket, self._read_options).read_all()
+
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> FlightRows:
+        """See `Session.stream`."""
+        command = Command(self._schema, (Statement(sql, tuple(parameters)),))
+        ticket = flight.Ticket(encode_command(command))
+        with self._translated():
+            reader = self._client.do_get(ticket, self._stream_options)
+        return FlightRows(reader, self._translated)
 
     def write(self, *statements: Statement, batch: pa.Table | None = None) -> pa.Table:
         """See `Session.write`."""
@@ -152,5 +168,7 @@ class FlightSession:
 def _send(writer: Any, batch: pa.Table | None) -> None:
     table = pa.table({}) if batch is None else batch
     writer.begin(table.schema)
-    writer.write_table(table, max_chunksize=_CHUNK_ROWS)
+    for each in table.to_batches(max_chunksize=_CHUNK_ROWS):
+        for piece in pieces(each):
+            writer.write_batch(piece)
     writer.done_writing()

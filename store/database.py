@@ -5,25 +5,33 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
+import pyarrow
 
 from appliance import clock
 from appliance.config.settings import StoreSettings
 from appliance.errors import StoreError, StoreUnavailable
+from store.arriving import ArrivingBatch
 from store.connection import connect, prepare, wal_bytes
-from store.faults import disk_full, is_fatal, translate, writes_refused
+from store.faults import disk_full, duckdb_error, is_fatal, translate, writes_refused
 from store.lock import StoreLock
+from store.memory import duckdb_limit, purge
+from store.reading import DatabaseRows
+from store.running import Running, RunningStatements
 from store.session import Statement
 from store.wire import plain_parameters
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +43,14 @@ _WAL_BYTES = 64 * 1024 * 1024
 
 _LEAVE_SECONDS = 5.0
 """How long reading a database that DuckDB gave up may take to fail."""
+
+_OWN_SECONDS = 0.25
+"""A statement that works longer before it finds no memory has itself taken it."""
+
+_PATIENCE_SECONDS = 4.0
+"""How long a statement waits for memory that others have; after a quarter of it they give way."""
+
+_RETRY_SECONDS = 0.05
 
 _READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
@@ -58,9 +74,9 @@ class Database:
         self._settings = settings
         self._lock = lock
         self._write_lock = threading.RLock()
+        self._open_lock = threading.RLock()
         self._checkpoint_lock = threading.RLock()
-        self._running_lock = threading.Condition()
-        self._running: dict[Any, Callable[[], bool]] = {}
+        self._statements = RunningStatements()
         self._is_closed = False
         self.is_broken = False
         self.written_at = clock.monotonic()
@@ -72,36 +88,57 @@ class Database:
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """See `Session.read`."""
-        return self.read_unless(_never, sql, parameters)
+        return self.stream(sql, parameters).read_all()
 
-    def read_unless(
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> DatabaseRows:
+        """See `Session.stream`."""
+        return self.stream_unless(_never, sql, parameters)
+
+    def stream_unless(
         self, is_abandoned: Callable[[], bool], sql: str, parameters: Sequence[object] = ()
-    ) -> pa.Table:
+    ) -> DatabaseRows:
         """Read; `interrupt_abandoned` stops the query once `is_abandoned` says so."""
         values = plain_parameters(parameters)
-        with self._translated(), self._cursor(is_abandoned) as cursor:
+        with self._translated():
             _refuse_writes(sql)
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            return cursor.execute(sql, values).to_arrow_table()
+        return self._with_memory(
+            lambda: DatabaseRows.begin(
+                self._cursor(is_abandoned, may_be_ended=True), self._at_work, sql, values
+            )
+        )
 
-    def write(self, *statements: Statement, batch: pa.Table | None = None) -> pa.Table:
-        """See `Session.write`."""
+    def write(
+        self, *statements: Statement, batch: pa.Table | ArrivingBatch | None = None
+    ) -> pa.Table:
+        """See `Session.write`; an arriving batch is taken before the write's turn."""
         prepared = [(each.sql, plain_parameters(each.parameters)) for each in statements]
-        with self._write_lock, self._translated(), self._cursor(_never) as cursor:
-            self._refuse_when_full(0 if batch is None else batch.nbytes)
+        with self._cursor(_never) as running:
             if batch is not None:
-                _show(cursor, batch)
+                with self._at_work(running):
+                    _show(running.cursor, batch)
+            with self._write_lock:
+                self._refuse_when_full(0 if batch is None else batch.nbytes)
+                rows = self._with_memory(lambda: self._transaction(running, prepared))
+        self._bound_log()
+        return rows
+
+    def _transaction(
+        self, running: Running, prepared: Sequence[tuple[str, Sequence[object]]]
+    ) -> pa.Table:
+        cursor = running.cursor
+        with self._at_work(running):
             cursor.execute("BEGIN TRANSACTION")
             try:
-                rows = [cursor.execute(sql, values).to_arrow_table() for sql, values in prepared]
+                rows = None
+                for sql, values in prepared:
+                    rows = cursor.execute(sql, values).to_arrow_table()
                 cursor.execute("COMMIT")
             except BaseException:
                 with suppress(duckdb.Error):
                     cursor.execute("ROLLBACK")
                 raise
             self.written_at = clock.monotonic()
-        self._bound_log()
-        return rows[-1]
+        return rows
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the file; False when that has to wait.
@@ -111,9 +148,9 @@ class Database:
         if not self._checkpoint_lock.acquire(blocking=False):
             return False
         try:
-            with self._write_lock, self._translated(), self._cursor(_never) as cursor:
+            with self._write_lock, self._translated(), self._cursor(_never) as running:
                 self._refuse_when_full(wal_bytes(self.file))
-                cursor.execute("CHECKPOINT")
+                running.cursor.execute("CHECKPOINT")
         except StoreError as error:
             log.warning("checkpoint: %s code=%s", error.message, error.code)
             return False
@@ -129,7 +166,8 @@ class Database:
         only a checkpoint frees blocks, and between two of them the log only grows. So copies of both,
         made meanwhile, are together a consistent store as of that instant, while writes go on.
         """
-        with self._checkpoint_lock, self._translated(), self._cursor(_never) as cursor:
+        with self._checkpoint_lock, self._translated(), self._cursor(_never) as running:
+            cursor = running.cursor
             with self._write_lock:
                 cursor.execute("BEGIN TRANSACTION READ ONLY")
                 cursor.execute("SELECT count(*) FROM schema_migrations").fetchall()
@@ -142,17 +180,16 @@ class Database:
         Raises:
             StoreError: not possible yet, such as without disk space; the next call tries again.
         """
-        with self._write_lock:
+        with self._open_lock:
             if not self.is_broken or self._is_closed:
                 return
             self.interrupt_all()
-            with self._running_lock:
-                if not self._running_lock.wait_for(lambda: not self._running, _LEAVE_SECONDS):
-                    raise StoreUnavailable(
-                        "the database stopped working and waits for running queries to end",
-                        code="store.broken",
-                        hint="try again",
-                    )
+            if not self._statements.wait_until_none(_LEAVE_SECONDS):
+                raise StoreUnavailable(
+                    "the database stopped working and waits for running queries to end",
+                    code="store.broken",
+                    hint="try again",
+                )
             self._connection.close()
             self._connection, self.schema = self._open()
             self.is_broken = False
@@ -160,20 +197,23 @@ class Database:
 
     def interrupt_abandoned(self) -> None:
         """Stop every query whose caller has gone away."""
-        with self._running_lock:
-            for cursor, is_abandoned in self._running.items():
-                if is_abandoned():
-                    cursor.interrupt()
+        self._statements.interrupt_abandoned()
 
     def interrupt_all(self) -> None:
         """Stop every running query."""
-        with self._running_lock:
-            for cursor in self._running:
-                cursor.interrupt()
+        self._statements.interrupt_all()
+
+    def end_longest_read(self) -> bool:
+        """Stop the read that has run longest, so that others find memory; False when none runs long."""
+        return self._statements.end_longest()
+
+    def duckdb_limit(self) -> int:
+        """Return the memory in bytes that DuckDB's buffers may take."""
+        return duckdb_limit(self._connection)
 
     def close(self) -> None:
         """Checkpoint, close the file, release the lock."""
-        with self._checkpoint_lock, self._write_lock:
+        with self._checkpoint_lock, self._write_lock, self._open_lock:
             if self._is_closed:
                 return
             self._is_closed = True
@@ -204,31 +244,54 @@ class Database:
         except duckdb.Error as error:
             raise translate(error, self.file) from error
 
-    @contextmanager
-    def _cursor(self, is_abandoned: Callable[[], bool]) -> Iterator[Any]:
+    def _cursor(
+        self, is_abandoned: Callable[[], bool], *, may_be_ended: bool = False
+    ) -> AbstractContextManager[Running]:
         if self.is_broken:
             self.recover()
-        with self._running_lock:
-            if self._is_closed:
-                raise StoreError("the store session is closed", code="store.closed")
-            cursor = self._connection.cursor()
-            self._running[cursor] = is_abandoned
-        try:
-            yield cursor
-        finally:
-            cursor.close()
-            with self._running_lock:
-                del self._running[cursor]
-                self._running_lock.notify_all()
+        return self._statements.on(self._open_cursor, is_abandoned, may_be_ended)
+
+    def _open_cursor(self) -> Any:
+        if self._is_closed:
+            raise StoreError("the store session is closed", code="store.closed")
+        return self._connection.cursor()
+
+    def _with_memory(self, work: Callable[[], T]) -> T:
+        """Do it again when it found no memory at once: somebody else has it, who gives way to it."""
+        began = clock.monotonic()
+        while True:
+            started = clock.monotonic()
+            try:
+                return work()
+            except StoreError as error:
+                now = clock.monotonic()
+                is_alone = now > began + _RETRY_SECONDS and not self._statements.has_reads()
+                is_own = is_alone or now - started > _OWN_SECONDS
+                if error.code != "store.out_of_memory" or is_own or now - began > _PATIENCE_SECONDS:
+                    raise
+                if now - began > _PATIENCE_SECONDS / 4:
+                    self.end_longest_read()
+            purge()
+            time.sleep(_RETRY_SECONDS)
+
+    @contextmanager
+    def _at_work(self, running: Running) -> Iterator[None]:
+        with self._statements.at_work(running):
+            try:
+                with self._translated():
+                    yield
+            except StoreError as error:
+                raise running.reason or error from error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except duckdb.Error as error:
-            if is_fatal(error):
+        except (duckdb.Error, pyarrow.ArrowException, OSError, MemoryError) as error:
+            cause = duckdb_error(error)
+            if is_fatal(cause):
                 self.is_broken = True
-            raise translate(error, self.file) from error
+            raise translate(cause, self.file) from error
 
     def _bound_log(self) -> None:
         if wal_bytes(self.file) > _WAL_BYTES:
@@ -239,12 +302,14 @@ class Database:
             raise disk_full(self.file, "too little free space to write safely")
 
 
-def _show(cursor: Any, batch: pa.Table) -> None:
+def _show(cursor: Any, batch: pa.Table | ArrivingBatch) -> None:
     # Copied once, because a scan of an Arrow table costs more than one of a temporary table and a batch
-    # is scanned by several statements; it goes with the cursor.
+    # is scanned by several statements; it goes with the cursor. DuckDB moves it to the disk when it is large.
     cursor.register("arriving", batch.to_reader())
     cursor.execute("CREATE TEMP TABLE batch AS FROM arriving")
     cursor.unregister("arriving")
+    if isinstance(batch, ArrivingBatch):
+        batch.refuse_part()
 
 
 def _refuse_writes(sql: str) -> None:

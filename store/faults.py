@@ -14,6 +14,19 @@ def is_fatal(error: duckdb.Error) -> bool:
     return isinstance(error, duckdb.FatalException | duckdb.InternalException)
 
 
+def duckdb_error(error: BaseException) -> duckdb.Error:
+    """Return DuckDB's own error for what comes through Arrow, which keeps the words of it only."""
+    if isinstance(error, duckdb.Error):
+        return error
+    if isinstance(error, MemoryError):
+        return duckdb.OutOfMemoryException("Allocation failure")
+    text = str(error)
+    for words, kind in _KINDS.items():
+        if f"{words} Error:" in text:
+            return kind(text)
+    return duckdb.Error(text)
+
+
 def translate(error: duckdb.Error, file: Path) -> StoreError:
     """Return what a DuckDB error means here: its code, and what the operator does next."""
     message = str(error).strip()
@@ -39,11 +52,26 @@ def translate(error: duckdb.Error, file: Path) -> StoreError:
             code="store.out_of_memory",
             hint=f"ask for fewer rows, or free some space on the disk of {file.parent}",
         )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        # What follows is advice for whoever may change DuckDB's settings.
+        message = "the query needs more memory than the store has: " + message.partition("\n")[0]
     for kind, code, hint in _MEANINGS:
         if isinstance(error, kind):
             return StoreError(message, code=code, hint=hint.format(file=file))
     return StoreError(message, code="store.failed")
 
+
+_KINDS: dict[str, type[duckdb.Error]] = {
+    "Out of Memory": duckdb.OutOfMemoryException,
+    "INTERRUPT": duckdb.InterruptException,
+    "FATAL": duckdb.FatalException,
+    "INTERNAL": duckdb.InternalException,
+    "Conversion": duckdb.ConversionException,
+    "Out of Range": duckdb.OutOfRangeException,
+    "Invalid Input": duckdb.InvalidInputException,
+    "IO": duckdb.IOException,
+}
+"""DuckDB's names of its errors, as they begin their texts."""
 
 _MEANINGS: tuple[tuple[type[duckdb.Error], str, str], ...] = (
     (duckdb.SerializationException, "store.damaged", "{file} is damaged: restore a backup"),
@@ -51,7 +79,7 @@ _MEANINGS: tuple[tuple[type[duckdb.Error], str, str], ...] = (
     (
         duckdb.OutOfMemoryException,
         "store.out_of_memory",
-        "ask for fewer rows, or raise store.memory_limit in compose/appliance.toml",
+        "ask for fewer rows or columns, or raise store.memory_limit in compose/appliance.toml",
     ),
     (duckdb.ConstraintException, "store.constraint", ""),
     (duckdb.InterruptException, "store.interrupted", "ask for fewer rows"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -22,6 +22,48 @@ class Statement:
     parameters: tuple[object, ...] = ()
 
 
+class Rows(Protocol):
+    """The rows of one read, batch after batch, as the reader takes them.
+
+    Every method raises as those of `Session` do. The store keeps a snapshot for the reader, who
+    is to take the rows or to close them; one that does neither for half a minute loses them.
+    """
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns; known before the first row."""
+        ...
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Iterate over the batches, once."""
+        ...
+
+    def read_all(self) -> pa.Table:
+        """Return what is left of the rows as one table."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop the query; the one call that another thread may make meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """End the query and give back what it holds; a second call does nothing."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the rows themselves."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        ...
+
+
 class Session(Protocol):
     """A way to the store; may be used from several threads at once.
 
@@ -31,6 +73,10 @@ class Session(Protocol):
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """Return the rows of one read-only statement; instants are timestamp[us, UTC]."""
+        ...
+
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
+        """Return the rows of one read-only statement as they are made, in bounded memory."""
         ...
 
     def write(self, *statements: Statement, batch: pa.Table | None = None) -> pa.Table:

@@ -93,7 +93,7 @@ class StoreSettings(Section):
     """The DuckDB store."""
 
     memory_limit: values.MemorySize = "512MB"
-    """DuckDB's memory limit."""
+    """DuckDB's memory limit; the whole process stays below this plus 640 MB, whatever is asked."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """DuckDB's threads for one statement; statements of several callers run at once anyway."""
     raw_days: values.Days = 90

@@ -25,7 +25,7 @@ from store.lock import StoreLock
 from store.migrate import schema_version
 from store.open import open_store
 from store.reset import reset_store
-from store.server import StoreService
+from store.service import StoreService
 from store.session import Session, Statement
 from store.wire import Command, encode_command
 from tests.store_process import START, raw_candle, running_service
@@ -98,7 +98,7 @@ def test_an_acknowledged_write_survives_kill_9(home: Paths, service: Service) ->
     acknowledged = 0
     for _ in range(20):
         acknowledged += _store(client, acknowledged, 5).inserted
-        events.append_event(client, Event(EventKind.BACKFILLED, "x", "test", START))
+        events.append_event(client, Event(EventKind.BACKFILLED, f"x{acknowledged}", "test", START))
     process.kill()
     process.wait(10)
     with running_service(home) as (_, revived):
@@ -173,7 +173,7 @@ def test_a_second_owner_is_refused(home: Paths, service: Service) -> None:
 def test_a_second_service_of_the_same_home_leaves_with_a_hint(
     home: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from store import server
+    from store import service as server
 
     monkeypatch.setattr(server, "_LOCK_SECONDS", 0.1)
     with open_store(home), pytest.raises(StoreUnavailable) as caught:
