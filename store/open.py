@@ -17,16 +17,24 @@ if TYPE_CHECKING:
     from store.client import FlightSession
     from store.session import Session
 
+READ_SECONDS = 60.0
 _RETRY_SECONDS = 0.05
 _SERVICE = "store"
 
 
-def open_store(paths: Paths, *, wait_seconds: float = 5.0) -> Session:
+def open_store(
+    paths: Paths, *, wait_seconds: float = 5.0, read_seconds: float = READ_SECONDS
+) -> Session:
     """Return a session: a client of the service, or the file under an exclusive lock, migrated.
 
     While a supervisor of the home lives, and in any process that one has started, only the service
     opens the file; everybody else waits for the service. Otherwise this waits while another process
     holds the file, and takes whichever becomes free first.
+
+    Args:
+        paths: the home.
+        wait_seconds: how long to wait.
+        read_seconds: how long the service may take to answer one read of the session.
 
     Raises:
         StoreUnavailable: neither within `wait_seconds`; says what was waited for.
@@ -35,7 +43,7 @@ def open_store(paths: Paths, *, wait_seconds: float = 5.0) -> Session:
     deadline = clock.monotonic() + wait_seconds
     while True:
         left = max(deadline - clock.monotonic(), _RETRY_SECONDS)
-        session = _service(paths, left) or _file(paths)
+        session = _service(paths, left, read_seconds) or _file(paths)
         if session is not None:
             return session
         if clock.monotonic() >= deadline:
@@ -50,7 +58,7 @@ def open_service(paths: Paths, *, wait_seconds: float = 5.0) -> Session:
         StoreUnavailable: it does not listen, or does not answer within `wait_seconds`.
         StoreError: it has a schema that this code does not know.
     """
-    session = _service(paths, wait_seconds)
+    session = _service(paths, wait_seconds, READ_SECONDS)
     if session is None:
         raise _silent_service(paths, wait_seconds)
     return session
@@ -76,12 +84,12 @@ def _silent_service(paths: Paths, seconds: float) -> StoreUnavailable:
     )
 
 
-def _service(paths: Paths, seconds: float) -> FlightSession | None:
+def _service(paths: Paths, seconds: float, read_seconds: float) -> FlightSession | None:
     if not _is_listening(paths):
         return None
     from store.client import FlightSession
 
-    session = FlightSession(paths.store_socket)
+    session = FlightSession(paths.store_socket, read_seconds=read_seconds)
     try:
         session.health(seconds)
     except StoreUnavailable:

@@ -16,7 +16,8 @@ from appliance.domain.workflow import DagRun, RunState
 from appliance.errors import AirflowApiError, AirflowUnavailable
 
 _API = "/api/v2"
-_TIMEOUT = httpx.Timeout(15.0, connect=1.0)
+_TIMEOUT = httpx.Timeout(3.5, connect=1.0)
+"""Whoever asks the control API gets an answer within five seconds."""
 _PAGE = 100
 _UNAVAILABLE = frozenset({502, 503, 504})
 

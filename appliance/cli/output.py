@@ -107,6 +107,11 @@ def age(at: datetime | None, now: datetime) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def counted(number: int | None) -> str:
+    """Return a count, "?" when nobody could be asked."""
+    return "?" if number is None else f"{number:,}"
+
+
 def percent(fraction: float | None) -> str:
     """Return a fraction as a signed percentage, "-" when unknown."""
     return "-" if fraction is None else f"{fraction:+.1%}"

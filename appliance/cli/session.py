@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     Dashboard = Callable[[Control], int]
 
+WAIT_SECONDS = 3.0
+ANSWER_SECONDS = 4.0
+"""Whoever looks at what is stored gets an answer within five seconds, or hears what it waits for."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 project_option = click.option(
     "--project",
@@ -63,15 +67,18 @@ def is_supervised() -> bool:
     return is_supervised(paths())
 
 
-def open_store() -> Session:
-    """Return the store: its service's client, or the file itself when no service runs."""
+def open_store(*, read_seconds: float = ANSWER_SECONDS) -> Session:
+    """Return the store: its service's client, or the file itself when no supervisor lives.
+
+    Waits for the service for a moment only; `read_seconds` is how long it may take to answer.
+    """
     home = paths()
     if not home.store_file.exists():
         from appliance.errors import ApplianceNotRunning
 
         raise ApplianceNotRunning(f"there is no store in {home.home} yet", hint="appliance up")
-    opener: Callable[[Paths], Session] = importlib.import_module("store.open").open_store
-    return opener(home)
+    opener: Callable[..., Session] = importlib.import_module("store.open").open_store
+    return opener(home, wait_seconds=WAIT_SECONDS, read_seconds=read_seconds)
 
 
 def choose_project(name: str | None) -> str:

@@ -36,7 +36,8 @@ class SourceStatus:
 class MarketStatus:
     """Live state of one market and timeframe; lag is seconds since the newest stored candle closed.
 
-    `gaps` counts all open gaps, `coverage` names the newest of them only.
+    `gaps` counts all open gaps, `coverage` names the newest of them only. Counts are None while the
+    store has not told them.
     """
 
     market: str
@@ -44,8 +45,8 @@ class MarketStatus:
     live: LiveCandle | None = None
     ingestion: IngestionStatus | None = None
     lag_seconds: float | None = None
-    stored_candles: int = 0
-    gaps: int = 0
+    stored_candles: int | None = None
+    gaps: int | None = None
     coverage: MarketCoverage | None = None
 
 
@@ -53,7 +54,9 @@ class MarketStatus:
 class ProjectStatus:
     """One project: workflows, production model, realised performance, drift, newest forecast.
 
-    A production model older than `model_max_age_hours` is stale; 0 is never.
+    A production model older than `model_max_age_hours` is stale; 0 is never. While the registry has
+    not been read nothing is known of models (`are_models_known`), while the store has not, nothing of
+    forecasts, performance and drift (`are_rows_known`).
     """
 
     name: str
@@ -68,8 +71,10 @@ class ProjectStatus:
     performance: Performance | None = None
     drift: DriftReport | None = None
     forecast: Forecast | None = None
-    forecast_count: int = 0
+    forecast_count: int | None = None
     model_max_age_hours: int = 0
+    are_models_known: bool = True
+    are_rows_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,8 @@ class Problem:
 class ApplianceStatus:
     """The whole appliance at `at`; parts that could not be read keep their last value.
 
-    `stale` maps the name of such a part (`workflows`, `models`, `store`) to the reason.
+    `stale` maps the name of such a part (`workflows`, `models`, `store`) to the reason, `read_at` to
+    when it was last read; one that never was is missing there.
     """
 
     at: datetime
@@ -100,6 +106,7 @@ class ApplianceStatus:
     problems: tuple[Problem, ...] = ()
     jobs: tuple[HistoryJob, ...] = ()
     stale: Mapping[str, str] | None = None
+    read_at: Mapping[str, datetime] | None = None
     airflow_url: str = ""
     mlflow_url: str = ""
     read_only: bool = False
@@ -185,9 +192,17 @@ class Control(Protocol):
         ...
 
     def run_workflow(
-        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+        self,
+        project: str,
+        kind: WorkflowKind,
+        params: Mapping[str, str],
+        actor: str,
+        request: str = "",
     ) -> DagRun:
-        """Create a DAG run and return it, not waiting for it."""
+        """Create a DAG run and return it, not waiting for it.
+
+        `request`, when given, names the wish: asking again for want of an answer returns the same run.
+        """
         ...
 
     def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:

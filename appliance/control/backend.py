@@ -21,7 +21,6 @@ from appliance.control.api import ApplianceStatus, SourceStatus, StreamMessage
 from appliance.control.collector import (
     MODELS,
     STORE,
-    WORKFLOWS,
     Collector,
     Intervals,
     Sources,
@@ -30,8 +29,8 @@ from appliance.control.history_jobs import HistoryJobs
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelReader
 from appliance.control.projects import FollowedProjects, Project
-from appliance.control.services import Services
-from appliance.control.snapshot import Facts, Identity, compose
+from appliance.control.services import Services, trouble_of
+from appliance.control.snapshot import WORKFLOWS, Facts, Identity, compose
 from appliance.control.store_reader import StoreLink, StoreReader
 from appliance.control.strip import read_strip
 from appliance.domain.candle import Candle
@@ -42,15 +41,23 @@ from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
 from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
-from appliance.errors import ConfigError
+from appliance.errors import (
+    AirflowUnavailable,
+    ConfigError,
+    RegistryUnavailable,
+    StoreUnavailable,
+)
 from appliance.forecaster_api.client import ask_report
 from appliance.registry.aliases import CHAMPION
 from appliance.registry.rest import RegistryRest
 from appliance.supervisor.log_file import read_tail
 from store import candles, coverage, events, forecasts
 from store.monitoring import read_monitoring
+from store.session import Session
 
 _STREAM_WAIT_SECONDS = 1.0
+_NOT_READY = "service.not_ready"
+_WAIT = "try again when it is ready: appliance status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,49 +179,49 @@ class ApplianceControl:
 
     def candles(self, market: str, unit: int, count: int) -> list[Candle]:
         """See `Control.candles`."""
-        return candles.latest_candles(self._parts.store.session(), market, unit, count)
+        return candles.latest_candles(self._session(), market, unit, count)
 
     def coverage(self, market: str, unit: int) -> MarketCoverage | None:
         """See `Control.coverage`."""
-        return coverage.summarise(self._parts.store.session(), market, unit)
+        return coverage.summarise(self._session(), market, unit)
 
     def coverage_strip(
         self, market: str, unit: int, hours: float, cells: int
     ) -> list[CoverageCell]:
         """See `Control.coverage_strip`."""
-        return read_strip(self._parts.store.session(), market, unit, hours, cells)
+        return read_strip(self._session(), market, unit, hours, cells)
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:
         """See `Control.forecasts`; of all versions while the production one is unknown."""
         version = self._champion(project)
-        return forecasts.latest_forecasts(self._parts.store.session(), project, count, version)
+        return forecasts.latest_forecasts(self._session(), project, count, version)
 
     def events(self, after_id: int = 0, limit: int = 100) -> list[Event]:
         """See `Control.events`."""
-        return events.read_events(self._parts.store.session(), after_id, limit)
+        return events.read_events(self._session(), after_id, limit)
 
     def models(self, project: str) -> list[ModelVersion]:
         """See `Control.models`."""
-        return self._parts.registry.versions(self._known(project))
+        return self._registry().versions(self._known(project))
 
     def monitoring(self, project: str) -> Monitoring:
         """See `Control.monitoring`."""
-        return read_monitoring(self._parts.store.session(), self._known(project))
+        return read_monitoring(self._session(), self._known(project))
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
         """See `Control.dag_runs`."""
-        return self._parts.airflow.newest_runs([dag_id(self._known(project), kind)], limit)
+        return self._airflow().newest_runs([dag_id(self._known(project), kind)], limit)
 
     def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:
         """See `Control.dag_run`."""
-        return self._parts.airflow.dag_run(dag_id(self._known(project), kind), run_id)
+        return self._airflow().dag_run(dag_id(self._known(project), kind), run_id)
 
     def task_log(
         self, project: str, kind: WorkflowKind, run_id: str, task_id: str, lines: int = 200
     ) -> list[str]:
         """See `Control.task_log`."""
         dag = dag_id(self._known(project), kind)
-        return self._parts.airflow.task_log(dag, run_id, task_id, lines)
+        return self._airflow().task_log(dag, run_id, task_id, lines)
 
     def service_log(self, name: str, lines: int = 200) -> list[str]:
         """See `Control.service_log`."""
@@ -223,11 +230,17 @@ class ApplianceControl:
     # -- Control: acting
 
     def run_workflow(
-        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+        self,
+        project: str,
+        kind: WorkflowKind,
+        params: Mapping[str, str],
+        actor: str,
+        request: str = "",
     ) -> DagRun:
         """See `Control.run_workflow`."""
         conf = {**params, "actor": actor}
-        run = self._parts.airflow.trigger(dag_id(self._known(project), kind), conf)
+        run_id = f"manual__{request}" if request else None
+        run = self._airflow().trigger(dag_id(self._known(project), kind), conf, run_id)
         details: dict[str, object] = {
             "workflow": kind.value,
             "run_id": run.run_id,
@@ -240,8 +253,8 @@ class ApplianceControl:
 
     def promote(self, project: str, version: int, actor: str) -> ModelVersion:
         """See `Control.promote`."""
-        before = self._parts.registry.aliases(self._known(project)).get(CHAMPION)
-        champion = self._parts.registry.promote(project, version)
+        before = self._registry().aliases(self._known(project)).get(CHAMPION)
+        champion = self._registry().promote(project, version)
         instead = f" in place of version {before}" if before not in (None, version) else ""
         summary = f"version {version} promoted by {actor}{instead}"
         details: dict[str, object] = {"version": version, "previous": before}
@@ -251,8 +264,8 @@ class ApplianceControl:
 
     def roll_back(self, project: str, actor: str) -> ModelVersion:
         """See `Control.roll_back`."""
-        before = self._parts.registry.aliases(self._known(project)).get(CHAMPION)
-        champion = self._parts.registry.roll_back(project)
+        before = self._registry().aliases(self._known(project)).get(CHAMPION)
+        champion = self._registry().roll_back(project)
         deposed = f" from version {before}" if before is not None else ""
         summary = f"rolled back{deposed} to version {champion.version} by {actor}"
         details: dict[str, object] = {"version": champion.version, "previous": before}
@@ -300,6 +313,21 @@ class ApplianceControl:
 
     # -- inside
 
+    def _session(self) -> Session:
+        if trouble := trouble_of(self._parts.services, "store"):
+            raise StoreUnavailable(trouble, code=_NOT_READY, hint=_WAIT)
+        return self._parts.store.session()
+
+    def _airflow(self) -> AirflowApi:
+        if trouble := trouble_of(self._parts.services, "airflow-api-server"):
+            raise AirflowUnavailable(trouble, code=_NOT_READY, hint=_WAIT)
+        return self._parts.airflow
+
+    def _registry(self) -> RegistryRest:
+        if trouble := trouble_of(self._parts.services, "mlflow"):
+            raise RegistryUnavailable(trouble, code=_NOT_READY, hint=_WAIT)
+        return self._parts.registry
+
     def _known(self, project: str) -> str:
         known = sorted(self._projects.names())
         if project not in known:
@@ -324,7 +352,7 @@ class ApplianceControl:
         self.record(Event(kind, summary, actor, clock.now(), project=project, details=details))
 
     def _deliver_alerts(self) -> int:
-        return self._dispatcher.step(self._parts.store.session(), clock.now())
+        return self._dispatcher.step(self._session(), clock.now())
 
 
 def _identity(

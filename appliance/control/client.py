@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
+from appliance.config.instance_lock import holder_pid
 from appliance.config.paths import Paths
 from appliance.errors import ApplianceNotRunning
 
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from appliance.domain.workflow import DagRun, WorkflowKind
 
 _CONNECT_SECONDS = 2.0
-_CALL_SECONDS = 60.0
-_SILENCE_SECONDS = 12.0  # three heartbeats of the stream
+_CALL_SECONDS = 4.2
+_SLOW = ("promote", "roll_back", "test_alert", "start_history", "cancel_history")
+"""Actions that make several calls of their own, or one to another machine."""
+_SECONDS = {"status": 3.0, **dict.fromkeys(_SLOW, 30.0)}
+_SILENCE_SECONDS = 4.5  # three heartbeats of the stream
 _PREFIX = "/v1/"
 
 
@@ -131,10 +135,17 @@ class ControlClient:
         return cast("list[DagRun]", self._read("dag_runs", **arguments))
 
     def run_workflow(
-        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+        self,
+        project: str,
+        kind: WorkflowKind,
+        params: Mapping[str, str],
+        actor: str,
+        request: str = "",
     ) -> DagRun:
         """See `Control.run_workflow`."""
         arguments = {"project": project, "kind": kind, "params": dict(params), "actor": actor}
+        if request:
+            arguments["request"] = request
         return cast("DagRun", self._act("run_workflow", **arguments))
 
     def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:
@@ -190,7 +201,8 @@ class ControlClient:
         return self._exchange(operation, "POST", f"{_PREFIX}{operation}", body)
 
     def _exchange(self, operation: str, method: str, target: str, body: bytes = b"") -> Any:
-        connection = _Connection(self._paths, _CALL_SECONDS)
+        seconds = _SECONDS.get(operation, _CALL_SECONDS)
+        connection = _Connection(self._paths, seconds)
         try:
             answer = _read_all(self._paths, connection.ask(method, target, body))
         finally:
@@ -262,6 +274,12 @@ def _connect(paths: Paths) -> socket.socket:
 
 
 def _not_running(paths: Paths, reason: str) -> ApplianceNotRunning:
+    if (pid := holder_pid(paths)) is not None:
+        return ApplianceNotRunning(
+            f"the supervisor of {paths.home} (pid {pid}) does not answer: {reason}",
+            code="appliance.silent",
+            hint=f"try again in a moment; when it stays: kill -9 {pid}, then appliance up",
+        )
     return ApplianceNotRunning(
         f"no appliance answers in {paths.home}: {reason}", hint="appliance up"
     )

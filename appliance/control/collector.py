@@ -8,9 +8,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from appliance import clock
 from appliance.airflow_api.watch import WorkflowWatch
+from appliance.config.last_status import write_last_status
+from appliance.config.paths import Paths
 from appliance.control.api import ApplianceStatus, StreamMessage
 from appliance.control.checks import ALL_CHECKS
 from appliance.control.health import ProblemLog, Surroundings, run_checks
@@ -18,20 +21,25 @@ from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelFacts, ModelReader
 from appliance.control.poller import Poller
 from appliance.control.projects import FollowedProjects
-from appliance.control.services import Services
-from appliance.control.snapshot import Facts, Identity, compose, is_worth_sending
+from appliance.control.services import Services, trouble_of
+from appliance.control.snapshot import WORKFLOWS, Facts, Identity, compose, is_worth_sending
 from appliance.control.store_reader import MarketKey, StoreFacts, StoreReader
+from appliance.control.wire import encode_result
 from appliance.domain.candle import LiveCandle
 from appliance.domain.history_job import HistoryJob
 from appliance.domain.workflow import WorkflowStatus
-from appliance.errors import StoreError
+from appliance.errors import ServiceError, StoreError
 from appliance.forecaster_api.wire import ForecasterReport
 
 _log = logging.getLogger(__name__)
 
-STORE, PRICES, WORKFLOWS, MODELS, ALERTS = "store", "prices", "workflows", "models", "alerts"
+T = TypeVar("T")
+
+STORE, PRICES, MODELS, ALERTS = "store", "prices", "models", "alerts"
 FORECASTER = "forecaster"
 """Names of the sources in `ApplianceStatus.stale`."""
+_SERVICE = {STORE: "store", WORKFLOWS: "airflow-api-server", MODELS: "mlflow"}
+"""Which service each source that is shown is read from."""
 
 _UNWATCHED_FACTOR = 4.0
 _UNWATCHED_LIMIT = 8.0
@@ -87,19 +95,23 @@ class Collector:
         self._hub = hub
         every = sources.intervals
         self._publish_seconds = self._paced(every.publish)
-        self._store = Poller[StoreFacts](STORE, self._paced(every.store), sources.store.read)
+        self._store = Poller[StoreFacts](
+            STORE, self._paced(every.store), self._serving(STORE, sources.store.read)
+        )
         self._prices = Poller[dict[MarketKey, LiveCandle]](
-            PRICES, self._paced(every.prices), sources.store.read_prices
+            PRICES, self._paced(every.prices), self._serving(STORE, sources.store.read_prices)
         )
         self._workflows = Poller[list[WorkflowStatus]](
             WORKFLOWS,
             self._paced(every.workflows),
-            lambda: sources.workflows.statuses(sources.projects.names()),
+            self._serving(WORKFLOWS, lambda: sources.workflows.statuses(sources.projects.names())),
         )
         self._models = Poller[dict[str, ModelFacts]](
-            MODELS, self._paced(every.models), sources.models.read
+            MODELS, self._paced(every.models), self._serving(MODELS, sources.models.read)
         )
-        self._alerts = Poller[int](ALERTS, self._paced(every.alerts), sources.deliver_alerts)
+        self._alerts = Poller[int](
+            ALERTS, self._paced(every.alerts), self._serving(STORE, sources.deliver_alerts)
+        )
         self._forecaster = Poller[ForecasterReport](
             FORECASTER, self._paced(every.forecaster), sources.forecaster
         )
@@ -116,6 +128,16 @@ class Collector:
         self._stopping = threading.Event()
         hub.on_attention = lambda: self.refresh(STORE, PRICES, WORKFLOWS, MODELS)
         self._thread = threading.Thread(target=self._publish, name="collector", daemon=True)
+
+    def _serving(self, source: str, read: Callable[[], T]) -> Callable[[], T]:
+        """Return a reading that fails at once while the source's service does not serve."""
+
+        def read_when_serving() -> T:
+            if trouble := trouble_of(self._services, _SERVICE[source]):
+                raise ServiceError(trouble, code="service.not_ready")
+            return read()
+
+        return read_when_serving
 
     def _paced(self, seconds: float) -> Callable[[], float]:
         slow = max(seconds, min(_UNWATCHED_FACTOR * seconds, _UNWATCHED_LIMIT))
@@ -158,7 +180,8 @@ class Collector:
             return replace(status, problems=self._problems.update(findings, status.at))
 
     def _facts(self) -> Facts:
-        shown = (self._store, self._workflows, self._models)
+        shown: tuple[Poller[Any], ...] = (self._store, self._workflows, self._models)
+        stale = {poller.name: reason for poller in shown if (reason := self._why_stale(poller))}
         return Facts(
             services=self._services.services(),
             store=self._store.reading.value or StoreFacts(),
@@ -166,8 +189,17 @@ class Collector:
             models=self._models.reading.value or {},
             jobs=self._jobs(),
             prices=self._prices.reading.value or {},
-            stale={poller.name: poller.reading.error for poller in shown if poller.reading.error},
+            stale=stale,
+            read_at={
+                poller.name: poller.reading.read_at
+                for poller in shown
+                if poller.name in stale and poller.reading.read_at is not None
+            },
         )
+
+    def _why_stale(self, poller: Poller[Any]) -> str:
+        trouble = trouble_of(self._services, _SERVICE[poller.name], with_time=False)
+        return trouble or poller.reading.error
 
     def _surroundings(self) -> Surroundings:
         broken = [project for project in self._projects() if project.error]
@@ -190,3 +222,11 @@ class Collector:
                 continue
             if is_worth_sending(self._hub.status, status):
                 self._hub.publish(StreamMessage(status=status))
+                self._keep(status)
+
+    def _keep(self, status: ApplianceStatus) -> None:
+        """Write the status down for those who will get no answer."""
+        try:
+            write_last_status(Paths(Path(self._identity.home)), encode_result("status", status))
+        except OSError as error:
+            _log.warning("the status could not be written down: %s", error)

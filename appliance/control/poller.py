@@ -19,9 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """The last good value, None before the first; the rest is set while the source fails."""
+    """The last good value and when it was read, None before the first.
+
+    The rest is set while the source fails.
+    """
 
     value: T | None = None
+    read_at: datetime | None = None
     error: str = ""
     code: str = ""
     hint: str = ""
@@ -84,7 +88,7 @@ class Poller(Generic[T]):
             return self._failed(before, f"{type(error).__name__}: {error}")
         if before.failed_since:
             _log.info("source=%s is read again", self.name)
-        return Reading(value)
+        return Reading(value, clock.now())
 
     def _failed(
         self, before: Reading[T], reason: str, code: str = "", hint: str = ""

@@ -24,7 +24,7 @@ from appliance.errors import ApplianceError, ServiceError
 
 _log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 4.0
+HEARTBEAT_SECONDS = 1.5
 """Longest silence on the stream; clients take three times as much for a dead connection."""
 _GRACEFUL_SECONDS = 2
 

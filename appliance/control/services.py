@@ -6,12 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Protocol
 
+from appliance import clock
 from appliance.config.paths import Paths
-from appliance.domain.service import ServiceStatus
+from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.errors import ServiceError
 from appliance.supervisor.supervisor import Supervisor
 
-_SECONDS = 10.0
+_SECONDS = 4.0
 
 
 class Services(Protocol):
@@ -32,6 +33,22 @@ class Services(Protocol):
     def shut_down(self, actor: str) -> None:
         """Begin to stop everything."""
         ...
+
+
+_SERVING = frozenset({ServiceState.READY, ServiceState.UNKNOWN})
+
+
+def trouble_of(services: Services, name: str, *, with_time: bool = True) -> str:
+    """Return why a service cannot be asked now, in words; "" when it can, or is not supervised here.
+
+    Asking a service that hangs or starts would only cost its caller the time limit.
+    """
+    for service in services.services():
+        if service.name == name and service.observed not in _SERVING:
+            seconds = (clock.now() - service.since_at).total_seconds()
+            since = f" for {seconds:.0f} s" if with_time else ""
+            return f"{name} is {service.observed.value}{since}: {service.reason}"
+    return ""
 
 
 class SupervisedServices:

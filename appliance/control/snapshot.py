@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus, SourceStatus
 from appliance.control.model_reader import ModelFacts
 from appliance.control.projects import Project
-from appliance.control.store_reader import Count, MarketKey, ProjectRows, StoreFacts
+from appliance.control.store_reader import MarketKey, ProjectRows, StoreFacts
 from appliance.domain.candle import IngestionStatus, LiveCandle
 from appliance.domain.history_job import HistoryJob
 from appliance.domain.service import ServiceStatus
 from appliance.domain.workflow import WorkflowKind, WorkflowStatus
 
+WORKFLOWS = "workflows"
+"""Name of Airflow's part in `ApplianceStatus.stale`."""
 _WALL_CLOCK_TOLERANCE = timedelta(hours=1)
 
 
@@ -34,13 +36,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The newest reading of every source; `stale` says which could not be read and why."""
+    """The newest reading of every source.
+
+    `stale` says which could not be read and why, `read_at` when those were last read.
+    """
 
     services: tuple[ServiceStatus, ...] = ()
     store: StoreFacts = field(default_factory=StoreFacts)
     workflows: Sequence[WorkflowStatus] = ()
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
+    read_at: Mapping[str, datetime] = field(default_factory=dict)
     jobs: tuple[HistoryJob, ...] = ()
     prices: Mapping[MarketKey, LiveCandle] = field(default_factory=dict)
 
@@ -58,6 +64,7 @@ def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStat
         projects=tuple(_project(project, facts) for project in identity.projects),
         jobs=facts.jobs,
         stale=dict(facts.stale) or None,
+        read_at=dict(facts.read_at) or None,
         airflow_url=identity.airflow_url,
         mlflow_url=identity.mlflow_url,
     )
@@ -99,7 +106,7 @@ def _timeless(status: ApplianceStatus) -> ApplianceStatus:
 
 def _market(key: MarketKey, identity: Identity, facts: Facts, now_at: datetime) -> MarketStatus:
     live, ingestion = facts.prices.get(key), facts.store.ingestion.get(key)
-    count = facts.store.counts.get(key, Count())
+    count = facts.store.counts.get(key)
     market, unit = key
     return MarketStatus(
         market=market,
@@ -107,9 +114,9 @@ def _market(key: MarketKey, identity: Identity, facts: Facts, now_at: datetime) 
         live=live,
         ingestion=ingestion,
         lag_seconds=lag_seconds(live, ingestion, now_at, is_simulated=identity.source.is_simulated),
-        stored_candles=count.candles,
-        gaps=count.gaps,
-        coverage=count.coverage,
+        stored_candles=count.candles if count else None,
+        gaps=count.gaps if count else None,
+        coverage=count.coverage if count else None,
     )
 
 
@@ -121,7 +128,7 @@ def _project(project: Project, facts: Facts) -> ProjectStatus:
         market=project.market,
         unit=project.unit,
         horizon=project.horizon,
-        workflows=_workflows(project.name, facts.workflows),
+        workflows=_workflows(project.name, facts),
         champion=models.champion,
         previous_champion=models.previous,
         challenger=models.challenger,
@@ -131,9 +138,17 @@ def _project(project: Project, facts: Facts) -> ProjectStatus:
         forecast=rows.forecast,
         forecast_count=rows.forecast_count,
         model_max_age_hours=project.model_max_age_hours,
+        are_models_known=project.name in facts.models,
+        are_rows_known=project.name in facts.store.projects,
     )
 
 
-def _workflows(project: str, statuses: Sequence[WorkflowStatus]) -> tuple[WorkflowStatus, ...]:
-    known = {status.kind: status for status in statuses if status.project == project}
-    return tuple(known.get(kind) or WorkflowStatus(project, kind) for kind in WorkflowKind)
+def _workflows(project: str, facts: Facts) -> tuple[WorkflowStatus, ...]:
+    """Return the four workflows; without a run and with nobody to ask, whether there was one is unknown."""
+    told = {status.kind: status for status in facts.workflows if status.project == project}
+    is_stale = WORKFLOWS in facts.stale
+    statuses = [told.get(kind) or WorkflowStatus(project, kind) for kind in WorkflowKind]
+    return tuple(
+        replace(s, is_known=s.last_run is not None or (s.kind in told and not is_stale))
+        for s in statuses
+    )

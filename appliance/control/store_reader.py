@@ -23,6 +23,9 @@ MarketKey = tuple[str, int]
 _PROJECTS_EVERY_SECONDS = 5.0
 _COUNTS_EVERY_SECONDS = 10.0
 _GAPS_NAMED = 10
+_READ_SECONDS = 3.5
+"""Whoever asks the control API gets an answer within five."""
+_WRITE_SECONDS = 10.0
 _NEW_EVENTS = 500
 _EVENTS_HELD_BACK = 10_000
 
@@ -34,7 +37,7 @@ class ProjectRows:
     performance: Performance | None = None
     drift: DriftReport | None = None
     forecast: Forecast | None = None
-    forecast_count: int = 0
+    forecast_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class StoreLink:
         if self._session is None:
             from store.client import FlightSession
 
-            self._session = FlightSession(self._paths.store_socket)
+            self._session = FlightSession(
+                self._paths.store_socket, read_seconds=_READ_SECONDS, write_seconds=_WRITE_SECONDS
+            )
         return self._session
 
     def close(self) -> None:

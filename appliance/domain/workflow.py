@@ -80,7 +80,8 @@ class DagRun:
 class WorkflowStatus:
     """One workflow: its newest run and what comes next.
 
-    `schedule` is words such as `every minute` or `after data`; `import_error` is the DAG file's
+    `is_known` is False while Airflow has not told of any run and cannot be asked: there may have been
+    some. `schedule` is words such as `every minute` or `after data`; `import_error` is the DAG file's
     error text, empty when it parses.
     """
 
@@ -92,3 +93,4 @@ class WorkflowStatus:
     schedule: str = ""
     is_paused: bool = False
     import_error: str = ""
+    is_known: bool = True

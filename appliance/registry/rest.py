@@ -25,7 +25,8 @@ from appliance.registry.location import registry_unavailable
 _API = "/api/2.0/mlflow"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _NEWEST_VERSIONS = 200
-_TIMEOUT = httpx.Timeout(10.0, connect=1.0)
+_TIMEOUT = httpx.Timeout(3.5, connect=1.0)
+"""Whoever asks the control API gets an answer within five seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,10 @@ class Board:
             known.append(market.live)
         return max(known, key=lambda live: live.received_at, default=None)
 
+    def read_at(self, part: str) -> datetime | None:
+        """Return when one of the snapshot's stale parts was last read; None when it never was."""
+        return ((self.status.value.read_at if self.status.value else None) or {}).get(part)
+
     def stale_reason(self, *parts: str) -> str:
         """Return why one of the snapshot's `parts` is old; empty when all are fresh."""
         stale = (self.status.value.stale if self.status.value else None) or {}

@@ -137,7 +137,12 @@ class FakeControl:
         return runs[:limit]
 
     def run_workflow(
-        self, project: str, kind: WorkflowKind, params: Mapping[str, str], actor: str
+        self,
+        project: str,
+        kind: WorkflowKind,
+        params: Mapping[str, str],
+        actor: str,
+        request: str = "",
     ) -> DagRun:
         self._check("run_workflow")
         self.commands.append(("run_workflow", project, kind, dict(params), actor))

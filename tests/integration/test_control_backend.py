@@ -16,8 +16,15 @@ from appliance.control.api import ApplianceStatus
 from appliance.control.snapshot import lag_seconds
 from appliance.domain.candle import IngestionStatus, LiveCandle
 from appliance.domain.event import EventKind
+from appliance.domain.service import ServiceState
 from appliance.domain.workflow import RunState, WorkflowKind
-from appliance.errors import ConfigError, ModelNotFound, RegistryUnavailable, ServiceError
+from appliance.errors import (
+    ConfigError,
+    ModelNotFound,
+    RegistryUnavailable,
+    ServiceError,
+    TransientError,
+)
 from store.candles import store_candles
 from store.events import append_event, read_events
 from store.forecasts import insert_forecasts
@@ -215,3 +222,39 @@ def test_a_project_that_is_added_shows_without_a_restart(bench: Bench) -> None:
     finally:
         file.unlink()
     wait_for_status(bench, "it goes with its file", lambda s: names(s) == [PROJECT])
+
+
+def test_a_service_that_does_not_serve_is_not_asked_and_its_values_are_shown_with_their_age(
+    bench: Bench,
+) -> None:
+    wait_for_status(bench, "a reading", lambda s: not s.stale)
+    healthy = bench.services.current
+    bench.services.current = tuple(
+        replace(each, observed=ServiceState.UNHEALTHY, reason="a signal has stopped it")
+        for each in healthy
+    )
+    try:
+        for ask in (
+            lambda: bench.client.candles(MARKET, 1, 5),
+            lambda: bench.client.models(PROJECT),
+            lambda: bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {}, "operator"),
+        ):
+            with pytest.raises(
+                TransientError, match=r"is unhealthy for .*: a signal has stopped"
+            ) as e:
+                ask()
+            assert e.value.code == "service.not_ready"
+        status = bench.client.status()
+        assert status.stale and set(status.stale) == {"store", "workflows", "models"}
+        assert status.read_at and set(status.read_at) == set(status.stale)
+        assert status.markets[0].stored_candles is not None
+    finally:
+        bench.services.current = healthy
+
+
+def test_a_run_that_is_asked_for_again_is_the_same(bench: Bench) -> None:
+    runs = [
+        bench.client.run_workflow(PROJECT, WorkflowKind.DATA, {}, "operator", "wish-1")
+        for _ in range(2)
+    ]
+    assert runs[0].run_id == runs[1].run_id == "manual__wish-1"

@@ -16,6 +16,9 @@ from appliance.errors import ServiceError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+QUERY_SECONDS = 60.0
+"""How long a query may run."""
+
 
 _QUERY = arguments.Text(1_000_000, has_lines=True)
 
@@ -77,7 +80,7 @@ def sql_command(query: str | None, limit: int, output_format: str, as_json: bool
 
     if query in (None, "-"):
         query = _QUERY.convert(sys.stdin.buffer.read().decode(errors="replace"), None, None)
-    with session.open_store() as store:
+    with session.open_store(read_seconds=QUERY_SECONDS) as store:
         table = store_query.run_query(store, str(query), limit)
     _print_rows(table, "json" if as_json else output_format)
     if table.num_rows == limit:

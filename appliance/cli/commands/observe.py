@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from appliance import clock
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
-from appliance.cli.output import age, emit, emit_json, emit_table, local_time, percent
+from appliance.cli.output import (
+    age,
+    counted,
+    emit,
+    emit_json,
+    emit_table,
+    local_time,
+    narrate,
+    narrate_error,
+    percent,
+)
 from appliance.config.arguments import TEXT, unknown
+from appliance.errors import ApplianceNotRunning
 
 if TYPE_CHECKING:
     from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
@@ -23,12 +35,33 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Exit 4 unless every service is ready and no problem.")
 def status_command(as_json: bool, check: bool) -> int:
     """Show services, markets, workflows and models."""
-    status = session.control().status()
+    try:
+        status = session.control().status()
+    except ApplianceNotRunning as error:
+        return _show_last_status(error, as_json=as_json)
     if as_json:
         emit_json(status)
     else:
         _print_status(status)
     return ExitCode.UNHEALTHY if check and not status.is_healthy else ExitCode.DONE
+
+
+def _show_last_status(error: ApplianceNotRunning, *, as_json: bool) -> int:
+    """Show what the supervisor wrote down last, when it lives and does not answer."""
+    from appliance.config.last_status import read_last_status
+    from appliance.control.decode import decode_result
+
+    last = read_last_status(session.paths()) if session.is_supervised() else None
+    if last is None:
+        raise error
+    status: ApplianceStatus = decode_result("status", last.content)
+    narrate_error(error)
+    narrate(f"this was its status {age(status.at, clock.now())} ago:")
+    if as_json:
+        emit_json(status)
+    else:
+        _print_status(status)
+    return ExitCode.TRY_AGAIN
 
 
 def _print_status(status: ApplianceStatus) -> None:
@@ -54,7 +87,9 @@ def _print_status(status: ApplianceStatus) -> None:
         emit(f"problem   {problem.message} (since {age(problem.since_at, status.at)})")
         emit(f"  next:   {problem.hint}")
     for part, reason in (status.stale or {}).items():
-        emit(f"stale     {part}: {reason}")
+        read_at = (status.read_at or {}).get(part)
+        as_of = f"as of {age(read_at, status.at)} ago" if read_at else "not known"
+        emit(f"stale     {part}, {as_of}: {reason}")
 
 
 def _print_market(market: MarketStatus) -> None:
@@ -62,8 +97,8 @@ def _print_market(market: MarketStatus) -> None:
     lag = "-" if market.lag_seconds is None else f"{market.lag_seconds:.0f} s"
     state = market.ingestion.state if market.ingestion else "unknown"
     emit(
-        f"market    {market.market} {market.unit}m: {price}, {market.stored_candles:,} candles, "
-        f"{market.gaps} gaps, lag {lag}, {state}"
+        f"market    {market.market} {market.unit}m: {price}, {counted(market.stored_candles)} candles, "
+        f"{counted(market.gaps)} gaps, lag {lag}, {state}"
     )
     if market.ingestion and market.ingestion.message:
         emit(f"          {market.ingestion.message}")
@@ -76,7 +111,7 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
         [
             (
                 w.kind,
-                w.last_run.state if w.last_run else "never",
+                w.last_run.state if w.last_run else "never" if w.is_known else "unknown",
                 age(w.last_run.ended_at or w.last_run.started_at, status.at) if w.last_run else "-",
                 w.last_run.duration if w.last_run else None,
                 local_time(w.next_run_at) if w.next_run_at else w.schedule or "-",
@@ -86,7 +121,7 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
     )
     champion = project.champion
     if champion is None:
-        emit("model     none in production yet")
+        emit(f"model     {'none in production yet' if project.are_models_known else 'unknown'}")
     else:
         limit = timedelta(hours=project.model_max_age_hours)
         is_stale = bool(limit) and status.at - champion.created_at > limit
@@ -104,12 +139,13 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
             f"{live.coverage:.0%} inside the 80 % interval"
         )
     drift = project.drift
+    nothing = "not measured yet" if project.are_rows_known else "unknown"
     emit(
         f"drift     {drift.verdict} against version {drift.model_version}"
         if drift
-        else "drift     not measured yet"
+        else f"drift     {nothing}"
     )
-    emit(f"forecasts {project.forecast_count:,} stored")
+    emit(f"forecasts {counted(project.forecast_count)} stored")
 
 
 @click.command("events")

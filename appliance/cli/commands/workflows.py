@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from appliance import clock
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate, narrate_error
 from appliance.cli.task_progress import TaskProgress
+from appliance.cli.waiting_for import WaitingFor
 from appliance.config.arguments import PAIR
 from appliance.domain.workflow import DagRun, RunState, WorkflowKind
 from appliance.errors import ApplianceError, ConfigError, TransientError
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from appliance.control.api import Control
 
 POLL_SECONDS = 0.3
+RETRY_SECONDS = 2.0
 PATIENCE_SECONDS = 60.0
 """How long the appliance may be away, as in a restart, before waiting for a run ends."""
 
@@ -56,7 +60,7 @@ def _run_in_airflow(
     project: str, kind: WorkflowKind, params: dict[str, str], *, no_wait: bool, as_json: bool
 ) -> int:
     control = session.control()
-    run = control.run_workflow(project, kind, params, actor="operator")
+    run = _request(control, project, kind, params, patience=0 if no_wait else PATIENCE_SECONDS)
     narrate(f"{run.dag_id} {run.run_id}: {run.state}")
     if not no_wait:
         try:
@@ -71,10 +75,29 @@ def _run_in_airflow(
     return ExitCode.DONE if no_wait or run.state is RunState.SUCCESS else ExitCode.FAILED
 
 
+def _request(
+    control: Control, project: str, kind: WorkflowKind, params: dict[str, str], patience: float
+) -> DagRun:
+    """Create the DAG run; while Airflow is away, say what is waited for and ask again."""
+    narrate(f"asking Airflow for a run of {project} {kind}")
+    request, deadline = (
+        f"{clock.now().isoformat()}__{os.urandom(3).hex()}",
+        time.monotonic() + patience,
+    )
+    while True:
+        try:
+            return control.run_workflow(project, kind, params, "operator", request)
+        except TransientError as error:
+            if time.monotonic() > deadline or not session.is_supervised():
+                raise
+            narrate(f"  waiting: {error.message}")
+            time.sleep(RETRY_SECONDS)
+
+
 def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> DagRun:
     """Narrate task states until the run is final; print the log of what failed."""
     shown: dict[str, RunState] = {}
-    progress = TaskProgress(control, project, kind, run.run_id)
+    progress, waiting = TaskProgress(control, project, kind, run.run_id), WaitingFor(control)
     answered_at = time.monotonic()
     while True:
         try:
@@ -83,7 +106,7 @@ def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> 
             if time.monotonic() - answered_at > PATIENCE_SECONDS:
                 raise
             narrate(f"  waiting: {error.message}")
-            time.sleep(2)
+            time.sleep(RETRY_SECONDS)
             continue
         answered_at = time.monotonic()
         progress.narrate({task.task_id for task in run.tasks if task.state is RunState.RUNNING})
@@ -92,6 +115,8 @@ def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> 
                 seconds = f" {task.duration:.1f} s" if task.duration and task.ended_at else ""
                 narrate(f"  {task.task_id:28} {task.state}{seconds}")
                 shown[task.task_id] = task.state
+                waiting.note_news()
+        waiting.narrate()
         if run.state.is_finished:
             break
         time.sleep(POLL_SECONDS)

@@ -15,6 +15,7 @@ from appliance.tui.presentation.view import (
     empty,
     note,
     old_note,
+    stale_note,
     title,
 )
 from appliance.tui.state import Board
@@ -32,7 +33,7 @@ def present(board: Board, frame: Frame) -> PanelView:
     if report is None:
         what = board.stale_reason("store") or "no drift report yet"
         return empty(NAME, frame, what, "the monitoring workflow writes one after each forecast")
-    stale = old_note(board.status, frame.now) or board.stale_reason("store")
+    stale = old_note(board.status, frame.now) or stale_note(board, "store", frame.now)
     names = min(max((len(s.feature) for s in report.scores), default=8), _name_width(frame))
     rows = tuple(Row(s.feature, _row(s, names, frame)) for s in report.ranked)
     mark = marks.DRIFT[report.verdict]

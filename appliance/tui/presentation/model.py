@@ -25,6 +25,7 @@ from appliance.tui.presentation.view import (
     Row,
     absent,
     old_note,
+    stale_note,
     title,
     words,
 )
@@ -44,7 +45,7 @@ def present(board: Board, frame: Frame) -> PanelView:
     if project is None or project.champion is None:
         return _none_yet(board, frame)
     champion = project.champion
-    stale = old_note(board.status, frame.now) or board.stale_reason("models")
+    stale = old_note(board.status, frame.now) or stale_note(board, "models", frame.now)
     details = [(f"v{champion.version} champion", "model"), _age(project, champion, frame, stale)]
     rows = tuple(Row("", text) for text in _lines(project, champion, frame))
     return PanelView(title(NAME, frame, *details), rows, _heading(frame), is_stale=bool(stale))

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from appliance.tui.presentation.formats import age, clip, line
-from appliance.tui.state import Failure, Reading
+from appliance.tui.state import Board, Failure, Reading
 
 T = TypeVar("T")
 
@@ -108,6 +108,12 @@ def old_note(reading: Reading[T], now: datetime) -> str:
     if reading.failure is None or reading.at is None:
         return ""
     return f"old: {age(reading.at, now)}"
+
+
+def stale_note(board: Board, part: str, now: datetime) -> str:
+    """Return how old one of the snapshot's parts is, or why it was never read; empty when fresh."""
+    reason, read_at = board.stale_reason(part), board.read_at(part)
+    return f"as of {age(read_at, now)}" if reason and read_at is not None else reason
 
 
 def note(text: str, width: int) -> Text:

@@ -16,6 +16,7 @@ from appliance.tui.presentation.view import (
     absent,
     empty,
     old_note,
+    stale_note,
     title,
 )
 from appliance.tui.state import Board
@@ -44,9 +45,10 @@ def present(board: Board, frame: Frame) -> PanelView:
         return empty(NAME, frame, what, "they appear once Airflow has parsed the DAG files")
     widths = _columns(project.workflows, frame)
     rows = tuple(Row(w.kind.value, _row(w, widths, frame)) for w in project.workflows)
-    stale = old_note(board.status, frame.now) or board.stale_reason("workflows")
-    details = [project.name] + ([stale] if stale else [])
-    styled = [(text, "warning" if text == stale else "muted") for text in details]
+    stale = old_note(board.status, frame.now) or stale_note(board, "workflows", frame.now)
+    reason = board.stale_reason("workflows")
+    styled = [(project.name, "muted"), (stale, "warning")]
+    styled += [(reason, "muted")] if reason != stale else []
     return PanelView(title(NAME, frame, *styled), rows, _heading(widths), is_stale=bool(stale))
 
 
@@ -59,7 +61,8 @@ def _columns(workflows: tuple[WorkflowStatus, ...], frame: Frame) -> tuple[int, 
 
 
 def _mark(workflow: WorkflowStatus) -> marks.Mark:
-    return marks.RUN[workflow.last_run.state if workflow.last_run else RunState.NONE]
+    nothing = RunState.NONE if workflow.is_known else RunState.UNKNOWN
+    return marks.RUN[workflow.last_run.state if workflow.last_run else nothing]
 
 
 def _heading(widths: tuple[int, int, int]) -> Text:
