@@ -21,6 +21,7 @@ from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.service import ServiceStatus
 from appliance.supervisor.guard_process import Guard
 from appliance.supervisor.log_file import LogFile
+from appliance.supervisor.lookouts import Lookouts
 from appliance.supervisor.managed import ManagedService, unknown_service
 from appliance.supervisor.process import ServiceProcess, spawn
 from appliance.supervisor.procfs import (
@@ -89,8 +90,7 @@ class Supervisor:
         self._chores: list[asyncio.Task[None]] = []
         self._restarts: dict[str, asyncio.Task[None]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="supervisor")
-        self._lookouts = ThreadPoolExecutor(max(1, len(specs)), thread_name_prefix="lookout")
-        self._looks: dict[str, tuple[int, asyncio.Future[Probe]]] = {}
+        self._lookouts = Lookouts(len(specs))
         self._slowness = Slowness()
 
     # -- what the control API uses
@@ -196,8 +196,8 @@ class Supervisor:
         self._end_strays()
         self._guard.dismiss()
         self._paths.sessions_file.unlink(missing_ok=True)
-        for pool in (self._pool, self._lookouts):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._lookouts.dismiss()
         for service in self._services.values():
             service.log.close()
 
@@ -298,22 +298,8 @@ class Supervisor:
         process.close()
 
     async def look(self, spec: ServiceSpec, facts: ProcessFacts) -> Probe:
-        """Probe in a worker thread, within the spec's time; one look at a service at a time.
-
-        A look that hangs so keeps one thread from the others, whatever it waits for.
-        """
-        seconds = spec.timing.timeout * facts.slowness
-        pid, looking = self._looks.get(spec.name, (0, None))
-        if looking is None or looking.done():
-            loop = asyncio.get_running_loop()
-            pid, looking = facts.pid, loop.run_in_executor(self._lookouts, spec.probe, facts)
-            self._looks[spec.name] = pid, looking
-        await asyncio.wait({looking}, timeout=seconds)
-        if not looking.done() or pid != facts.pid:
-            return Probe(is_ready=False, evidence=f"no answer within {seconds:.3g} s")
-        if error := looking.exception():  # a probe's fault is a failed look
-            return Probe(is_ready=False, evidence=f"{type(error).__name__}: {error}"[:200])
-        return looking.result()
+        """Probe in a worker thread, within the spec's time."""
+        return await self._lookouts.look(spec, facts)
 
     async def free_file(self, spec: ServiceSpec) -> str:
         """End a process of this home that has one of the service's files; see `Host.free_file`."""
