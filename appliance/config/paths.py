@@ -26,6 +26,7 @@ _LONGEST_SOCKET = "postgres/.s.PGSQL.5432.lock"
 _PLAIN = frozenset(f"{string.ascii_letters}{string.digits}/._-")
 """Characters that no URI, list or connection string reads as anything else."""
 _SHARED_PLACE = Path("/tmp")  # noqa: S108 - what lies there is looked at before it is trusted
+_NAME_BYTES = 255
 _HOME_BYTES = 700
 """Longest home: PostgreSQL limits its data directory to 1,023 bytes, and Airflow nests deep."""
 
@@ -231,6 +232,8 @@ def _why_impossible(home: str) -> str:
     length = len(os.fsencode(home))
     if length > _HOME_BYTES:
         return f"its name has {length} bytes, expected at most {_HOME_BYTES}"
+    if any(len(os.fsencode(part)) > _NAME_BYTES for part in home.split("/")):
+        return f"a folder's name in it has more than {_NAME_BYTES} bytes"
     if any("\udc80" <= character <= "\udcff" for character in home):
         return "its name is no UTF-8 text"
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in home):

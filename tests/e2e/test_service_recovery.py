@@ -167,7 +167,7 @@ def test_down_leaves_no_process_and_no_socket(appliance: Appliance) -> None:
     appliance.control.shut_down(actor="operator")
     wait_until(lambda: not is_supervised(appliance.paths), 60, "the supervisor has ended")
     wait_until(lambda: all(is_gone(pid) for pid in pids), 5, "no process is left")
-    left = [path for path in appliance.paths.run.rglob("*") if path.is_socket()]
+    left = [path for path in appliance.paths.sockets.rglob("*") if path.is_socket()]
     assert left == []
 
 

@@ -188,6 +188,21 @@ def test_the_first_start_ends_with_2_and_the_next_one_works(home: Paths) -> None
     assert "SIMULATOR" in done.stdout
 
 
+@pytest.mark.parametrize("action", [("up",), ("run", "data")], ids=" ".join)
+def test_a_command_says_in_one_sentence_what_is_wrong(home: Paths, action: tuple[str, ...]) -> None:
+    broken = {"HTTPS_PROXY": "http//me:hush@proxy:3128", "APPLIANCE__SOURCE__KIND": "upbit"}
+    done = subprocess.run(
+        [SOURCE_ROOT / "scripts/appliance", *action],
+        env=os.environ | broken,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "error: HTTPS_PROXY is '***@proxy:3128', expected the URL of a proxy" in done.stderr
+    assert "hush" not in done.stderr + done.stdout
+
+
 def test_a_running_client_says_which_proxy_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", f"http://{NOBODY}")
     with open_client(EXCHANGE) as client, pytest.raises(UpbitUnavailable, match="ALL_PROXY"):

@@ -159,6 +159,7 @@ def test_a_home_that_cannot_be_made_says_why(tmp_path: Path, below: str) -> None
     [
         ("/srv/a?b", "question mark"),
         ("/srv/$HOME", "dollar sign"),
+        ("/srv/" + "x" * 256, "255 bytes"),
         ("/srv/a\nb", "control character"),
         ("/srv/a\x1b[31m", "control character"),
         (os.fsdecode(b"/srv/\xff\xfe"), "no UTF-8"),

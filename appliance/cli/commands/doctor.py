@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -54,6 +55,7 @@ def _examine(home: Paths) -> Iterator[Finding]:
     yield _guarded("secrets", _secrets)
     yield _permissions(home)
     yield _guarded("source", session.source_label)
+    yield _guarded("way out", _way_out)
     yield _postgres_user()
     yield from _running()
 
@@ -90,12 +92,29 @@ def _secrets() -> str:
     return f"readable by you only; not set: {', '.join(missing) or 'none'}"
 
 
+def _way_out() -> str:
+    """Say how the exchange is reached, and whose certificates count; raises when a variable is wrong."""
+    from appliance.config import outbound
+    from appliance.config.certificates import chosen_certificates
+    from appliance.config.proxy import proxy_for
+
+    source = session.settings().source
+    outbound.check(source.rest_url, source.websocket_url)
+    proxy, certificates = proxy_for(source.rest_url), chosen_certificates()
+    way = "directly" if proxy is None else f"through {proxy}"
+    trusted = "" if certificates is None else f", certificates of {' '.join(certificates)}"
+    return f"{source.rest_url} {way}{trusted}"
+
+
 def _permissions(home: Paths) -> Finding:
     if not home.home.exists():
         return Finding("home", False, f"{home.home} does not exist", "./install.sh or appliance up")
     mode = stat.S_IMODE(home.home.stat().st_mode)
     return Finding(
-        "home", mode & 0o077 == 0, f"{home.home}, mode {mode:o}", f"chmod 700 {home.home}"
+        "home",
+        mode & 0o077 == 0,
+        f"{home.home}, mode {mode:o}",
+        f"chmod 700 {shlex.quote(str(home.home))}",
     )
 
 
