@@ -10,6 +10,7 @@ from appliance import clock
 from appliance.config.layers import Layers, read_layers
 from appliance.config.settings import ProjectSettings, Settings, settings_of
 from appliance.config.validation import InvalidValues, Key, Problem, validated
+from appliance.config.values import is_project_name
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ def _projects(layers: Layers) -> dict[str, ProjectSettings]:
     projects = {}
     for name, values in sections.items() if isinstance(sections, dict) else ():
         try:
-            projects[name] = validated(ProjectSettings, values)
+            section = validated(ProjectSettings, values)
         except InvalidValues:
             continue  # settings_of has told
+        if is_project_name(name):
+            projects[name] = section
     return projects
 
 

@@ -83,7 +83,7 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, datetime):
-        return local_time(value)
+        return str(value) if value.tzinfo is None else local_time(value)
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, float):

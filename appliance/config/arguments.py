@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import stat
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,8 @@ class FilePath(click.ParamType[Path]):
     """The path of a file, there already or not."""
 
     name = "file"
+    _is_right: Callable[[int], bool] = staticmethod(lambda mode: not stat.S_ISDIR(mode))
+    _wrong = "is a folder"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path."""
@@ -123,7 +127,8 @@ class FilePath(click.ParamType[Path]):
             self.fail(f"{shown(text)} is not the path of a file", param, ctx)
         try:
             path = Path(text).expanduser()
-            path.lstat()
+            if not self._is_right(path.stat().st_mode):
+                self.fail(f"{shown(text)} {self._wrong}", param, ctx)
         except FileNotFoundError:
             return path
         except RuntimeError:  # ~somebody who does not exist
@@ -131,6 +136,28 @@ class FilePath(click.ParamType[Path]):
         except OSError as error:
             self.fail(f"{shown(text)} cannot be used: {error.strerror}", param, ctx)
         return path
+
+
+class NewFile(FilePath):
+    """The path of a file to write: a new one or a regular one, in a folder that exists."""
+
+    _is_right = staticmethod(stat.S_ISREG)
+    _wrong = "is not a regular file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        path = super().convert(value, param, ctx)
+        if not path.absolute().parent.is_dir():
+            self.fail(f"the folder of {shown(str(path))} does not exist", param, ctx)
+        return path
+
+
+class Folder(FilePath):
+    """The path of a folder, there already or not."""
+
+    name = "folder"
+    _is_right = staticmethod(stat.S_ISDIR)
+    _wrong = "is not a folder"
 
 
 class Replay(click.ParamType[tuple[str, Path]]):
@@ -169,6 +196,8 @@ INSTANT = Instant()
 TIMEFRAME = Timeframe()
 PORT = Port()
 FILE = FilePath()
+NEW_FILE = NewFile()
+FOLDER = Folder()
 REPLAY = Replay()
 PAIR = Pair()
 SECONDS = click.IntRange(1, MOST_SECONDS)

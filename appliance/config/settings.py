@@ -180,8 +180,12 @@ class Settings(Section):
     @classmethod
     def _project_names(cls, projects: dict[str, ProjectSettings]) -> dict[str, ProjectSettings]:
         for name in projects:
-            if not name.isidentifier() or not name.islower():
-                raise ValueError(f"project {name!r} must be a lower-case Python identifier")
+            if not values.is_project_name(name):
+                raise PydanticCustomError(
+                    "expected",
+                    "must be named by a lower-case Python identifier",
+                    {"key": ("projects", name)},
+                )
         return projects
 
     @model_validator(mode="after")

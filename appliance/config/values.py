@@ -71,6 +71,11 @@ def is_market(code: str) -> bool:
     return bool(_MARKET.fullmatch(code))
 
 
+def is_project_name(name: str) -> bool:
+    """Whether a text has the form of a project's name."""
+    return name.isidentifier() and name.islower()
+
+
 def _set(values: tuple[Item, ...]) -> tuple[Item, ...]:
     if not values:
         raise expected("a list of at least one")

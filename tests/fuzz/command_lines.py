@@ -142,6 +142,7 @@ PATHS = (
     "x" * 5000,
     "/dev/null/x",
 )
+DEVICES = ("/dev/null", "/proc/self/mem")
 QUERIES = (
     *("SELECT 1", "", " ", ";", "SELECT", "\x00", "SELECT '\udcff'", "DROP TABLE candles", "SELECT 1; SELECT 2"),
     *("SELECT * FROM nowhere", "ATTACH '/etc/passwd'", "COPY candles TO '/tmp/x'", "SELECT 1/0", "SELECT " + "(" * 5000),
@@ -298,13 +299,11 @@ def _names() -> Iterator[CommandLine]:
 
 def _files() -> Iterator[CommandLine]:
     for path in PATHS:
-        for words in (
-            ("store", "backup"),
-            ("store", "check"),
-            ("drift", "--html"),
-            ("simulator", "--scenario"),
-        ):
-            yield CommandLine((*words, path), USAGE if path in {"\x00", ""} else None)
+        for words in (("store", "check"), ("simulator", "--scenario")):
+            yield CommandLine((*words, path), USAGE if path in {"\x00", "", "/"} else None)
+        if path not in DEVICES:  # a fault would cost the machine its device
+            yield _wrong("store", "backup", path)
+            yield _wrong("drift", "--html", path)
         yield _wrong("simulator", "--replay", f"KRW-BTC={path}")
         yield _wrong("simulator", "--faults", path)
     for replay in ("KRW-BTC", "=", "KRW-BTC=", "=x", "krw=x", "\x00=\x00"):
@@ -347,3 +346,28 @@ def _random(seed: int) -> Iterator[CommandLine]:
     for _ in range(60):
         words = (chance.choice(reading), *chance.choices(odd, k=chance.randint(1, 3)))
         yield CommandLine(words)
+
+
+def lines_of_a_running_home() -> list[CommandLine]:
+    """Return command lines for a home whose store and exchange answer."""
+    lines = [
+        *(
+            _wrong(command, market)
+            for market in UNKNOWN_MARKETS
+            for command in ("candles", "coverage", "audit")
+        )
+    ]
+    lines += [_wrong("backfill", market, "--from", "2026-01-05") for market in UNKNOWN_MARKETS]
+    lines += [_wrong("backfill", "KRW-BTC", "--from", at) for at in ("2099-12-31", "2030-01-01")]
+    lines += [_wrong("audit", "KRW-BTC", "--from", at) for at in ("2099-12-31", "2030-01-01")]
+    lines += [
+        CommandLine(
+            ("backfill", "KRW-BTC", "--from", at, "--to", "2026-01-05T12:00", "--unit", "240"), 0
+        )
+        for at in ("2026-01-05", "2026-01-04T09:00:00+09:00", "20260105")
+    ]
+    lines += [
+        CommandLine((*words, "--json"), 0)
+        for words in (("candles",), ("coverage",), ("audit", "KRW-BTC"))
+    ]
+    return [*lines, *_queries()]

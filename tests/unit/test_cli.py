@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from appliance.cli import output
+from appliance.cli.arrow_values import rows_of, writable_as_csv
 from appliance.cli.exit_code import ExitCode, exit_code_of
 from appliance.cli.main import COMMANDS, run
 from appliance.config.paths import Paths
@@ -132,6 +136,20 @@ def test_a_malformed_configuration_is_explained_without_a_traceback(
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("command", [("drift", "--html"), ("store", "backup")])
+def test_only_files_are_written_over(
+    home: Paths, tmp_path: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_store(home):
+        pass
+    os.mkfifo(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", tmp_path, tmp_path / "no" / "page.html"):
+        assert run([*command, str(target)], no_dashboard) == ExitCode.USAGE
+        assert "next:" in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()
+    assert not (tmp_path / "no").exists()
+
+
 def test_config_show_never_prints_a_secret(
     home: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +167,15 @@ class Sample:
 
     at: datetime
     value: float
+
+
+def test_what_python_and_csv_cannot_hold_is_a_text() -> None:
+    far = pa.array([2**63 - 1, -(2**63) + 1, 0]).cast(pa.timestamp("us"))
+    nested = pa.array([[None, 1], [], None], pa.list_(pa.int64()))
+    table = pa.table({"at": far, "list": nested})
+    rows = rows_of(table)
+    assert [row["at"] for row in rows] == ["infinity", "-infinity", datetime(1970, 1, 1)]
+    assert writable_as_csv(table).column("list").to_pylist() == ["[null, 1]", "[]", None]
 
 
 def test_json_keeps_instants_and_numbers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,12 +88,14 @@ def sql_command(query: str | None, limit: int, output_format: str, as_json: bool
 
 
 def _print_rows(table: pa.Table, output_format: str) -> None:
+    from appliance.cli.arrow_values import rows_of, writable_as_csv
+
     if output_format == "csv":
         import pyarrow.csv
 
-        pyarrow.csv.write_csv(table, sys.stdout.buffer)
+        pyarrow.csv.write_csv(writable_as_csv(table), sys.stdout.buffer)
         return
-    rows = table.to_pylist()
+    rows = rows_of(table)
     if output_format == "json":
         emit_json(rows)
     elif output_format == "jsonl":

@@ -110,7 +110,7 @@ def restart_command(context: click.Context, service: str | None, timeout: int) -
 
 
 @click.command("demo")
-@click.option("--home", type=arguments.FILE, help="Default: ~/.local/share/appliance-demo")
+@click.option("--home", type=arguments.FOLDER, help="Default: ~/.local/share/appliance-demo")
 @click.option(
     "--seed", type=arguments.SEED, default=7, show_default=True, help="Same seed, same market."
 )

@@ -10,7 +10,7 @@ import click
 from appliance import clock
 from appliance.cli import session
 from appliance.cli.output import age, emit, emit_json, emit_table, local_time, narrate, percent
-from appliance.config.arguments import FILE
+from appliance.config.arguments import NEW_FILE
 from appliance.config.paths import write_atomically
 from appliance.errors import ConfigError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @session.project_option
 @click.option(
     "--html",
-    type=FILE,
+    type=NEW_FILE,
     help="Write everything as one HTML page instead.",
 )
 def drift_command(as_json: bool, project: str | None, html: Path | None) -> None:

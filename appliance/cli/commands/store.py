@@ -10,7 +10,7 @@ import click
 
 from appliance.cli import session
 from appliance.cli.output import emit_json, emit_table, narrate
-from appliance.config.arguments import FILE
+from appliance.config.arguments import FILE, NEW_FILE
 
 if TYPE_CHECKING:
     from store.backup import StoreFacts
@@ -22,7 +22,7 @@ def store_command() -> None:
 
 
 @store_command.command("backup")
-@click.argument("file", type=FILE)
+@click.argument("file", type=NEW_FILE)
 @session.json_option
 def backup_command(file: Path, as_json: bool) -> None:
     """Copy the store as of now into the new FILE, while everything goes on, and verify the copy.
