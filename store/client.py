@@ -67,7 +67,7 @@ class FlightSession:
         command = Command(self._schema, (Statement(sql, tuple(parameters)),))
         ticket = flight.Ticket(encode_command(command))
         with self._translated():
-            return self._client.do_get(ticket, self._read_options).read_all()
+            return _table(self._client.do_get(ticket, self._read_options))
 
     def stream(self, sql: str, parameters: Sequence[object] = ()) -> FlightRows:
         """See `Session.stream`."""
@@ -86,7 +86,7 @@ class FlightSession:
             writer, reader = self._client.do_exchange(descriptor, self._write_options)
             with writer:
                 _send(writer, batch)
-                return reader.read_all()
+                return _table(reader)
 
     def health(self, seconds: float = 5.0) -> StoreHealth:
         """Let the service run a query and say who it is.
@@ -163,6 +163,14 @@ class FlightSession:
                 hint="appliance status shows whether it is being restarted; try again",
             )
         return StoreError(str(error), hint="see: appliance logs store")
+
+
+def _table(reader: Any) -> pa.Table:
+    """Return all rows of a reader; not by its `read_all`, which simulates Ctrl-C when the server cancels.
+
+    A store that is ended cancels its calls, and SIGINT would end the caller as well.
+    """
+    return pa.Table.from_batches([chunk.data for chunk in reader], reader.schema)
 
 
 def _send(writer: Any, batch: pa.Table | None) -> None:

@@ -347,3 +347,29 @@ def test_a_full_disk_is_told_and_loses_nothing(home: Paths, spare: int) -> None:
         cwd=SOURCE_ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+class Cancelling(flight.FlightServerBase):  # type: ignore[misc]
+    """Cancels each read after its first rows, as a store does that is being ended."""
+
+    def do_get(self, context: object, ticket: object) -> object:
+        def rows() -> Iterator[pa.RecordBatch]:
+            yield pa.record_batch({"a": [1]})
+            raise flight.FlightCancelledError("the server is shutting down")
+
+        return flight.GeneratorStream(pa.schema([("a", pa.int64())]), rows())
+
+
+def test_a_cancelled_read_interrupts_nobody(home: Paths) -> None:
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        with (
+            Cancelling(f"grpc+unix://{home.store_socket}"),
+            FlightSession(home.store_socket) as session,
+            pytest.raises(StoreUnavailable),
+        ):
+            session.read("SELECT 1")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert interrupts == []
