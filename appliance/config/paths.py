@@ -13,6 +13,7 @@ from appliance.config.private_folder import (
     close_home,
     make_folder,
     make_private,
+    require_own_home,
     require_private,
 )
 from appliance.config.state_file import set_aside
@@ -42,7 +43,7 @@ class Paths:
         """Return the paths of `$APPLIANCE_HOME`, by default `~/.local/share/appliance`.
 
         Raises:
-            ConfigError: no home can be there.
+            ConfigError: no home can be there, or it is another user's.
         """
         value = os.environ.get("APPLIANCE_HOME") or "~/.local/share/appliance"
         try:
@@ -53,6 +54,7 @@ class Paths:
             home = home.resolve()
         if reason := _why_impossible(str(home)):
             raise _impossible(str(home), reason)
+        require_own_home(home)
         return cls(home)
 
     @property

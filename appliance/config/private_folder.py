@@ -13,6 +13,7 @@ from appliance.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 _OTHERS = 0o077
+_ANOTHER = "set APPLIANCE_HOME to a folder of its own"
 
 
 def make_private(folder: Path) -> None:
@@ -63,6 +64,23 @@ def require_private(folder: Path) -> None:
     )
 
 
+def require_own_home(home: Path) -> None:
+    """Look at a home before anything in it is used; a missing one will do.
+
+    Raises:
+        ConfigError: it belongs to another user, or lies behind a folder that we may not enter.
+    """
+    try:
+        owner = home.stat().st_uid
+    except PermissionError:
+        raise _unfit(home, "lies in a folder that you may not enter", _ANOTHER) from None
+    except OSError:
+        return
+    if owner != os.geteuid():
+        words = f"belongs to {user_name(owner)}, you are {user_name(os.geteuid())}"
+        raise _unfit(home, words, f"run it as {user_name(owner)}, or {_ANOTHER}")
+
+
 def close_home(home: Path) -> None:
     """Look at a home that exists; one of ours that is open to others is closed, with a word.
 
@@ -70,16 +88,13 @@ def close_home(home: Path) -> None:
         ConfigError: it belongs to another user, holds other things and is open to others, or its file
             system keeps no permissions.
     """
-    status = home.stat()
-    if status.st_uid != os.geteuid():
-        owner, us = user_name(status.st_uid), user_name(os.geteuid())
-        raise _unfit(home, f"belongs to {owner}, you are {us}", f"run it as {owner}")
-    mode = stat.S_IMODE(status.st_mode)
+    require_own_home(home)
+    mode = stat.S_IMODE(home.stat().st_mode)
     if not mode & _OTHERS:
         return
     if not (home / "secrets").exists() and any(home.iterdir()):
         words = f"holds other things and is open to others (mode {mode:o}, expected 700)"
-        raise _unfit(home, words, "set APPLIANCE_HOME to a folder of its own")
+        raise _unfit(home, words, _ANOTHER)
     home.chmod(0o700)
     if home.stat().st_mode & _OTHERS:
         words = f"stays open to others (mode {mode:o}): its file system keeps no permissions"

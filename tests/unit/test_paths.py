@@ -119,13 +119,16 @@ def test_a_run_folder_that_was_opened_is_closed(tmp_path: Path) -> None:
 
 
 @as_root
-def test_the_home_of_another_user_is_refused(tmp_path: Path) -> None:
+def test_the_home_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = Paths(tmp_path / "home")
     paths.create()
     stranger = give_away(paths.home)
-    with pytest.raises(ConfigError, match=f"belongs to {stranger}") as raised:
-        paths.create()
-    assert stranger in raised.value.hint
+    for use in (paths.create, lambda: at(monkeypatch, str(paths.home))):
+        with pytest.raises(ConfigError, match=f"belongs to {stranger}") as raised:
+            use()
+        assert stranger in raised.value.hint
 
 
 def test_a_home_that_is_open_to_others_is_closed_with_a_word(
