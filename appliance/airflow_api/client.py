@@ -31,12 +31,17 @@ class AirflowApi:
     Args:
         base_url: `http://127.0.0.1:<port>`.
         jwt_secret: the secret that the api-server checks tokens with.
+        transport: such as a `ProvenTransport`, so that tokens go to nobody else.
     """
 
-    def __init__(self, base_url: str, jwt_secret: str) -> None:
+    def __init__(
+        self, base_url: str, jwt_secret: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self._tokens = TokenSource(jwt_secret)
-        self._http = httpx.Client(base_url=self.base_url, timeout=_TIMEOUT, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.base_url, timeout=_TIMEOUT, trust_env=False, transport=transport
+        )
 
     def close(self) -> None:
         """Close kept-alive connections."""

@@ -83,6 +83,23 @@ def recorded_listener(paths: Paths, service: str) -> Listener:
     )
 
 
+def listener_at(paths: Paths, service: str, address: tuple[str, int | None]) -> Listener:
+    """Return the listener of a service that a connection to this address is meant for.
+
+    Raises:
+        UnprovenListener: it does not run, or listens elsewhere.
+    """
+    listener = recorded_listener(paths, service)
+    if listener.address == address:
+        return listener
+    raise UnprovenListener(
+        f"{service} of {paths.home} listens on {HOST}:{listener.port}, not on "
+        f"{address[0]}:{address[1]}",
+        hint=_HINT,
+        service=service,
+    )
+
+
 def prove(listener: Listener) -> None:
     """Return when a connection opened since the listener was read has reached that very listener.
 

@@ -15,6 +15,7 @@ from appliance.alerts.outbox import AlertDispatcher
 from appliance.alerts.slack import send_test_message, sender_of
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
+from appliance.config.proven_http import ProvenTransport
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.control.api import ApplianceStatus, SourceStatus, StreamMessage
@@ -84,7 +85,9 @@ def open_control(
     secret = read_secret(paths, Secret.AIRFLOW_JWT_SECRET)
     parts = Parts(
         services=services,
-        airflow=AirflowApi(service_url(paths, "airflow"), secret),
+        airflow=AirflowApi(
+            service_url(paths, "airflow"), secret, ProvenTransport(paths, "airflow")
+        ),
         registry=RegistryRest.of_home(paths),
         store=StoreLink(paths),
         send_test_alert=lambda: send_test_message(settings, paths),

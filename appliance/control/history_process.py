@@ -21,8 +21,7 @@ from appliance.errors import ApplianceError
 from appliance.ingest.audit import audit, settled_window
 from appliance.ingest.feed import Feed
 from appliance.ingest.fill_range import RangeProgress, fill_range
-from appliance.upbit.client import open_client
-from appliance.upbit.source import resolve_source
+from appliance.upbit.source import open_source, resolve_source
 from store.client import FlightSession
 from store.coverage import proven_from
 
@@ -52,7 +51,7 @@ def _feed(market: str, unit: int, actor: str) -> Iterator[Feed]:
     source = resolve_source(settings, paths)
     session = FlightSession(paths.store_socket)
     try:
-        with open_client(source.rest_url, settings.source.requests_per_second) as client:
+        with open_source(source, settings, paths) as client:
             yield Feed(session, client, market, unit, source.source_id, actor)
     finally:
         session.close()

@@ -13,8 +13,7 @@ from appliance.config.settings import Settings, load_settings
 from appliance.errors import ApplianceError, ConfigError
 from appliance.ingest.live import Ingestor
 from appliance.ingest.store_gate import StoreGate
-from appliance.upbit.client import open_client
-from appliance.upbit.source import resolve_source
+from appliance.upbit.source import open_source, resolve_source
 
 _FAILED, _USAGE = 1, 2
 _log = logging.getLogger("appliance.ingest")
@@ -42,7 +41,7 @@ async def _ingest(paths: Paths, settings: Settings) -> int:
     source = await asyncio.to_thread(resolve_source, settings, paths)
     _log.info("source=%s url=%s", source.source_id, source.rest_url)
     gate = StoreGate(paths)
-    client = open_client(source.rest_url, settings.source.requests_per_second, source.speed)
+    client = open_source(source, settings, paths)
     running = asyncio.create_task(Ingestor(gate, client, source, settings, paths).run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from appliance import clock
+from appliance.config.listeners import connect_proven
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings, load_settings
 from appliance.config.watch import ConfigWatch
@@ -35,6 +37,7 @@ from store.source import claim_source, source_id
 STATUS_SECONDS = 2.0
 LIVE_SECONDS = 0.5
 CONFIG_SECONDS = 1.0
+CONNECT_SECONDS = 5.0
 EXPECTED_AFTER_SECONDS = 15.0  # longer than the second look that proves a candle's absence
 _log = logging.getLogger(__name__)
 
@@ -75,6 +78,7 @@ class Ingestor:
             settings.ingest.markets,
             settings.ingest.timeframes,
             self._take_stream_status,
+            open_socket=self._proven_connection if source.service else None,
         )
 
     async def run(self) -> None:
@@ -95,6 +99,9 @@ class Ingestor:
         finally:
             self._scheduler.shutdown(wait=False)
             shared.close()
+
+    def _proven_connection(self) -> socket.socket:
+        return connect_proven(self._paths, self._source.service, CONNECT_SECONDS)
 
     def _loops(self, group: asyncio.TaskGroup) -> list[Coroutine[Any, Any, None]]:
         return [

@@ -257,9 +257,7 @@ def _home_copies(paths: Paths, project: str) -> ModelSource:
 
 
 def _home_source(paths: Paths, settings: Settings) -> MarketSource:
-    from appliance.upbit.client import open_client
-    from appliance.upbit.source import resolve_source
+    from appliance.upbit.source import open_source, resolve_source
 
     source = resolve_source(settings, paths)
-    client = open_client(source.rest_url, settings.source.requests_per_second)
-    return MarketSource(client, source.source_id)
+    return MarketSource(open_source(source, settings, paths), source.source_id)

@@ -17,6 +17,7 @@ from appliance.config.outbound import boto_environment
 from appliance.config.ownership import may_open_files_of
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
+from appliance.config.proven_http import ProvenTransport
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.errors import RegistryError, RegistryUnavailable
@@ -68,7 +69,7 @@ def locate_registry(paths: Paths, settings: Settings) -> RegistryLocation:
             )
         return RegistryLocation(database_uri(paths, settings), root)
     url = service_url(paths, "mlflow")
-    _require_health(url)
+    _require_health(paths, url)
     return RegistryLocation(url, root)
 
 
@@ -116,9 +117,11 @@ def s3_environment(paths: Paths, settings: Settings) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _require_health(url: str) -> None:
+def _require_health(paths: Paths, url: str) -> None:
+    proven = ProvenTransport(paths, _SERVICE)
     try:
-        httpx.get(f"{url}/health", timeout=_HEALTH_SECONDS, trust_env=False).raise_for_status()
+        with httpx.Client(transport=proven, timeout=_HEALTH_SECONDS) as client:
+            client.get(f"{url}/health").raise_for_status()
     except httpx.HTTPError as error:
         raise registry_unavailable(url, error) from error
 

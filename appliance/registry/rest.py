@@ -15,6 +15,7 @@ import httpx
 
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
+from appliance.config.proven_http import ProvenTransport
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound, RegistryError
 from appliance.registry import aliases
@@ -49,20 +50,30 @@ class RegistryRest:
     several threads.
     """
 
-    def __init__(self, base_url: str, auth: httpx.Auth | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        auth: httpx.Auth | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self.base_url, auth=auth, timeout=_TIMEOUT, trust_env=False
+            base_url=self.base_url,
+            auth=auth,
+            timeout=_TIMEOUT,
+            trust_env=False,
+            transport=transport,
         )
 
     @classmethod
     def of_home(cls, paths: Paths) -> RegistryRest:
-        """Return the client of a home's server.
+        """Return the client of a home's server, which speaks to nobody else.
 
         Raises:
-            ApplianceNotRunning: the server was never started.
+            ApplianceNotRunning: the server does not run.
         """
-        return cls(service_url(paths, "mlflow"), HomeCredentials(paths))
+        url = service_url(paths, "mlflow")
+        return cls(url, HomeCredentials(paths), ProvenTransport(paths, "mlflow"))
 
     def close(self) -> None:
         """Close kept-alive connections."""

@@ -43,13 +43,12 @@ _BEAT_LIMIT = 9.0
 
 
 def airflow_specs(
-    paths: Paths, settings: Settings, ports: dict[str, int], door: Door | None = None
+    paths: Paths, settings: Settings, ports: dict[str, int], door: Door
 ) -> tuple[ServiceSpec, ...]:
     """Return api-server, scheduler and dag-processor."""
     environment = airflow_environment(paths, settings, ports)
     database = () if settings.airflow.database_url else (postgres.NAME,)
     prepare = _migration(paths, environment)
-    url = f"http://{HOST}:{ports['airflow']}"
     external = settings.airflow.database_url
     dsn = (
         url_dsn(external) if external else socket_dsn(paths.postgres_socket_dir, postgres.DATABASE)
@@ -61,8 +60,8 @@ def airflow_specs(
             environment=environment,
             dependencies=database,
             prepare=prepare,
-            probe=AirflowApiProbe(url),
-            endpoint=f"{HOST}:{ports['airflow']}",
+            probe=AirflowApiProbe(door.listener),
+            endpoint=door.address,
             door=door,
             stop_stage=2,
             timing=_TIMING,

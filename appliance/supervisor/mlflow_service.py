@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import sys
 
-from appliance.config.loopback import HOST
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.secret import Secret, require_secret
 from appliance.config.settings import Settings
@@ -33,15 +32,12 @@ _PREPARED = 2
 """Number of what a preparation does, so that a home gets what later ones do more."""
 
 
-def mlflow_spec(
-    paths: Paths, settings: Settings, ports: dict[str, int], door: Door | None = None
-) -> ServiceSpec:
+def mlflow_spec(paths: Paths, settings: Settings, ports: dict[str, int], door: Door) -> ServiceSpec:
     """Return the service.
 
     `mlflow server` imports MLflow in a parent that only waits for the server proper, which costs
     200 MB and doubles the start; this starts the server proper as that parent would.
     """
-    port = ports["mlflow"]
     require_secret(paths, Secret.MLFLOW_PASSWORD)
     environment = (
         base_environment(paths)
@@ -59,8 +55,8 @@ def mlflow_spec(
         environment=environment,
         prepare=_preparation(paths, settings, environment),
         files=() if settings.mlflow.database_url else (paths.mlflow_database,),
-        probe=MlflowProbe(f"http://{HOST}:{port}", lambda: authorization(paths)),
-        endpoint=f"{HOST}:{port}",
+        probe=MlflowProbe(door.listener, lambda: authorization(paths)),
+        endpoint=door.address,
         door=door,
         stop_stage=1,
         timing=ProbeTiming(ready=5.0),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import urllib.parse
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance import clock
+from appliance.config.listeners import Listener, UnprovenListener, prove
 from appliance.config.paths import Paths
 from appliance.errors import ConfigError, StoreError
 from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
@@ -36,41 +36,42 @@ class NoAnswer(Exception):
 
 
 def get_json(
-    url: str,
+    listener: Listener,
     path: str,
     seconds: float = HTTP_SECONDS,
     headers: Mapping[str, str] | None = None,
 ) -> Any:
-    """GET a JSON document from a server on this machine.
+    """GET a JSON document from a service of this home.
 
     Raises:
-        NoAnswer: refused, too slow, not 200, or not JSON.
+        NoAnswer: refused, too slow, not ours, not 200, or not JSON.
     """
     try:
-        return json.loads(get(url, path, seconds, headers))
+        return json.loads(get(listener, path, seconds, headers))
     except ValueError as error:
         raise NoAnswer(f"GET {path} answered no JSON") from error
 
 
 def get(
-    url: str,
+    listener: Listener,
     path: str,
     seconds: float = HTTP_SECONDS,
     headers: Mapping[str, str] | None = None,
 ) -> bytes:
-    """GET a document from a server on this machine.
+    """GET a document from a service of this home.
 
     Raises:
-        NoAnswer: refused, too slow, or not 200.
+        NoAnswer: refused, too slow, not ours, or not 200.
     """
-    address = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=seconds)
+    connection = _ProvenConnection(listener, seconds)
     try:
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
         body = response.read()
-    except ConnectionRefusedError as error:
-        raise NoAnswer(f"does not listen on {address.netloc} yet") from error
+    except UnprovenListener as error:
+        raise NoAnswer(error.message) from error
+    except (ConnectionRefusedError, ConnectionResetError, BrokenPipeError) as error:
+        raise NoAnswer(f"does not serve on {listener.url} yet") from error
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"GET {path}: {error or type(error).__name__}") from error
     finally:
@@ -80,17 +81,29 @@ def get(
     return body
 
 
+class _ProvenConnection(http.client.HTTPConnection):
+    """Sends nothing before the listener has proved to be the supervisor's own."""
+
+    def __init__(self, listener: Listener, seconds: float) -> None:
+        super().__init__(*listener.address, timeout=seconds)
+        self._listener = listener
+
+    def connect(self) -> None:
+        super().connect()
+        prove(self._listener)
+
+
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
     """Ready when a GET answers 200 with JSON."""
 
-    url: str
+    listener: Listener
     path: str
 
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
         try:
-            get_json(self.url, self.path, HTTP_SECONDS * process.slowness)
+            get_json(self.listener, self.path, HTTP_SECONDS * process.slowness)
         except NoAnswer as failure:
             return Probe(is_ready=False, evidence=str(failure))
         return Probe(is_ready=True, evidence=f"GET {self.path} answers")
@@ -103,17 +116,17 @@ class MlflowProbe:
     `authorization` gives the value of the header that the read needs.
     """
 
-    url: str
+    listener: Listener
     authorization: Callable[[], str]
 
     def __call__(self, process: ProcessFacts) -> Probe:
         """Look once."""
         try:
             seconds = HTTP_SECONDS * process.slowness
-            get(self.url, "/health", seconds)
+            get(self.listener, "/health", seconds)
             credentials = {"Authorization": self.authorization()}
             search = "/api/2.0/mlflow/registered-models/search?max_results=1"
-            get_json(self.url, search, seconds, credentials)
+            get_json(self.listener, search, seconds, credentials)
         except (NoAnswer, ConfigError) as failure:
             return Probe(is_ready=False, evidence=str(failure))
         return Probe(is_ready=True, evidence="the registry answers a read")
@@ -126,8 +139,8 @@ class AirflowApiProbe:
     spares the first task that wait.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
         self._version = ""
         self._warm_pid = 0
 
@@ -135,12 +148,12 @@ class AirflowApiProbe:
         """Look once."""
         seconds = HTTP_SECONDS * process.slowness
         try:
-            health = get_json(self._url, "/api/v2/monitor/health", seconds)
+            health = get_json(self._listener, "/api/v2/monitor/health", seconds)
             if health["metadatabase"]["status"] != "healthy":
                 return Probe(is_ready=False, evidence="cannot reach its metadata database")
             if self._warm_pid != process.pid:
-                self._version = get_json(self._url, "/api/v2/version", seconds)["version"]
-                get_json(self._url, "/execution/health", WARM_SECONDS * process.slowness)
+                self._version = get_json(self._listener, "/api/v2/version", seconds)["version"]
+                get_json(self._listener, "/execution/health", WARM_SECONDS * process.slowness)
                 self._warm_pid = process.pid
         except (NoAnswer, KeyError, TypeError) as failure:
             return Probe(is_ready=False, evidence=str(failure))

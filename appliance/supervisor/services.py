@@ -98,7 +98,7 @@ def simulator_spec(paths: Paths, door: Door) -> ServiceSpec:
         name=SIMULATOR,
         command=(sys.executable, "-m", "appliance.simulator", "--from-settings"),
         environment=base_environment(paths),
-        probe=HttpProbe(f"http://{door.address}", "/sim"),
+        probe=HttpProbe(door.listener, "/sim"),
         endpoint=door.address,
         door=door,
         stop_stage=4,

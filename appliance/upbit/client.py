@@ -54,15 +54,28 @@ class UpbitClient:
         base_url: such as `https://api.upbit.com`.
         rate_limit: the host's shared budget; see `open_client`.
         speed: exchange seconds per second; other than 1 for a simulator only.
+        transport: the way to a server of this home; None goes out as the shell's settings say.
     """
 
-    def __init__(self, base_url: str, rate_limit: HostRateLimit, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        rate_limit: HostRateLimit,
+        speed: float = 1.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self._rate_limit = rate_limit
         self._speed = speed
         self._observed: _Observed | None = None
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        self._http = outbound.http_client(self.base_url, _TIMEOUT, headers)
+        self._http = (
+            outbound.http_client(self.base_url, _TIMEOUT, headers)
+            if transport is None
+            else httpx.Client(
+                base_url=self.base_url, timeout=_TIMEOUT, headers=headers, transport=transport
+            )
+        )
 
     def __enter__(self) -> UpbitClient:
         return self
@@ -223,12 +236,17 @@ class UpbitClient:
         )
 
 
-def open_client(base_url: str, per_second: int = 10, speed: float = 1.0) -> UpbitClient:
+def open_client(
+    base_url: str,
+    per_second: int = 10,
+    speed: float = 1.0,
+    transport: httpx.BaseTransport | None = None,
+) -> UpbitClient:
     """Return a client on the budget that all processes of this user share for that host."""
     parts = urlsplit(base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     limit = HostRateLimit(shared_directory(), per_second, f"{parts.hostname}:{port}")
-    return UpbitClient(base_url, limit, speed)
+    return UpbitClient(base_url, limit, speed, transport)
 
 
 def format_to(to: datetime, unit: int) -> str:

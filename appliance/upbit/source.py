@@ -14,11 +14,13 @@ from appliance import clock
 from appliance.config import outbound
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.ports import service_url
+from appliance.config.proven_http import ProvenTransport
 from appliance.config.proxy import proxy_for
 from appliance.config.reading import MissingFile, UnreadableFile, read_json
 from appliance.config.settings import Settings
 from appliance.config.state_file import set_aside
 from appliance.errors import ConfigError, UpbitUnavailable
+from appliance.upbit.client import UpbitClient, open_client
 from appliance.upbit.wire import parse_markets
 
 Kind = Literal["upbit", "simulator"]
@@ -31,7 +33,8 @@ _ENOUGH = frozenset({418, 429})
 class Source:
     """Where candles come from; `source_id` is what the store is bound to, `label` the banner.
 
-    `speed` are its seconds per second of ours.
+    `speed` are its seconds per second of ours; `service` is the service of this home that it is, "" for
+    a server elsewhere.
     """
 
     kind: Kind
@@ -41,6 +44,7 @@ class Source:
     source_id: str
     is_simulated: bool
     speed: float = 1.0
+    service: str = ""
 
 
 def resolve_source(settings: Settings, paths: Paths) -> Source:
@@ -77,6 +81,14 @@ def source_kind(settings: Settings, paths: Paths) -> Kind:
     return chosen
 
 
+def open_source(source: Source, settings: Settings, paths: Paths) -> UpbitClient:
+    """Return a client of a source; a source of this home proves that it is before it is asked."""
+    transport = ProvenTransport(paths, source.service) if source.service else None
+    return open_client(
+        source.rest_url, settings.source.requests_per_second, source.speed, transport
+    )
+
+
 def forget_source(paths: Paths) -> None:
     """Forget the recorded choice; `auto` chooses anew at the next start."""
     path = _choice_file(paths)
@@ -99,6 +111,7 @@ def simulator_source(settings: Settings, url: str) -> Source:
         + (f":replay={replayed}" if replayed else ""),
         is_simulated=True,
         speed=settings.simulator.speed,
+        service="simulator",
     )
 
 

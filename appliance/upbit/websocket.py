@@ -11,6 +11,7 @@ import asyncio
 import json
 import math
 import random
+import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from websockets.exceptions import WebSocketException
 
 from appliance import clock
 from appliance.config import outbound
+from appliance.config.listeners import UnprovenListener
 from appliance.domain.candle import Candle, LiveCandle
 
 PING_SECONDS = 20.0  # the exchange drops a connection that sent nothing for 60 s
@@ -75,6 +77,7 @@ class CandleStream:
         units: candle widths in minutes.
         on_status: told of every connect, disconnect and silent subscription.
         timing: time limits.
+        open_socket: returns a connection to speak over, blocks; None opens one by the URL.
     """
 
     def __init__(
@@ -84,12 +87,14 @@ class CandleStream:
         units: Sequence[int],
         on_status: Callable[[StreamStatus], None] = lambda _status: None,
         timing: StreamTiming | None = None,
+        open_socket: Callable[[], socket.socket] | None = None,
     ) -> None:
         self._url = url
         self._markets = tuple(markets)
         self._units = tuple(units)
         self._on_status = on_status
         self._timing = timing or StreamTiming()
+        self._open_socket = open_socket
         self._failures = 0
         self._unheard: set[tuple[str, int]] = set()
         self._socket: ClientConnection | None = None
@@ -119,7 +124,7 @@ class CandleStream:
                 async for live in self._one_connection():
                     self._failures = 0
                     yield live
-            except (OSError, WebSocketException, TimeoutError, StreamRefused) as error:
+            except (OSError, WebSocketException, StreamRefused, UnprovenListener) as error:
                 reason = outbound.explain(self._url, error)
             wait = self._backoff()
             self._on_status(
@@ -133,7 +138,7 @@ class CandleStream:
     async def _one_connection(self) -> AsyncIterator[LiveCandle]:
         async with connect(
             self._url,
-            **outbound.websocket_options(self._url),
+            **await self._way(),
             origin=None,
             ping_interval=self._timing.ping,
             ping_timeout=self._timing.ping,
@@ -149,6 +154,14 @@ class CandleStream:
                     yield live
             finally:
                 self._socket = None
+
+    async def _way(self) -> dict[str, Any]:
+        """Return the arguments of `connect` for the way to the exchange."""
+        if self._open_socket is None:
+            return outbound.websocket_options(self._url)
+        connection = await asyncio.to_thread(self._open_socket)
+        connection.setblocking(False)
+        return {"sock": connection, "proxy": None}
 
     async def _receive(self, socket: ClientConnection) -> AsyncIterator[LiveCandle]:
         subscribed_at = heard_at = clock.monotonic()

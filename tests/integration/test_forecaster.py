@@ -17,6 +17,7 @@ import pytest
 import skops.io
 
 from appliance.config.paths import SOURCE_ROOT, Paths
+from appliance.config.secret import generate_missing
 from appliance.domain.workflow import WorkflowKind
 from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
@@ -115,6 +116,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FakeRegistry:
 @pytest.fixture
 def place(home: Paths, trained: FakeRegistry) -> Iterator[Place]:
     with MlflowStub() as mlflow, running_service(home) as (store, session):
+        generate_missing(home)
         announce(home, "mlflow", mlflow.port)
         bench = Bench(home, settings_with(), market(), trained, session)
         bench.run(WorkflowKind.DATA)

@@ -257,8 +257,7 @@ def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Ite
     """Yield a feed on the home's store, source and shared request budget, up or down."""
     from appliance.cli.embedded_simulator import simulator_for
     from appliance.ingest.feed import Feed
-    from appliance.upbit.client import open_client
-    from appliance.upbit.source import resolve_source
+    from appliance.upbit.source import open_source, resolve_source
     from store.open import open_store
     from store.source import claim_source
 
@@ -267,9 +266,7 @@ def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Ite
     with nullcontext() if is_running else simulator_for(settings, home):
         source = resolve_source(settings, home)
         with (
-            open_client(
-                source.rest_url, settings.source.requests_per_second, source.speed
-            ) as client,
+            open_source(source, settings, home) as client,
             open_store(home) as store,
         ):
             claim_source(store, source.source_id)
