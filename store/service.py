@@ -37,6 +37,7 @@ from store.wire import (
     PROTOCOL,
     Command,
     decode_command,
+    no_command,
 )
 
 log = logging.getLogger("store")
@@ -59,7 +60,10 @@ class StoreService(flight.FlightServerBase):  # type: ignore[misc]
     def do_get(self, context: Any, ticket: Any) -> Any:
         """Answer a read: the ticket is a command with one statement."""
         with _told():
-            (statement,) = self._command(ticket.ticket).statements
+            statements = self._command(ticket.ticket).statements
+            if len(statements) != 1:
+                raise no_command(f"{len(statements)} statements to read, expected 1")
+            statement = statements[0]
             rows = self._database.stream_unless(
                 context.is_cancelled, statement.sql, statement.parameters
             )

@@ -9,10 +9,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from appliance.errors import StoreError, StoreUnavailable
 from store.session import Statement
+
+Value = TypeVar("Value")
 
 HEALTH_ACTION = "health"
 BACKUP_ACTION = "backup"
@@ -74,17 +76,33 @@ def decode_command(data: bytes) -> Command:
         document = json.loads(data, object_hook=_decode_instant)
         refuse_other_protocol("caller", document.get("protocol", 1))
         statements = tuple(
-            Statement(each["sql"], tuple(each["parameters"])) for each in document["statements"]
+            Statement(_typed(each["sql"], str), tuple(_typed(each["parameters"], list)))
+            for each in _typed(document["statements"], list)
         )
+        rows = document["rows"]
         return Command(
-            int(document["schema"]), statements, document["rows"], str(document["target"])
+            _typed(document["schema"], int),
+            statements,
+            None if rows is None else _typed(rows, int),
+            _typed(document["target"], str),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(
-            f"not a command of the store: {error!r}",
-            code="store.protocol",
-            hint="use the appliance's own client, of the same version as the service",
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise no_command(repr(error)) from error
+
+
+def no_command(reason: str) -> StoreError:
+    """Return the error of bytes that are not a command, or not one of this call."""
+    return StoreError(
+        f"not a command of the store: {reason[:_MESSAGE_LIMIT]}",
+        code="store.protocol",
+        hint="use the appliance's own client, of the same version as the service",
+    )
+
+
+def _typed(value: Any, kind: type[Value]) -> Value:
+    if type(value) is not kind:
+        raise TypeError(f"{str(value)[:80]!r} is not of type {kind.__name__}")
+    return cast("Value", value)
 
 
 def refuse_other_protocol(who: str, protocol: object) -> None:

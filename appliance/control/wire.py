@@ -9,12 +9,23 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
-from typing import Any, Final, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 
 from appliance import errors
+from appliance.config.values import END_AT, FIRST_AT, has_control_characters
 from appliance.control.api import Control, StreamMessage
 from appliance.errors import ApplianceError, ConfigError, TerminalError, TransientError
 
@@ -50,6 +61,38 @@ ACTIONS: Final = frozenset(
     }
 )
 
+
+def _plain_text(text: str) -> str:
+    if has_control_characters(text):
+        raise ValueError("text without control characters is expected")
+    return text
+
+
+def _plausible(at: datetime | None) -> datetime | None:
+    if at is not None and not FIRST_AT <= at < END_AT:
+        raise ValueError("a time from 2010 to 2099 is expected")
+    return at
+
+
+_Word = Annotated[str, Field(max_length=512), AfterValidator(_plain_text)]
+_Name = Annotated[_Word, Field(min_length=1)]
+_Amount = Annotated[int, Field(ge=1, le=1_000_000)]
+_Number = Annotated[int, Field(ge=0, lt=2**63)]
+_Instant = Annotated[AwareDatetime | None, AfterValidator(_plausible)]
+_LIMITS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("market", "project", "run_id", "task_id", "name", "actor"), _Name),
+    **dict.fromkeys(("count", "limit", "lines"), _Amount),
+    **dict.fromkeys(("after_id", "job"), _Number),
+    **dict.fromkeys(("start_at", "end_at"), _Instant),
+    "request": _Word,
+    "params": Annotated[dict[_Name, _Word], Field(max_length=100)],
+    "unit": Annotated[int, Field(ge=1, le=1440)],
+    "version": Annotated[int, Field(ge=1, lt=2**31)],
+    "hours": Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)],
+    "cells": Annotated[int, Field(ge=1, le=10_000)],
+}
+"""What arguments may be, by name, where that is narrower than their type."""
+
 _PLAIN = ConfigDict(ser_json_inf_nan="constants")
 
 
@@ -84,6 +127,11 @@ def decode_arguments(operation: str, raw: bytes | Mapping[str, str]) -> dict[str
     return {name: getattr(parsed, name) for name in model.model_fields}
 
 
+def argument_names(operation: str) -> tuple[str, ...]:
+    """Return the names of an operation's arguments."""
+    return tuple(_arguments_model(operation).model_fields)
+
+
 def encode_error(error: ApplianceError) -> bytes:
     """Return an error as JSON."""
     body = {
@@ -100,8 +148,11 @@ def http_status(error: ApplianceError) -> int:
     """Return the HTTP status that goes with an error."""
     if isinstance(error, TransientError):
         return 503
-    if isinstance(error, errors.ModelNotFound):
+    if isinstance(error, errors.ModelNotFound) or error.code == "service.unknown":
         return 404
+    refused = error.fields.get("status") if isinstance(error, errors.AirflowApiError) else None
+    if refused in {400, 404, 409, 422}:  # Airflow refused what we were asked for
+        return int(refused)
     return 400 if isinstance(error, TerminalError) else 500
 
 
@@ -130,7 +181,10 @@ def _arguments_model(operation: str) -> type[BaseModel]:
     method = getattr(Control, operation)
     hints = get_type_hints(method)
     fields: dict[str, Any] = {
-        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        name: (
+            _LIMITS.get(name, hints[name]),
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
         for name, parameter in inspect.signature(method).parameters.items()
         if name != "self"
     }

@@ -11,6 +11,7 @@ import pytest
 from appliance.errors import StoreError
 from store.query import run_query
 from store.session import Session, Statement
+from store.wire import decode_command
 from tests.contract.store_fixtures import session
 from tests.store_process import START
 
@@ -170,3 +171,27 @@ def test_one_session_serves_many_threads(session: Session) -> None:
         thread.join(30)
     assert not failures
     assert [_count(session, f"thread_{n}") for n in range(4)] == [10] * 4
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"null",
+        b"[]",
+        b"[" * 50_000,
+        b'{"protocol": 2}',
+        b'{"protocol": 2, "schema": "x", "rows": null, "target": "", "statements": []}',
+        b'{"protocol": 2, "schema": 1, "rows": "x", "target": "", "statements": []}',
+        b'{"protocol": 2, "schema": 1, "rows": null, "target": "", "statements": {}}',
+        b'{"protocol": 2, "schema": 1, "rows": null, "target": "", "statements": [1]}',
+        b'{"protocol": 2, "schema": 1, "rows": null, "target": "", '
+        b'"statements": [{"sql": 1, "parameters": []}]}',
+        b'{"protocol": 2, "schema": 1, "rows": null, "target": "", '
+        b'"statements": [{"sql": "", "parameters": {"@at": 5}}]}',
+    ],
+)
+def test_bytes_that_are_no_command_are_refused(data: bytes) -> None:
+    with pytest.raises(StoreError, match="not a command"):
+        decode_command(data)

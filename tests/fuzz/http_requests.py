@@ -8,6 +8,7 @@ import random
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from tests.simulator_fixtures import CONTROL
@@ -197,13 +198,10 @@ class RawRequest:
     def __str__(self) -> str:
         return f"{self.method} {self.target[:200]!r} {dict(self.headers)} {self.body[:120]!r}"
 
-    def send(self, url: str) -> tuple[int, bytes, str]:
-        """Return (status, body, content type) of the answer."""
-        parts = urlsplit(url)
-        with socket.create_connection(
-            (str(parts.hostname), int(parts.port or 0)), 20
-        ) as connection:
-            lines = [f"Host: {parts.netloc}", "Connection: close"]
+    def send(self, where: str | Path) -> tuple[int, bytes, str]:
+        """Return (status, body, content type) of the answer of a base URL or a unix socket."""
+        with _connection(where) as connection:
+            lines = ["Host: 127.0.0.1", "Connection: close"]
             lines += [f"{name}: {value}" for name, value in self.headers.items()]
             if self.body or self.method == "POST":
                 lines.append(f"Content-Length: {len(self.body)}")
@@ -212,6 +210,16 @@ class RawRequest:
             response = http.client.HTTPResponse(connection, method=self.method)
             response.begin()
             return response.status, response.read(), response.getheader("Content-Type", "")
+
+
+def _connection(where: str | Path) -> socket.socket:
+    if isinstance(where, str):
+        parts = urlsplit(where)
+        return socket.create_connection((str(parts.hostname), int(parts.port or 0)), 20)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(20)
+    connection.connect(str(where))
+    return connection
 
 
 def http_requests(seed: int = 7) -> list[RawRequest]:

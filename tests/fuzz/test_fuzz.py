@@ -23,6 +23,7 @@ from appliance import clock
 from appliance.config.paths import SOURCE_ROOT, Paths
 from store.candles import store_candles
 from store.open import open_store
+from tests.control_bench import running_bench
 from tests.fuzz.command_lines import (
     CommandLine,
     Outcome,
@@ -32,6 +33,7 @@ from tests.fuzz.command_lines import (
 )
 from tests.fuzz.configurations import configurations
 from tests.fuzz.http_requests import FRAMES, RawRequest, http_requests
+from tests.fuzz.socket_requests import socket_requests
 from tests.simulator_fixtures import running_simulator
 from tests.store_process import raw_candle, running_service
 
@@ -182,6 +184,20 @@ def state(client: httpx.Client) -> tuple[object, int]:
     described = client.get("/sim").json()
     faults = described["faults"]
     return described["shifts"], len(faults["coming"]) + sum(faults["started"].values())
+
+
+def test_control_requests(home: Paths, tell: Counter[str]) -> None:
+    faulty = []
+    requests = socket_requests()
+    with running_bench(home, lambda _store, _airflow: None):
+        for request in requests:
+            status, body, _ = request.send(home.control_socket)
+            tell[f"status {status}"] += 1
+            is_told = status == 405 or status < 400 or json.loads(body)["message"]
+            if status not in ALLOWED or not is_told:
+                faulty.append((str(request)[:200], status, body[:200]))
+    tell["control requests"] = len(requests)
+    assert not faulty, "\n".join(map(repr, faulty))
 
 
 def test_socket_messages(tell: Counter[str]) -> None:
