@@ -9,6 +9,7 @@ import httpx
 
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, require_secret
+from appliance.errors import ConfigError, RegistryUnavailable
 
 USER = "appliance"
 """The one user of a home's MLflow, as of its Airflow."""
@@ -30,12 +31,19 @@ def authorization(paths: Paths) -> str:
 
 
 class HomeCredentials(httpx.Auth):
-    """Adds a home's credentials to requests, as they are at that moment."""
+    """Adds a home's credentials to requests, as they are at that moment.
+
+    A request raises `RegistryUnavailable` while the home has none: long-running callers wait for the
+    registry then, as for any other fault of it.
+    """
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send the request with the credentials."""
-        request.headers["Authorization"] = authorization(self._paths)
+        try:
+            request.headers["Authorization"] = authorization(self._paths)
+        except ConfigError as error:
+            raise RegistryUnavailable(error.message, code=error.code, hint=error.hint) from error
         yield request

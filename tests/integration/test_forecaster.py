@@ -17,7 +17,7 @@ import pytest
 import skops.io
 
 from appliance.config.paths import SOURCE_ROOT, Paths
-from appliance.config.secret import generate_missing
+from appliance.config.secret import Secret, generate_missing
 from appliance.domain.workflow import WorkflowKind
 from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
@@ -193,6 +193,23 @@ def test_each_closed_candle_is_forecast_and_the_workflows_find_nothing_missing(
     assert place.bench.run(WorkflowKind.DATA).outputs["prepare_features"]["written"] == 0
     outputs = place.bench.run(WorkflowKind.INFERENCE).outputs
     assert outputs["forecast_candles"]["forecasts"] == 0
+
+
+def test_a_missing_password_of_the_registry_is_said_and_waited_for(place: Place) -> None:
+    (place.home.secrets / Secret.MLFLOW_PASSWORD.value).unlink()
+    place.promote()
+    with forecaster(place) as process:
+        wait_until(
+            lambda: "mlflow_password" in registry_message(place), 60, "the secret is not named"
+        )
+        assert process.poll() is None
+        generate_missing(place.home)
+        wait_for_state(place, LiveState.FORECASTING)
+
+
+def registry_message(place: Place) -> str:
+    told = report(place)
+    return told.registry_message if told else ""
 
 
 def test_without_a_champion_it_waits_and_says_so_then_follows_the_promotions(place: Place) -> None:
