@@ -18,7 +18,9 @@ def _open_dashboard(control: Control) -> int:
 def main() -> None:
     """Run the command line and exit with its code."""
     from appliance.config.environment import enter
+    from appliance.terminal import guard
 
+    guard()
     enter()  # before any library reads a variable
     from appliance.cli.main import run
 

@@ -24,6 +24,7 @@ from appliance.domain.event import Event, EventKind, Severity
 from appliance.errors import ApplianceError
 from appliance.supervisor.runtime import run
 from appliance.supervisor.supervisor import Supervisor
+from appliance.terminal import guard
 from appliance.upbit.source import Source, resolve_source, source_kind
 
 
@@ -92,6 +93,7 @@ def _source_event(source: Source) -> Event:
 
 def main() -> int:
     """Supervise the home of `$APPLIANCE_HOME`; return an exit code."""
+    guard()
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 import pyarrow as pa
 from pyarrow import flight
@@ -56,6 +57,7 @@ class FlightSession:
         """Prepare the channel; nothing is sent yet."""
         self._socket = socket
         self._is_closed = False
+        self._streams: WeakSet[FlightRows] = WeakSet()
         self._schema = schema_version()
         self._read_options = flight.FlightCallOptions(timeout=read_seconds)
         self._stream_options = flight.FlightCallOptions(timeout=stream_seconds)
@@ -75,7 +77,9 @@ class FlightSession:
         ticket = flight.Ticket(encode_command(command))
         with self._translated():
             reader = self._client.do_get(ticket, self._stream_options)
-        return FlightRows(reader, self._translated)
+        rows = FlightRows(reader, self._translated)
+        self._streams.add(rows)
+        return rows
 
     def write(self, *statements: Statement, batch: pa.Table | None = None) -> pa.Table:
         """See `Session.write`."""
@@ -114,6 +118,11 @@ class FlightSession:
                 flight.Action(BACKUP_ACTION, encode_command(command))
             ):
                 yield json.loads(result.body.to_pybytes())
+
+    def cancel(self) -> None:
+        """Stop the streams; a call that has no answer yet ends with its time or with this process."""
+        for rows in list(self._streams):
+            rows.cancel()
 
     def close(self) -> None:
         """Close the channel."""

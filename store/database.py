@@ -183,7 +183,7 @@ class Database:
         with self._open_lock:
             if not self.is_broken or self._is_closed:
                 return
-            self.interrupt_all()
+            self.cancel()
             if not self._statements.wait_until_none(_LEAVE_SECONDS):
                 raise StoreUnavailable(
                     "the database stopped working and waits for running queries to end",
@@ -199,7 +199,7 @@ class Database:
         """Stop every query whose caller has gone away."""
         self._statements.interrupt_abandoned()
 
-    def interrupt_all(self) -> None:
+    def cancel(self) -> None:
         """Stop every running query."""
         self._statements.interrupt_all()
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from appliance.errors import StoreError
-from store.session import Session
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from store.session import Rows, Session
 
 
-def run_query(session: Session, sql: str, limit: int) -> pa.Table:
-    """Return at most `limit` rows of one reading statement.
+def run_query(session: Session, sql: str, limit: int) -> Rows:
+    """Return at most `limit` rows of one reading statement; of an EXPLAIN, all.
 
     The statement runs in a read-only transaction and sees nothing but the store's tables.
 
@@ -24,9 +19,9 @@ def run_query(session: Session, sql: str, limit: int) -> pa.Table:
         raise StoreError("no statement was given", code="store.sql", hint="SHOW ALL TABLES")
     try:
         # The line break ends a trailing comment.
-        return session.read(f"SELECT * FROM (\n{statement}\n) LIMIT {int(limit)}")  # noqa: S608
+        return session.stream(f"SELECT * FROM (\n{statement}\n) LIMIT {int(limit)}")  # noqa: S608
     except StoreError as error:
         if error.code != "store.sql":
             raise
     # EXPLAIN cannot be nested; and of anything else the refusal should name what was asked.
-    return session.read(statement).slice(0, limit)
+    return session.stream(statement)

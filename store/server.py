@@ -7,6 +7,7 @@ import sys
 
 from appliance.config.paths import Paths
 from appliance.errors import ApplianceError, StoreUnavailable
+from appliance.terminal import guard
 from store.memory import prepare_allocators
 
 log = logging.getLogger("store")
@@ -14,6 +15,7 @@ log = logging.getLogger("store")
 
 def main() -> int:
     """Run the service of `$APPLIANCE_HOME`; exit codes as everywhere."""
+    guard()
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,

@@ -214,7 +214,7 @@ def _shut_down(service: StoreService, database: Database) -> None:
     stopping.join(_DRAIN_SECONDS)
     if stopping.is_alive():
         log.warning("interrupting what still runs after %s s", _DRAIN_SECONDS)
-        database.interrupt_all()
+        database.cancel()
         stopping.join(_DRAIN_SECONDS)
 
 

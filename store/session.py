@@ -87,6 +87,10 @@ class Session(Protocol):
         """
         ...
 
+    def cancel(self) -> None:
+        """Stop what runs for this session, as far as it can be; for another thread to call."""
+        ...
+
     def close(self) -> None:
         """Give back what the session holds; a second call does nothing."""
         ...

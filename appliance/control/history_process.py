@@ -21,6 +21,7 @@ from appliance.errors import ApplianceError
 from appliance.ingest.audit import audit, settled_window
 from appliance.ingest.feed import Feed
 from appliance.ingest.fill_range import RangeProgress, fill_range
+from appliance.terminal import guard
 from appliance.upbit.source import open_source, resolve_source
 from store.client import FlightSession
 from store.coverage import proven_from
@@ -30,6 +31,7 @@ _EMPTY = "-"
 
 def main(arguments: list[str]) -> int:
     """Do the job; return the exit code."""
+    guard()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     signal.signal(
         signal.SIGTERM, signal.default_int_handler

@@ -13,12 +13,14 @@ from appliance.errors import ApplianceError
 from appliance.forecaster.forecaster import Forecaster
 from appliance.registry.rest import RegistryRest
 from appliance.registry.warm_models import WarmModels
+from appliance.terminal import guard
 
 _log = logging.getLogger("appliance.forecaster")
 
 
 def main() -> int:
     """Forecast until SIGTERM or SIGINT; return the exit code."""
+    guard()
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )

@@ -13,6 +13,7 @@ from appliance.config.settings import Settings, load_settings
 from appliance.errors import ApplianceError, ConfigError
 from appliance.ingest.live import Ingestor
 from appliance.ingest.store_gate import StoreGate
+from appliance.terminal import guard
 from appliance.upbit.source import open_source, resolve_source
 
 _FAILED, _USAGE = 1, 2
@@ -21,6 +22,7 @@ _log = logging.getLogger("appliance.ingest")
 
 def main() -> int:
     """Ingest until SIGTERM or SIGINT; return the exit code."""
+    guard()
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )

@@ -14,6 +14,7 @@ from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import ApplianceError, ConfigError, TransientError
 from appliance.pipelines.spec import describe_project
 from appliance.pipelines.workflow import find_stage, find_workflow, run_in_process
+from appliance.terminal import guard
 
 DONE, FAILED, USAGE, TRY_AGAIN = 0, 1, 2, 3
 
@@ -30,6 +31,7 @@ def main(project: str, arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage", default="", help="stop after this stage of its workflow")
     parser.add_argument("--param", action="append", default=[], metavar="KEY=VALUE")
     parsed = parser.parse_args(arguments)
+    guard()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         params = dict(_pair(text) for text in parsed.param)

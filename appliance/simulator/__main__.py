@@ -8,12 +8,14 @@ import click
 
 from appliance.errors import ConfigError
 from appliance.simulator.command import simulator_command
+from appliance.terminal import guard
 
 _USAGE_ERROR = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until ended by a signal; return the exit code."""
+    guard()
     try:
         simulator_command.main(arguments, prog_name="appliance simulator", standalone_mode=False)
     except click.ClickException as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on
 from textual.app import App
@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from appliance import clock
 from appliance.control.api import Control
+from appliance.terminal import clean, clean_line
 from appliance.tui.actions import ACTIONS, action
 from appliance.tui.commands import ActionCommands
 from appliance.tui.coordinators import HistoryCoordinator, StreamCoordinator
@@ -62,6 +63,12 @@ class ApplianceApp(App[int]):
         self.console.push_theme(RICH_THEME)
         self.register_theme(NIGHT)
         self.theme = NIGHT.name
+
+    def notify(
+        self, message: str, *, title: str = "", markup: bool = False, **options: Any
+    ) -> None:
+        """Show a notice; what it says comes from outside, so it is cleaned and no markup."""
+        super().notify(clean(message), title=clean_line(title), markup=markup, **options)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the variables that the style sheet uses."""

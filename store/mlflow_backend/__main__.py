@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from mlflow.exceptions import MlflowException
 
+from appliance.terminal import guard
 from store.mlflow_backend.copy import Counts
 from store.mlflow_backend.prepare import move_sqlite, prepare_uri
 from store.mlflow_backend.upgrade import upgrade
@@ -18,6 +19,7 @@ _SQLITE = "sqlite:///"
 @click.group()
 def main() -> None:
     """MLflow's DuckDB files."""
+    guard()
 
 
 @main.command("upgrade")

@@ -145,12 +145,12 @@ def test_an_operators_query_cannot_leave_the_tables_or_change_them(
 def test_an_operators_query_returns_at_most_its_limit(
     session: Session, sql: str, rows: int
 ) -> None:
-    assert run_query(session, sql, 10).num_rows == rows
+    assert run_query(session, sql, 10).read_all().num_rows == rows
 
 
 def test_an_operators_order_survives_the_limit(session: Session) -> None:
-    table = run_query(session, "SELECT range AS n FROM range(100000) ORDER BY n DESC", 2)
-    assert table.column("n").to_pylist() == [99_999, 99_998]
+    rows = run_query(session, "SELECT range AS n FROM range(100000) ORDER BY n DESC", 2)
+    assert rows.read_all().column("n").to_pylist() == [99_999, 99_998]
 
 
 def test_one_session_serves_many_threads(session: Session) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from appliance.cli import session
-from appliance.cli.output import emit, emit_json, emit_table, narrate, plain
+from appliance.cli.output import emit_json, emit_table, narrate
+from appliance.cli.query_output import FORMATS
+from appliance.cli.read_ahead import ReadAhead
 from appliance.config import arguments
 from appliance.errors import ServiceError
 
@@ -80,29 +82,21 @@ def sql_command(query: str | None, limit: int, output_format: str, as_json: bool
 
     if query in (None, "-"):
         query = _QUERY.convert(sys.stdin.buffer.read().decode(errors="replace"), None, None)
-    with session.open_store(read_seconds=QUERY_SECONDS) as store:
-        table = store_query.run_query(store, str(query), limit)
-    _print_rows(table, "json" if as_json else output_format)
-    if table.num_rows == limit:
+    show, count = FORMATS["json" if as_json else output_format], 0
+
+    def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        nonlocal count
+        for batch in batches:
+            count += batch.num_rows
+            yield batch
+
+    with (
+        session.open_store(read_seconds=QUERY_SECONDS) as store,
+        ReadAhead(store, lambda store: store_query.run_query(store, str(query), limit)) as rows,
+    ):
+        show(rows.schema(), counted(rows))
+    if count >= limit:
         narrate(f"stopped at {limit} rows; --limit takes more")
-
-
-def _print_rows(table: pa.Table, output_format: str) -> None:
-    from appliance.cli.arrow_values import rows_of, writable_as_csv
-
-    if output_format == "csv":
-        import pyarrow.csv
-
-        pyarrow.csv.write_csv(writable_as_csv(table), sys.stdout.buffer)
-        return
-    rows = rows_of(table)
-    if output_format == "json":
-        emit_json(rows)
-    elif output_format == "jsonl":
-        for row in rows:
-            emit(json.dumps(plain(row), ensure_ascii=False))
-    else:
-        emit_table(table.column_names, [list(row.values()) for row in rows])
 
 
 @click.command("reset")

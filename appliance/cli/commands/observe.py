@@ -190,6 +190,9 @@ def events_command(
             newest = found[-1].id if found else newest
 
 
+_LINE_CHARACTERS = 65_536
+
+
 @click.command("logs")
 @click.argument("service", type=TEXT, required=False)
 @click.option("-n", "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True)
@@ -224,5 +227,6 @@ def _follow(path: Path) -> None:
         if size > position:
             with path.open(encoding="utf-8", errors="replace") as file:
                 file.seek(position)
-                emit(file.read().rstrip("\n"))
+                while line := file.readline(_LINE_CHARACTERS):
+                    emit(line.rstrip("\n"))
                 position = file.tell()

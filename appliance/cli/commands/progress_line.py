@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from appliance import clock
-from appliance.cli.output import narrate
+from appliance.cli.output import narrate, narrate_over
 
 
 class ProgressLine:
@@ -26,8 +26,7 @@ class ProgressLine:
         if not self._is_terminal:
             narrate(text)
             return
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
+        narrate_over(text)
         self._is_open = True
 
     def end(self) -> None:

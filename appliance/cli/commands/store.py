@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import session
-from appliance.cli.output import emit_json, emit_table, narrate
+from appliance.cli.output import emit_json, emit_table, narrate, narrate_over
 from appliance.config.arguments import FILE, NEW_FILE
 
 if TYPE_CHECKING:
@@ -49,13 +49,12 @@ def check_command(file: Path, as_json: bool) -> None:
 
 def _progress(what: str, done: int, total: int) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{what} {done * 100 // max(total, 1)} %")
-        sys.stderr.flush()
+        narrate_over(f"{what} {done * 100 // max(total, 1)} %")
 
 
 def _show(file: Path, facts: StoreFacts, as_json: bool) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
+        narrate_over("")
     if as_json:
         emit_json(facts)
         return

@@ -78,7 +78,7 @@ def state_line(market: MarketStatus | None, frame: Frame) -> Text:
         if words:
             room = frame.width - text.cell_len - 3
             if room >= min(len(words), 12):
-                text.append(" · ", "faint").append(clip(words, room), style)
+                text.append(" · ", "faint").append_text(line((clip(words, room), style)))
     return text
 
 

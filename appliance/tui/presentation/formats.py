@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from appliance.terminal import clean_line
+
 KST = timezone(timedelta(hours=9), "KST")
 """Korea has no daylight saving time."""
 UNKNOWN = "–"
@@ -108,13 +110,13 @@ def clip(text: str, width: int) -> str:
 
 
 def line(*parts: tuple[str, str] | str) -> Text:
-    """Return one text from plain strings and (string, style) pairs; never wraps."""
+    """Return one text from plain strings and (string, style) pairs, cleaned; never wraps."""
     text = Text(no_wrap=True, end="")
     for part in parts:
         if isinstance(part, str):
-            text.append(part)
+            text.append(clean_line(part))
         else:
-            text.append(part[0], part[1])
+            text.append(clean_line(part[0]), part[1])
     return text
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from appliance.terminal import clean
 from appliance.tui.presentation.formats import count, line
 from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
 from appliance.tui.state import Failure
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 _LEVELS = (
     (
         re.compile(
@@ -63,9 +63,9 @@ def _title(name: str, state: LogState, found: int, frame: Frame) -> Text:
 
 
 def _pieces(text: str, state: LogState, frame: Frame) -> list[Text]:
-    clean = _CONTROL.sub("", text.expandtabs(4))
-    style = next((style for pattern, style in _LEVELS if pattern.search(clean)), "plain")
-    pieces = [line((part, style)) for part in folded(clean, max(frame.width, 10))]
+    shown = clean(text.expandtabs(4))
+    style = next((style for pattern, style in _LEVELS if pattern.search(shown)), "plain")
+    pieces = [line((part, style)) for part in folded(shown, max(frame.width, 10))]
     if state.needle:
         for piece in pieces:
             piece.highlight_words([state.needle], "match", case_sensitive=False)

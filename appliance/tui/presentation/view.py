@@ -48,7 +48,7 @@ def title(name: str, frame: Frame, *details: tuple[str, str]) -> Text:
     text, gap = line((name, "title")), "  " if frame.width >= 44 else " "
     for detail, style in details:
         if detail and text.cell_len + len(gap) + cell_len(detail) <= frame.width:
-            text.append(gap).append(detail, style)
+            text.append(gap).append_text(line((detail, style)))
     return text
 
 
