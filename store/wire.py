@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from appliance.errors import StoreError, StoreUnavailable
 from store.session import Statement
@@ -102,7 +102,7 @@ def no_command(reason: str) -> StoreError:
 def _typed(value: Any, kind: type[Value]) -> Value:
     if type(value) is not kind:
         raise TypeError(f"{str(value)[:80]!r} is not of type {kind.__name__}")
-    return cast("Value", value)
+    return value
 
 
 def refuse_other_protocol(who: str, protocol: object) -> None:
