@@ -22,7 +22,7 @@ def main() -> None:
     os.environ["AIRFLOW_API_APPS"] = "all"
     get_signing_args()
     providers_configuration_loaded(serve)(
-        "airflow.api_fastapi.main:app",
+        "appliance.supervisor.airflow_web:app",
         log_config=None,  # Airflow has set logging up
         log_level=conf.get("logging", "uvicorn_logging_level", fallback="info").lower(),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from appliance.config.paths import SOURCE_ROOT, Paths
+from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.registry.credentials import HomeCredentials
 from tests.mlflow_process import appliance_up, running_mlflow
@@ -153,7 +153,7 @@ def shell(home: Paths, text: str, **environment: str) -> subprocess.CompletedPro
     command = f'appliance() {{ "{sys.executable}" -m appliance "$@"; }}; {text}'
     return subprocess.run(
         ["/bin/sh", "-c", command],
-        cwd=SOURCE_ROOT,
+        cwd=home.home,
         env={**os.environ, "APPLIANCE_HOME": str(home.home), **environment},
         capture_output=True,
         text=True,

@@ -217,3 +217,33 @@ def test_defaults_remove_and_keep_for_a_while(home: Paths) -> None:
     settings = load_settings(home).mlflow
     assert (settings.models_days, settings.deleted_runs_days) == (30, 7)
     assert replace(version(1, 1)).has_files
+
+
+def test_what_lies_outside_the_root_is_left_and_named(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    outside, client = tmp_path / "outside", shop.registry.client
+    experiment = client.create_experiment("foreign", artifact_location=outside.as_uri())
+    run_id = client.create_run(experiment).info.run_id
+    write_files(outside / run_id / "artifacts")
+    linked = Path(client.get_run(shop.deleted).info.artifact_uri.removeprefix("file://"))
+    (linked / "away").symlink_to(outside)
+    client.delete_run(run_id)
+    with later(monkeypatch, 31):
+        assert run(["models", "gc", "--json"], lambda _: 1) == ExitCode.DONE
+    printed = capsys.readouterr()
+    assert f"left: run {run_id} of foreign, outside the root" in printed.err
+    assert [item["name"] for item in json.loads(printed.out)] == [shop.deleted, "6"]
+    assert shop.files(shop.deleted) == []
+    assert len([p for p in outside.rglob("*") if p.is_file()]) == 3
+
+
+def test_a_model_outside_the_root_is_not_loaded(shop: Shop, tmp_path: Path) -> None:
+    client = shop.registry.client
+    (tmp_path / "outside" / "model").mkdir(parents=True)
+    client.create_model_version(PROJECT, (tmp_path / "outside" / "model").as_uri())
+    with pytest.raises(RegistryError, match="outside the artifact root"):
+        shop.registry.load_model(PROJECT, 8)
