@@ -142,5 +142,5 @@ def _busy(home: Paths) -> ServiceError:
 def _stuck(home: Paths, seconds: float) -> ServiceError:
     return ServiceError(
         f"the supervisor (pid {holder_pid(home)}) neither answered nor ended within {seconds:.0f} s",
-        hint="appliance logs supervisor",
+        hint="appliance logs supervisor shows why; appliance down ends it",
     )

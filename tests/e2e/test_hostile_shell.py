@@ -22,7 +22,7 @@ def test_every_workflow_runs_in_the_oddest_home_from_a_broken_shell(tmp_path: Pa
     def run(*arguments: str) -> None:
         command = [SOURCE_ROOT / "scripts/appliance", *arguments]
         done = subprocess.run(
-            command, env=shell, capture_output=True, text=True, timeout=600, check=False
+            command, env=shell, capture_output=True, text=True, timeout=1200, check=False
         )
         assert done.returncode == 0, done.stderr
 
