@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,13 +29,11 @@ def sockets(running: Running) -> Iterator[tuple[str, str]]:
     """Yield service and inode of each socket that a process of the home has open."""
     for record in read_records(str(running.paths.sessions_file)):
         for member in record.members():
-            for entry in Path("/proc", str(member), "fd").iterdir():
-                try:
+            with suppress(OSError):  # it has ended meanwhile
+                for entry in Path("/proc", str(member), "fd").iterdir():
                     target = str(entry.readlink())
-                except OSError:
-                    continue
-                if target.startswith("socket:["):
-                    yield record.name, target[8:-1]
+                    if target.startswith("socket:["):
+                        yield record.name, target[8:-1]
 
 
 def tcp_listeners() -> dict[str, str]:
@@ -172,7 +171,10 @@ def test_no_secret_is_in_a_process_list_or_a_log(running: Running) -> None:
     secrets = [read_secret(running.paths, secret).encode() for secret in Secret]
     records = read_records(str(running.paths.sessions_file))
     pids = [member for record in records for member in record.members()]
-    texts = [Path("/proc", str(pid), "cmdline").read_bytes() for pid in pids]
+    texts = []
+    for pid in pids:
+        with suppress(OSError):  # it has ended meanwhile
+            texts.append(Path("/proc", str(pid), "cmdline").read_bytes())
     texts += [file.read_bytes() for file in running.paths.logs.rglob("*") if file.is_file()]
     assert not any(secret in text for secret in secrets if secret for text in texts)
     shown = running.cli("config", "show").stdout.encode()
