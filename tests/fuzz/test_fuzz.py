@@ -21,9 +21,10 @@ from websockets.sync.client import connect
 
 from appliance import clock
 from appliance.config.paths import SOURCE_ROOT, Paths
+from appliance.domain.workflow import WorkflowKind
 from store.candles import store_candles
 from store.open import open_store
-from tests.control_bench import running_bench
+from tests.control_bench import PROJECT, running_bench
 from tests.fuzz.command_lines import (
     CommandLine,
     Outcome,
@@ -36,6 +37,7 @@ from tests.fuzz.http_requests import FRAMES, RawRequest, http_requests
 from tests.fuzz.socket_requests import socket_requests
 from tests.simulator_fixtures import running_simulator
 from tests.store_process import raw_candle, running_service
+from tests.stubs.airflow import AirflowStub
 
 pytestmark = pytest.mark.long
 
@@ -186,10 +188,15 @@ def state(client: httpx.Client) -> tuple[object, int]:
     return described["shifts"], len(faults["coming"]) + sum(faults["started"].values())
 
 
+def add_dags(airflow: AirflowStub) -> None:
+    for kind in WorkflowKind:
+        airflow.add_dag(f"{PROJECT}_{kind}_wf")
+
+
 def test_control_requests(home: Paths, tell: Counter[str]) -> None:
     faulty = []
     requests = socket_requests()
-    with running_bench(home, lambda _store, _airflow: None):
+    with running_bench(home, lambda _store, airflow: add_dags(airflow)):
         for request in requests:
             status, body, _ = request.send(home.control_socket)
             tell[f"status {status}"] += 1
