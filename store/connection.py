@@ -18,7 +18,7 @@ def connect(file: Path, settings: StoreSettings) -> Any:
         config={
             "memory_limit": settings.memory_limit,
             "threads": settings.threads,
-            "temp_directory": str(file.with_name("spill")),
+            "temp_directory": str(spill_of(file)),
             "max_temp_directory_size": "4GB",
             # DuckDB would checkpoint inside somebody's commit, and while a backup copies the file.
             "checkpoint_threshold": "1TB",
@@ -41,6 +41,11 @@ def prepare(connection: Any) -> int:
     except BaseException:
         connection.close()
         raise
+
+
+def spill_of(file: Path) -> Path:
+    """Return the folder for what queries move from memory to the disk."""
+    return file.with_name("spill")
 
 
 def wal_of(file: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import threading
 import time
@@ -19,7 +20,7 @@ from appliance import clock
 from appliance.config.settings import StoreSettings
 from appliance.errors import StoreError, StoreUnavailable
 from store.arriving import ArrivingBatch
-from store.connection import connect, prepare, wal_bytes
+from store.connection import connect, prepare, spill_of, wal_bytes
 from store.faults import disk_full, duckdb_error, is_fatal, translate, writes_refused
 from store.lock import StoreLock
 from store.memory import duckdb_limit, purge
@@ -54,6 +55,15 @@ _RETRY_SECONDS = 0.05
 
 _READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
+_ACTS = re.compile(
+    r"\b((force_)?checkpoint|(enable|disable)_(logging|profiling|profile)|truncate_duckdb_logs|write_log)\b",
+    re.IGNORECASE,
+)
+"""Functions that a SELECT may call and that do something: a checkpoint would spoil a running backup."""
+
+_RUNS_TEXT = re.compile(r"\bquery\b", re.IGNORECASE)
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+
 
 class Database:
     """A `Session` on the file itself; whoever has it is the file's only owner.
@@ -81,6 +91,8 @@ class Database:
         self.is_broken = False
         self.written_at = clock.monotonic()
         try:
+            # A process that was killed leaves there what it had moved to the disk.
+            shutil.rmtree(spill_of(file), ignore_errors=True)
             self._connection, self.schema = self._open()
         except BaseException:
             lock.release()
@@ -314,7 +326,9 @@ def _show(cursor: Any, batch: pa.Table | ArrivingBatch) -> None:
 
 def _refuse_writes(sql: str) -> None:
     statements = duckdb.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type not in _READ_ONLY:
+    is_reading = len(statements) == 1 and statements[0].type in _READ_ONLY
+    text = sql if _RUNS_TEXT.search(sql) else _LITERAL.sub("''", sql)
+    if not is_reading or _ACTS.search(text):
         raise writes_refused()
 
 

@@ -118,6 +118,9 @@ _VALUES = "VALUES (now(), 'k', 'info', ?, 'a', 's', '{}')"
         "COPY events TO '/tmp/events.csv'",
         "SELECT * FROM read_text('/etc/hostname')",
         "INSTALL httpfs",
+        "SELECT * FROM checkpoint()",
+        'FROM "force_checkpoint" ( )',
+        "SELECT * FROM query('FROM enable_logging()')",
     ],
 )
 def test_an_operators_query_cannot_leave_the_tables_or_change_them(
@@ -140,6 +143,7 @@ def test_an_operators_query_cannot_leave_the_tables_or_change_them(
         ("WITH x AS (SELECT 1) SELECT * FROM x;", 1),
         ("SHOW TABLES", 10),
         ("EXPLAIN SELECT 1", 1),
+        ("SELECT 'checkpoint'", 1),
     ],
 )
 def test_an_operators_query_returns_at_most_its_limit(

@@ -282,6 +282,21 @@ def test_a_damaged_file_is_told_with_a_hint(home: Paths) -> None:
     assert str(home.store_file) in str(caught.value.hint) + caught.value.message
 
 
+def test_what_a_killed_store_had_on_the_disk_is_removed(home: Paths) -> None:
+    left = home.store_file.with_name("spill") / "duckdb_temp_storage_DEFAULT-0.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"x")
+    with open_store(home):
+        assert not left.exists()
+
+
+def test_a_deep_expression_is_refused_and_kills_nobody(service: Service) -> None:
+    with pytest.raises(StoreError) as caught:
+        service[1].read("SELECT " + "1 + " * 5000 + "1")
+    assert caught.value.code == "store.sql"
+    assert service[1].read("SELECT 1 AS a").num_rows == 1
+
+
 def test_a_reset_leaves_an_empty_store(home: Paths) -> None:
     with open_store(home) as session:
         _store(session, 0, 5)
