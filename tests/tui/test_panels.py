@@ -16,12 +16,14 @@ from appliance.tui.presentation import (
     banner,
     drift,
     events,
+    logs,
     market,
     model,
     models,
     services,
     workflows,
 )
+from appliance.tui.presentation.formats import line
 from appliance.tui.presentation.view import Frame, PanelView
 from appliance.tui.state import Board, Failure, Reading
 from tests import builders
@@ -270,3 +272,13 @@ def test_a_model_that_has_outlived_its_life_says_so() -> None:
     for champion, expected in ((old, True), (project.champion, False)):
         known = builders.status(projects=(replace(project, champion=champion),))
         assert ("▲ stale" in model.present(board(known), WIDE).title.plain) is expected
+
+
+def test_text_from_outside_reaches_the_screen_as_text_only() -> None:
+    hostile = "a\x1b]0;x\x07\u202eb\x9bc[bold]d[/]"
+    shown = line((hostile, "plain"), hostile).plain
+    assert shown == r"a\x1b]0;x\x07\u202eb\x9bc[bold]d[/]" * 2
+    state = logs.LogState("ingestor", (hostile,))
+    pieces = "".join(row.text.plain for row in logs.present(state, WIDE).rows)
+    assert r"\x1b]0;x" in pieces
+    assert "\x1b" not in pieces
