@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ import httpx
 from appliance import clock
 from appliance.airflow_api import wire
 from appliance.airflow_api.auth import TokenSource
-from appliance.domain.workflow import DagRun, RunState
+from appliance.domain.workflow import DagRun, RunState, UnstartedTask
 from appliance.errors import AirflowApiError, AirflowUnavailable
 
 _API = "/api/v2"
@@ -99,6 +100,19 @@ class AirflowApi:
             if error.fields.get("status") == 404:
                 raise _missing_dag(dag_id) from error
             raise
+
+    def unstarted_tasks(
+        self, runs: Sequence[DagRun], queued_before: datetime
+    ) -> list[UnstartedTask]:
+        """Return the tasks of some runs that could not start, or are queued since before an instant."""
+        query = {
+            "dag_ids": sorted({run.dag_id for run in runs}),
+            "dag_run_ids": sorted({run.run_id for run in runs}),
+            "state": ["failed", "up_for_retry", "queued"],
+            "page_limit": _PAGE,
+        }
+        path = "/dags/~/dagRuns/~/taskInstances/list"
+        return wire.read_unstarted(self._call("POST", path, json=query), queued_before)
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, lines: int = 200) -> list[str]:
         """Return the last lines of a task's newest try; empty while it has not started."""

@@ -9,15 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from appliance import clock
 from appliance.airflow_api import wire
 from appliance.airflow_api.client import AirflowApi
-from appliance.domain.workflow import DagRun, RunState, WorkflowKind, WorkflowStatus, dag_id
+from appliance.domain.workflow import (
+    DagRun,
+    RunState,
+    UnstartedTask,
+    WorkflowKind,
+    WorkflowStatus,
+    dag_id,
+)
 from appliance.errors import AirflowApiError, AirflowUnavailable
 
 _DAGS_EVERY_SECONDS = 10.0
+_UNSTARTED_EVERY_SECONDS = 5.0
+QUEUED_TOO_LONG = timedelta(seconds=60)
+"""A slot that is free takes a queued task at once; one that is not, after the task before it."""
 _RUNS_PER_WORKFLOW = 4
 
 
@@ -42,6 +52,8 @@ class WorkflowWatch:
         self._api = api
         self._seen: dict[str, _Seen] = {}
         self._dags = _Dags()
+        self._unstarted: tuple[UnstartedTask, ...] = ()
+        self._unstarted_at = float("-inf")
 
     def statuses(self, projects: Sequence[str]) -> list[WorkflowStatus]:
         """Return four workflows per project, in the order of `WorkflowKind`.
@@ -54,12 +66,28 @@ class WorkflowWatch:
             return []
         self._read_dags()
         self._read_runs(list(wanted))
+        self._read_unstarted(list(wanted))
         return [self._status(identity, *workflow) for identity, workflow in wanted.items()]
 
     @property
     def import_errors(self) -> Mapping[str, str]:
         """Name of each DAG file that Airflow cannot import, without `.py`, and the error's text."""
         return self._dags.errors
+
+    @property
+    def unstarted(self) -> tuple[UnstartedTask, ...]:
+        """Tasks of the newest runs that could not start, or wait for it too long."""
+        return self._unstarted
+
+    def _read_unstarted(self, dag_ids: Sequence[str]) -> None:
+        """Look at the tasks of newest runs that have not succeeded; costs nothing while all have."""
+        newest = [seen.last_run for name in dag_ids if (seen := self._seen.get(name))]
+        suspects = [run for run in newest if run and run.state is not RunState.SUCCESS]
+        if not suspects:
+            self._unstarted, self._unstarted_at = (), float("-inf")
+        elif clock.monotonic() - self._unstarted_at >= _UNSTARTED_EVERY_SECONDS:
+            found = self._api.unstarted_tasks(suspects, clock.now() - QUEUED_TOO_LONG)
+            self._unstarted, self._unstarted_at = tuple(found), clock.monotonic()
 
     def _read_dags(self) -> None:
         now = clock.monotonic()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
+from appliance.domain.workflow import DagRun, RunState, TaskInstance, UnstartedTask, WorkflowKind
 
 Wire = Mapping[str, Any]
 
@@ -126,6 +126,19 @@ def read_tasks(body: Wire) -> list[TaskInstance]:
     ]
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(tasks, key=lambda task: (task.started_at or never, task.task_id))
+
+
+def read_unstarted(body: Wire, queued_before: datetime) -> list[UnstartedTask]:
+    """Read the task instances that have failed without a start, or are queued since before an instant."""
+    found = []
+    for wire in body.get("task_instances", []):
+        state, queued_at = _state(wire.get("state")), _instant(wire.get("queued_when"))
+        has_begun = bool(wire.get("pid") or wire.get("hostname"))
+        is_late = queued_at is not None and queued_at < queued_before
+        if not has_begun and (state is not RunState.QUEUED or is_late):
+            names = (str(wire["dag_id"]), str(wire["dag_run_id"]), str(wire["task_id"]))
+            found.append(UnstartedTask(*names, state, queued_at))
+    return found
 
 
 def read_log(body: Wire) -> list[str]:

@@ -21,6 +21,7 @@ from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelFacts, ModelReader
 from appliance.control.poller import Poller
 from appliance.control.projects import FollowedProjects
+from appliance.control.scheduler_log import SCHEDULER_LINES, start_failure
 from appliance.control.services import Services, trouble_of
 from appliance.control.snapshot import WORKFLOWS, Facts, Identity, compose, is_worth_sending
 from appliance.control.store_reader import MarketKey, StoreFacts, StoreReader
@@ -30,6 +31,7 @@ from appliance.domain.history_job import HistoryJob
 from appliance.domain.workflow import WorkflowStatus
 from appliance.errors import ServiceError, StoreError
 from appliance.forecaster_api.wire import ForecasterReport
+from appliance.supervisor.log_file import read_tail
 
 _log = logging.getLogger(__name__)
 
@@ -208,10 +210,16 @@ class Collector:
         return Surroundings(
             free_bytes=shutil.disk_usage(Path(self._identity.home)).free,
             dag_errors=tuple(self._workflow_watch.import_errors.items()),
+            unstarted=(unstarted := self._workflow_watch.unstarted),
+            unstarted_cause=self._start_failure() if unstarted else "",
             project_errors=tuple((p.name, p.error, p.hint) for p in broken),
             slack_error=(slack.error, slack.hint) if is_misconfigured else ("", ""),
             forecaster=None if live.error else live.value,
         )
+
+    def _start_failure(self) -> str:
+        log = Paths(Path(self._identity.home)).logs / "airflow-scheduler.log"
+        return start_failure(read_tail(log, SCHEDULER_LINES))
 
     def _publish(self) -> None:
         while not self._stopping.wait(self._publish_seconds()):

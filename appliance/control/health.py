@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from appliance.control.api import ApplianceStatus, Problem
+from appliance.domain.workflow import UnstartedTask
 from appliance.forecaster_api.wire import ForecasterReport
 
 
@@ -19,6 +20,10 @@ class Surroundings:
     """Project, what is wrong with its configuration, next step."""
     dag_errors: tuple[tuple[str, str], ...] = ()
     """Name of a DAG file without `.py`, why Airflow cannot import it."""
+    unstarted: tuple[UnstartedTask, ...] = ()
+    """Tasks of the newest runs that could not start, or wait for it too long."""
+    unstarted_cause: str = ""
+    """What the scheduler's log says about it."""
     slack_error: tuple[str, str] = ("", "")
     """Why alerts cannot be sent as configured, next step; empty when they can."""
     forecaster: ForecasterReport | None = None

@@ -62,6 +62,20 @@ class TaskInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class UnstartedTask:
+    """A task that never began to run although Airflow tried, or has waited for its start too long.
+
+    `state` is failed, up for retry or queued; `since_at` when it was queued.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    state: RunState
+    since_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DagRun:
     """One run of a workflow; `duration` is in seconds, None while it has not started."""
 

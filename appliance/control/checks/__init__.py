@@ -21,6 +21,7 @@ from appliance.control.checks.source_blocked import find_source_blocked
 from appliance.control.checks.source_garbled import find_source_garbled
 from appliance.control.checks.source_unreachable import find_source_unreachable
 from appliance.control.checks.stream_silent import find_stream_silent
+from appliance.control.checks.task_unstarted import find_task_unstarted
 from appliance.control.checks.workflow_failed import find_workflow_failed
 from appliance.control.health import Check
 
@@ -39,6 +40,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_candles_late,
     find_gaps_open,
     find_dag_broken,
+    find_task_unstarted,
     find_workflow_failed,
     find_champion_missing,
     find_model_stale,
