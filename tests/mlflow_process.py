@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from appliance.config.handover import handed_over
 from appliance.config.instance_lock import InstanceLock
 from appliance.config.listeners import record_listeners
+from appliance.config.ownership import SERVICE_VARIABLE
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.secret import generate_missing
 from appliance.config.settings import Settings
@@ -68,7 +69,12 @@ def running(spec: ServiceSpec) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         spec.command,
         cwd=SOURCE_ROOT,
-        env={**os.environ, **spec.environment, **handed_over(spec.door.descriptor, writer)},
+        env={
+            **os.environ,
+            **spec.environment,
+            **handed_over(spec.door.descriptor, writer),
+            SERVICE_VARIABLE: spec.name,
+        },
         pass_fds=(spec.door.descriptor, writer),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -104,6 +110,8 @@ class _Bench:
         """Run one command."""
         chosen = self._spec.environment if environment is None else environment
         run = await asyncio.create_subprocess_exec(
-            *command, cwd=SOURCE_ROOT, env={**os.environ, **chosen}
+            *command,
+            cwd=SOURCE_ROOT,
+            env={**os.environ, **chosen, SERVICE_VARIABLE: self._spec.name},
         )
         return await run.wait()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -21,6 +21,7 @@ from appliance.errors import ModelNotFound, RegistryError
 from appliance.registry import aliases
 from appliance.registry.aliases import AliasMove
 from appliance.registry.credentials import HomeCredentials
+from appliance.registry.deleted_runs import PATH, DeletedRun
 from appliance.registry.location import registry_unavailable
 
 _API = "/api/2.0/mlflow"
@@ -28,6 +29,7 @@ _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _NEWEST_VERSIONS = 200
 _TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 """Whoever asks the control API gets an answer within five seconds."""
+_REMOVAL = httpx.Timeout(60.0, connect=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,16 @@ class RegistryRest:
         missing = aliases.no_version(project, number)
         raise self._refusal(response.status_code, _body(response), missing)
 
+    def find_deleted(self, age: timedelta) -> list[DeletedRun]:
+        """See `DeletedRuns.find_deleted`."""
+        age_in_seconds = {"older_than_seconds": age.total_seconds()}
+        answer = self._send("GET", PATH, params=age_in_seconds, timeout=_REMOVAL)
+        return [DeletedRun(**run) for run in answer["runs"]]
+
+    def remove_deleted(self, run_id: str) -> None:
+        """See `DeletedRuns.remove_deleted`."""
+        self._send("DELETE", PATH, params={"run_id": run_id}, timeout=_REMOVAL)
+
     def set_alias(self, project: str, alias: str, version: int) -> None:
         """Point an alias at a version."""
         self._call(
@@ -209,8 +221,20 @@ class RegistryRest:
         json: object = None,
         missing: ModelNotFound | None = None,
     ) -> dict[str, Any]:
+        return self._send(method, _API + path, params=params, json=json, missing=missing)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | float] | None = None,
+        json: object = None,
+        missing: ModelNotFound | None = None,
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> dict[str, Any]:
         try:
-            response = self._http.request(method, _API + path, params=params, json=json)
+            response = self._http.request(method, path, params=params, json=json, timeout=timeout)
             body = response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise registry_unavailable(self.base_url, error or type(error).__name__) from error

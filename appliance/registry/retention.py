@@ -11,19 +11,21 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service import utils as tracking_stores
 
+from appliance.config.ownership import may_open_files_of
 from appliance.config.paths import Paths
 from appliance.config.settings import MlflowSettings, Settings
 from appliance.domain.model_version import FILES_REMOVED, ModelVersion
 from appliance.errors import RegistryError
+from appliance.registry.artifact_root import ArtifactRoot
 from appliance.registry.client import Registry
+from appliance.registry.deleted_runs import DeletedRuns, StoredDeletedRuns
 from appliance.registry.location import artifact_root, database_uri
+from appliance.registry.rest import RegistryRest
 
 _BEGUN, _DONE = "begun", "done"
 """Values of the tag: a removal that was interrupted is taken up again, and its version not used meanwhile."""
@@ -88,8 +90,7 @@ class Retention:
         self._registry = registry
         self._client: MlflowClient = registry.client
         self._root = artifact_root(paths, settings)
-        # Only the store itself removes runs for good; a DuckDB file is handed over when the server is idle.
-        self._store: Any = tracking_stores._get_store(database_uri(paths, settings), self._root.uri)
+        self._deleted = _deleted_runs(paths, settings, self._root)
 
     def find(self, in_use: Mapping[str, Collection[int]], now: datetime) -> list[Removable]:
         """Return what is old enough to go, without changing anything.
@@ -125,12 +126,9 @@ class Retention:
             ) from error
 
     def _runs(self, age: timedelta) -> Iterator[Removable]:
-        milliseconds = int(age.total_seconds() * 1000)
-        for run_id in self._store._get_deleted_runs(older_than=milliseconds):
-            run: Run = self._store.get_run(run_id)
-            if not self._is_registered(run_id):
-                experiment = self._store.get_experiment(run.info.experiment_id)
-                yield self._removable(Kind.RUN, experiment.name, run_id, run.info.artifact_uri)
+        for run in self._deleted.find_deleted(age):
+            if not self._is_registered(run.run_id):
+                yield self._removable(Kind.RUN, run.project, run.run_id, run.uri)
 
     def _is_registered(self, run_id: str) -> bool:
         return bool(self._client.search_model_versions(f"run_id='{run_id}'", max_results=1))
@@ -152,7 +150,7 @@ class Retention:
         if self._is_registered(item.name):
             return False
         self._registry.artifacts(item.uri).remove()
-        self._store._hard_delete_run(item.name)
+        self._deleted.remove_deleted(item.name)
         return True
 
     def _remove_model(self, item: Removable) -> bool:
@@ -165,3 +163,10 @@ class Retention:
         self._registry.artifacts(item.uri).remove()
         self._registry.set_tags(item.project, number, {FILES_REMOVED: _DONE})
         return True
+
+
+def _deleted_runs(paths: Paths, settings: Settings, root: ArtifactRoot) -> DeletedRuns:
+    """Return the way to deleted runs: the store, or the server while its service owns the file."""
+    if not settings.mlflow.database_url and not may_open_files_of("mlflow", paths):
+        return RegistryRest.of_home(paths)
+    return StoredDeletedRuns(tracking_stores._get_store(database_uri(paths, settings), root.uri))

@@ -149,6 +149,28 @@ def test_a_killed_service_returns_to_ready_by_itself(appliance: Appliance, name:
     assert ServiceState.GIVEN_UP not in {s.observed for s in appliance.services().values()}
 
 
+@pytest.mark.parametrize("name", ["store", "mlflow", "airflow-api-server", "ingestor"])
+def test_a_frozen_service_is_noticed_and_replaced_and_nothing_else_is(
+    appliance: Appliance, name: str
+) -> None:
+    appliance.wait_ready()
+    services = appliance.services()
+    before = services[name].pid
+    assert before is not None
+    os.kill(before, signal.SIGSTOP)
+    wait_until(lambda: not appliance.services()[name].is_ready, 15, f"{name} is noticed")
+
+    def is_back() -> bool:
+        now = appliance.services()[name]
+        return now.is_ready and now.pid not in {None, before}
+
+    own_start = 45 if name in {"store", "ingestor"} else 100
+    wait_until(is_back, own_start, f"{name} is ready again")
+    others = {other: status.pid for other, status in services.items() if other != name}
+    now = appliance.services()
+    assert {other: now[other].pid for other in others} == others
+
+
 def test_sigkill_of_the_supervisor_leaves_nothing_and_the_next_start_recovers(
     appliance: Appliance,
 ) -> None:
