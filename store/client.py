@@ -148,7 +148,7 @@ class FlightSession:
             raise StoreError("the store session is closed", code="store.closed")
         try:
             yield
-        except (flight.FlightError, pa.ArrowException) as error:
+        except (flight.FlightError, pa.ArrowException, OSError) as error:
             raise self._translate(error) from error
 
     def _channel(self) -> Any:
@@ -164,7 +164,7 @@ class FlightSession:
                 code="store.timeout",
                 hint="ask for fewer rows, or see: appliance logs store",
             )
-        if isinstance(error, flight.FlightUnavailableError | flight.FlightCancelledError):
+        if isinstance(error, _LOST):
             # A failed channel waits longer and longer before it connects again; a new one does not.
             self._client = self._channel()
             return StoreUnavailable(
@@ -172,6 +172,10 @@ class FlightSession:
                 hint="appliance status shows whether it is being restarted; try again",
             )
         return StoreError(str(error), hint="see: appliance logs store")
+
+
+_LOST = (flight.FlightUnavailableError, flight.FlightCancelledError, OSError)
+"""How a connection ends; a write into one that has ended is an `OSError`."""
 
 
 def _table(reader: Any) -> pa.Table:

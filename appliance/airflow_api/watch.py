@@ -7,6 +7,7 @@ runs, so its last run is remembered and, until it has finished, asked for by nam
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -52,6 +53,7 @@ class WorkflowWatch:
         self._api = api
         self._seen: dict[str, _Seen] = {}
         self._dags = _Dags()
+        self._page: tuple[DagRun, ...] = ()
         self._unstarted: tuple[UnstartedTask, ...] = ()
         self._unstarted_at = float("-inf")
 
@@ -80,9 +82,8 @@ class WorkflowWatch:
         return self._unstarted
 
     def _read_unstarted(self, dag_ids: Sequence[str]) -> None:
-        """Look at the tasks of newest runs that have not succeeded; costs nothing while all have."""
-        newest = [seen.last_run for name in dag_ids if (seen := self._seen.get(name))]
-        suspects = [run for run in newest if run and run.state is not RunState.SUCCESS]
+        """Look at the tasks of runs since the last success; costs nothing while that is the newest."""
+        suspects = _since_success(self._page, dag_ids)
         if not suspects:
             self._unstarted, self._unstarted_at = (), float("-inf")
         elif clock.monotonic() - self._unstarted_at >= _UNSTARTED_EVERY_SECONDS:
@@ -98,6 +99,7 @@ class WorkflowWatch:
 
     def _read_runs(self, dag_ids: Sequence[str]) -> None:
         page = self._api.newest_runs(dag_ids, _RUNS_PER_WORKFLOW * len(dag_ids))
+        self._page = tuple(page)
         for run in reversed(page):
             self._note(run)
         in_page = {run.run_id for run in page}
@@ -143,3 +145,12 @@ class WorkflowWatch:
             is_paused=bool(info and info.is_paused),
             import_error=self._dags.errors.get(identity, ""),
         )
+
+
+def _since_success(page: Sequence[DagRun], dag_ids: Sequence[str]) -> list[DagRun]:
+    """Return of each DAG the runs of a page, newest first, that are newer than its last success."""
+    found: list[DagRun] = []
+    for identity in dag_ids:
+        runs = (run for run in page if run.dag_id == identity)
+        found += itertools.takewhile(lambda run: run.state is not RunState.SUCCESS, runs)
+    return found

@@ -129,13 +129,16 @@ def read_tasks(body: Wire) -> list[TaskInstance]:
 
 
 def read_unstarted(body: Wire, queued_before: datetime) -> list[UnstartedTask]:
-    """Read the task instances that have failed without a start, or are queued since before an instant."""
+    """Read the task instances of which a try ended that never began, or that wait since before an instant."""
     found = []
     for wire in body.get("task_instances", []):
         state, queued_at = _state(wire.get("state")), _instant(wire.get("queued_when"))
-        has_begun = bool(wire.get("pid") or wire.get("hostname"))
-        is_late = queued_at is not None and queued_at < queued_before
-        if not has_begun and (state is not RunState.QUEUED or is_late):
+        has_begun = bool(wire.get("start_date"))
+        has_failed = bool(wire.get("end_date"))
+        is_late = state is RunState.QUEUED and queued_at is not None and queued_at < queued_before
+        if not has_begun and (has_failed or is_late):
+            if has_failed and state is RunState.QUEUED:
+                state = RunState.UP_FOR_RETRY  # queued once more
             names = (str(wire["dag_id"]), str(wire["dag_run_id"]), str(wire["task_id"]))
             found.append(UnstartedTask(*names, state, queued_at))
     return found

@@ -25,6 +25,7 @@ class AirflowStub(HttpStub):
         self.tasks: dict[str, list[dict[str, Any]]] = {}
         self.logs: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.import_errors: list[dict[str, Any]] = []
+        self.suspects: list[dict[str, Any]] = []
 
     def add_dag(
         self,
@@ -75,6 +76,8 @@ class AirflowStub(HttpStub):
             return Reply(body={"import_errors": self.import_errors, "total_entries": 1})
         if path == "/dags/~/dagRuns/list":
             return self._list(request.body)
+        if path == "/dags/~/dagRuns/~/taskInstances/list":
+            return Reply(body={"task_instances": self.suspects, "total_entries": 1})
         return self._of_dag(request, path)
 
     def _is_authorized(self, request: Request) -> bool:

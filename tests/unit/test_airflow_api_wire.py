@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from appliance.airflow_api import wire
@@ -84,3 +87,28 @@ def test_a_broken_file_names_the_dag_it_would_define() -> None:
     (failure,) = wire.read_import_errors(body)
     assert failure.dag_id == "p_train_wf"
     assert failure.reason == "ModuleNotFoundError: No module named 'x'"
+
+
+def test_a_task_is_unstarted_when_a_try_ended_that_never_began_or_waits_too_long() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def task(task_id: str, state: str, start: str | None, end: str | None, queued: str) -> Any:
+        names = {"dag_id": "p_data_wf", "dag_run_id": "r1", "task_id": task_id, "state": state}
+        return {**names, "start_date": start, "end_date": end, "queued_when": queued}
+
+    at = "2026-01-01T11:59:30Z"
+    body = {
+        "task_instances": [
+            task("ran_and_failed", "failed", at, at, at),
+            task("never_began", "failed", None, at, at),
+            task("tries_again", "queued", None, at, at),
+            task("just_queued", "queued", None, None, "2026-01-01T12:00:30Z"),
+            task("waits", "queued", None, None, at),
+        ]
+    }
+    found = wire.read_unstarted(body, queued_before=noon)
+    assert [(each.task_id, each.state) for each in found] == [
+        ("never_began", RunState.FAILED),
+        ("tries_again", RunState.UP_FOR_RETRY),
+        ("waits", RunState.QUEUED),
+    ]

@@ -11,8 +11,9 @@ import pytest
 from appliance.control.api import ApplianceStatus
 from appliance.control.checks import ALL_CHECKS
 from appliance.control.health import Finding, ProblemLog, Surroundings, run_checks
+from appliance.control.scheduler_log import start_failure
 from appliance.domain.service import ServiceState
-from appliance.domain.workflow import RunState, WorkflowKind
+from appliance.domain.workflow import RunState, UnstartedTask, WorkflowKind
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
 from tests import builders
 
@@ -275,3 +276,36 @@ def test_a_model_older_than_its_life_is_stale() -> None:
         aged = replace(project, champion=old, model_max_age_hours=hours)
         found = run_checks(ALL_CHECKS, replace(status, projects=(aged,)), ROOM)
         assert [finding.code for finding in found] == expected
+
+
+STARTED_NEVER = """\
+2026-11-26T06:23:08.985335Z [error    ] Workload execution failed. [LocalExecutor] loc=local_executor.py:110
+Traceback (most recent call last):
+  File "httpcore/_exceptions.py", line 14, in map_exceptions
+    raise to_exc(exc) from exc
+httpcore.ConnectError: [Errno 111] Connection refused
+
+The above exception was the direct cause of the following exception:
+
+httpx.ConnectError: [Errno 111] Connection refused
+2026-11-26T06:23:09.1Z [info     ] Received executor event with state failed for task instance"""
+
+
+def test_the_cause_of_a_task_that_did_not_start_is_the_newest_failures_first_exception() -> None:
+    lines = ["ValueError: an older line", *STARTED_NEVER.splitlines()]
+    assert start_failure(lines) == "httpcore.ConnectError: [Errno 111] Connection refused"
+    assert start_failure(["nothing of the kind"]) == ""
+
+
+def test_tasks_that_could_not_start_are_one_problem_with_the_cause() -> None:
+    failed = [
+        UnstartedTask(f"{builders.PROJECT}_{kind}_wf", "r1", "load", RunState.UP_FOR_RETRY)
+        for kind in WorkflowKind
+    ]
+    queued = UnstartedTask(f"{builders.PROJECT}_data_wf", "r2", "check", RunState.QUEUED)
+    around = replace(ROOM, unstarted=(*failed, queued), unstarted_cause="ConnectError: refused")
+    found = list(run_checks(ALL_CHECKS, healthy(), around))
+    assert [each.code for each in found] == ["task.not_started"] * 2
+    assert "data_wf.load" in found[0].message
+    assert "and 2 more: ConnectError: refused" in found[0].message
+    assert "queued for more than a minute" in found[1].message
