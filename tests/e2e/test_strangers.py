@@ -30,7 +30,7 @@ def sockets(running: Running) -> Iterator[tuple[str, str]]:
     for record in read_records(str(running.paths.sessions_file)):
         for member in record.members():
             with suppress(OSError):  # it has ended meanwhile
-                for entry in Path("/proc", str(member), "fd").iterdir():
+                for entry in Path("/proc", str(member.pid), "fd").iterdir():
                     target = str(entry.readlink())
                     if target.startswith("socket:["):
                         yield record.name, target[8:-1]
@@ -170,11 +170,12 @@ def test_another_sites_page_reaches_neither_web_application(
 def test_no_secret_is_in_a_process_list_or_a_log(running: Running) -> None:
     secrets = [read_secret(running.paths, secret).encode() for secret in Secret]
     records = read_records(str(running.paths.sessions_file))
-    pids = [member for record in records for member in record.members()]
+    pids = [member.pid for record in records for member in record.members()]
     texts = []
     for pid in pids:
         with suppress(OSError):  # it has ended meanwhile
             texts.append(Path("/proc", str(pid), "cmdline").read_bytes())
+    assert any(b"appliance.registry.served" in text for text in texts)
     texts += [file.read_bytes() for file in running.paths.logs.rglob("*") if file.is_file()]
     assert not any(secret in text for secret in secrets if secret for text in texts)
     shown = running.cli("config", "show").stdout.encode()
