@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -88,9 +88,11 @@ class FlightSession:
         descriptor = flight.FlightDescriptor.for_command(command)
         with self._translated():
             writer, reader = self._client.do_exchange(descriptor, self._write_options)
-            with writer:
-                _send(writer, batch)
-                return _table(reader)
+            try:
+                return _answered(writer, reader, batch)
+            finally:
+                with suppress(pa.ArrowException, OSError):
+                    writer.close()
 
     def health(self, seconds: float = 5.0) -> StoreHealth:
         """Let the service run a query and say who it is.
@@ -184,6 +186,16 @@ def _table(reader: Any) -> pa.Table:
     A store that is ended cancels its calls, and SIGINT would end the caller as well.
     """
     return pa.Table.from_batches([chunk.data for chunk in reader], reader.schema)
+
+
+def _answered(writer: Any, reader: Any, batch: pa.Table | None) -> pa.Table:
+    """Send a batch and return the rows that answer it."""
+    try:
+        _send(writer, batch)
+    except OSError:
+        _table(reader)  # raises what the service said when it ended the call
+        raise
+    return _table(reader)
 
 
 def _send(writer: Any, batch: pa.Table | None) -> None:

@@ -80,6 +80,8 @@ class StoreService(flight.FlightServerBase):  # type: ignore[misc]
         with _told():
             command = self._command(descriptor.command)
             batch = None if command.rows is None else ArrivingBatch(reader, command.rows)
+            if batch is None:
+                reader.read_all()  # a call that ends before its client has written breaks the write
             rows = self._database.write(*command.statements, batch=batch)
         writer.begin(rows.schema)
         for bundle in rows.to_batches():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,7 +20,7 @@ from appliance.domain.event import Event, EventKind
 from appliance.errors import StoreError, StoreUnavailable
 from store import candles, events
 from store.candles import StoredCandles
-from store.client import FlightSession
+from store.client import FlightSession, _send
 from store.database import Database
 from store.lock import StoreLock
 from store.migrate import schema_version
@@ -388,3 +389,20 @@ def test_a_cancelled_read_interrupts_nobody(home: Paths) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert interrupts == []
+
+
+def test_a_client_that_is_slow_to_write_gets_its_answer(
+    home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send_late(writer: Any, batch: pa.Table | None) -> None:
+        threading.Event().wait(0.5)
+        _send(writer, batch)
+
+    with running_service(home) as (_, session):
+        monkeypatch.setattr("store.client._send", send_late)
+        session.write(Statement("DELETE FROM parked_retrains WHERE project = ?", ("none",)))
+        with pytest.raises(StoreError, match="no_such_table"):
+            session.write(Statement("DELETE FROM no_such_table"))
+        with pytest.raises(StoreError, match="schema"):
+            monkeypatch.setattr(session, "_schema", 0)
+            session.write(Statement("DELETE FROM parked_retrains"))
