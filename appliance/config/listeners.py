@@ -24,7 +24,6 @@ from appliance.config.loopback import HOST, describe_holder, listening_sockets
 from appliance.config.paths import Paths, write_atomically
 from appliance.errors import ServiceError, TransientError
 
-_HOST_AS_HEX = "0100007F"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _HINT = "appliance status"
 _own: dict[Path, Listener] = {}
@@ -106,11 +105,12 @@ def prove(listener: Listener) -> None:
     Raises:
         UnprovenListener: the port is closed or somebody else's; says whose.
     """
-    sockets = list(listening_sockets(listener.port))
-    for found in sockets:
-        if (found.address, found.inode, found.uid) == (_HOST_AS_HEX, listener.inode, listener.uid):
+    is_taken = False
+    for found in listening_sockets(listener.port):
+        if (found.address, found.inode, found.uid) == (HOST, listener.inode, listener.uid):
             return
-    holder = describe_holder(listener.port) if sockets else "nobody"
+        is_taken = True
+    holder = describe_holder(listener.port) if is_taken else "nobody"
     raise UnprovenListener(
         f"{HOST}:{listener.port} is not this home's {listener.service}: "
         f"socket {listener.inode} of its supervisor is expected there, {holder} listens",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import pwd
+import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.config import sock_diag
+
 HOST = "127.0.0.1"
-_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_TABLES = {socket.AF_INET: Path("/proc/net/tcp"), socket.AF_INET6: Path("/proc/net/tcp6")}
 _LISTEN = "0A"
 
 
 @dataclass(frozen=True, slots=True)
 class ListeningSocket:
-    """A socket in state LISTEN; `inode` names it for its whole life, `address` is the kernel's hex."""
+    """A socket in state LISTEN; `inode` names it for its whole life."""
 
     address: str
     port: int
@@ -23,19 +27,35 @@ class ListeningSocket:
 
 
 def listening_sockets(port: int) -> Iterator[ListeningSocket]:
-    """Yield the sockets that listen on a port of any address; nothing where /proc hides them."""
-    suffix = f":{port:04X}"
-    for table in _TABLES:
+    """Yield the sockets that listen on a port of any address, IPv4 first."""
+    for family, table in _TABLES.items():
         try:
-            with table.open(encoding="ascii") as rows:
-                next(rows, None)
-                for row in rows:
-                    fields = row.split(None, 10)
-                    if fields[1].endswith(suffix) and fields[3] == _LISTEN:
-                        address = fields[1].removesuffix(suffix)
-                        yield ListeningSocket(address, port, int(fields[7]), int(fields[9]))
-        except FileNotFoundError:
-            continue
+            found = sock_diag.listening(family, port)
+        except OSError:
+            found = _listed(family, table, port)
+        for address, uid, inode in found:
+            yield ListeningSocket(address, port, uid, inode)
+
+
+def _listed(family: socket.AddressFamily, table: Path, port: int) -> list[tuple[str, int, int]]:
+    """Read from /proc what a sandbox keeps netlink from telling."""
+    try:
+        rows = table.read_text(encoding="ascii").splitlines()[1:]
+    except FileNotFoundError:
+        return []
+    suffix = f":{port:04X}"
+    columns = (row.split(None, 10) for row in rows)
+    return [
+        (_address(family, fields[1].removesuffix(suffix)), int(fields[7]), int(fields[9]))
+        for fields in columns
+        if fields[1].endswith(suffix) and fields[3] == _LISTEN
+    ]
+
+
+def _address(family: socket.AddressFamily, hexadecimal: str) -> str:
+    """Return an address that /proc shows as words of the machine's byte order."""
+    words = [int(hexadecimal[at : at + 8], 16) for at in range(0, len(hexadecimal), 8)]
+    return socket.inet_ntop(family, struct.pack(f"={len(words)}I", *words))
 
 
 def describe_holder(port: int) -> str:

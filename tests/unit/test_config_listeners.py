@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from appliance.config import sock_diag
 from appliance.config.listeners import (
     Listener,
     UnprovenListener,
@@ -23,7 +24,7 @@ from appliance.config.listeners import (
     record_listeners,
     recorded_listener,
 )
-from appliance.config.loopback import describe_holder
+from appliance.config.loopback import ListeningSocket, describe_holder, listening_sockets
 from appliance.config.paths import Paths
 from appliance.config.proven_http import ProvenTransport
 from tests.squatter import squatting
@@ -158,6 +159,26 @@ def test_another_users_listener_is_refused_and_its_user_named(
         with pytest.raises(httpx.ConnectError, match=f"user {other_user}.* listens"):
             get(home, ours.port)
         assert squatter.was_sent() == b""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"])
+def test_netlink_and_proc_tell_the_same_of_who_listens(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_forbidden(family: socket.AddressFamily, port: int) -> list[tuple[str, int, int]]:
+        raise PermissionError(f"no netlink for {family} {port}")
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as server:
+        server.bind((host, 0))
+        port = server.getsockname()[1]
+        assert list(listening_sockets(port)) == []
+        server.listen()
+        inode = os.fstat(server.fileno()).st_ino
+        expected = [ListeningSocket(host, port, os.getuid(), inode)]
+        assert list(listening_sockets(port)) == expected
+        monkeypatch.setattr(sock_diag, "listening", is_forbidden)
+        assert list(listening_sockets(port)) == expected
 
 
 def test_the_holder_of_a_port_is_named() -> None:
