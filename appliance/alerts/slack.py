@@ -5,10 +5,13 @@ Neither the webhook's URL nor the token ever gets into an error or a log.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
-
-import httpx
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import Any, Protocol
 
 from appliance.alerts.render import TEST_TEXT
 from appliance.config import outbound
@@ -17,7 +20,7 @@ from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
 from appliance.errors import AlertDeliveryError, ConfigError
 
-_TIMEOUT = httpx.Timeout(5.0)
+_TIMEOUT_SECONDS = 5
 
 
 class Sender(Protocol):
@@ -46,9 +49,15 @@ class WebhookSender:
 
     def send(self, text: str) -> None:
         """Deliver a message; raises `AlertDeliveryError`."""
-        answer = _post(self.target, self.url, {"text": text})
-        if answer.status_code != 200 or answer.text.strip() != "ok":
-            raise _refused(self.target, answer, _first_line(answer.text))
+        from slack_sdk.webhook import WebhookClient
+
+        with _translated(self.target, self.url):
+            client = WebhookClient(self.url, **_options(self.url))
+            answer = client.send(text=text)
+        words = _first_line(answer.body)
+        if answer.status_code != HTTPStatus.OK or answer.body.strip() != "ok":
+            reason = f"HTTP {answer.status_code} {words}".strip()
+            raise _undelivered(self.target, reason, _retry_after(answer.headers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +75,12 @@ class BotSender:
 
     def send(self, text: str) -> None:
         """Deliver a message; raises `AlertDeliveryError`."""
-        message = {"channel": self.channel, "text": text, "unfurl_links": False}
-        url = f"{self.base_url.rstrip('/')}/chat.postMessage"
-        answer = _post(self.target, url, message, {"Authorization": f"Bearer {self.token}"})
-        try:
-            told = answer.json()
-        except ValueError:
-            told = None
-        if not isinstance(told, dict) or told.get("ok") is not True:
-            words = told.get("error") if isinstance(told, dict) else _first_line(answer.text)
-            raise _refused(self.target, answer, str(words or ""))
+        from slack_sdk.web import WebClient
+
+        url = f"{self.base_url.rstrip('/')}/"
+        with _translated(self.target, url):
+            client = WebClient(self.token, base_url=url, **_options(url))
+            client.chat_postMessage(channel=self.channel, text=text, unfurl_links=False)
 
 
 def sender_of(settings: Settings, paths: Paths) -> Sender | None:
@@ -118,23 +123,32 @@ def send_test_message(settings: Settings, paths: Paths) -> str:
     return sender.target
 
 
-def _post(
-    target: str, url: str, message: dict[str, object], headers: dict[str, str] | None = None
-) -> httpx.Response:
+def _options(url: str) -> dict[str, Any]:
+    """Return the arguments of both of the SDK's clients; it would log URLs and bodies."""
+    return {
+        **outbound.slack_options(url),
+        "timeout": _TIMEOUT_SECONDS,
+        "logger": logging.Logger("slack", logging.CRITICAL + 1),
+        "retry_handlers": [],
+    }
+
+
+@contextmanager
+def _translated(target: str, url: str) -> Iterator[None]:
+    from slack_sdk.errors import SlackApiError, SlackClientError
+
     try:
-        with outbound.http_client(url, _TIMEOUT, headers) as client:
-            return client.post(url, json=message)
+        yield
     except ConfigError as error:
         raise _undelivered(target, error.message) from None
-    except httpx.TransportError as error:
+    except SlackApiError as error:
+        answer = error.response
+        reason = str(answer.get("error") or f"HTTP {answer.status_code}")
+        raise _undelivered(target, reason, _retry_after(answer.headers)) from None
+    except OSError as error:
         raise _undelivered(target, outbound.explain(url, error)) from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (SlackClientError, HTTPException, ValueError) as error:
         raise _undelivered(target, type(error).__name__) from None
-
-
-def _refused(target: str, answer: httpx.Response, words: str) -> AlertDeliveryError:
-    reason = f"HTTP {answer.status_code} {words}".strip()
-    return _undelivered(target, reason, _retry_after(answer.headers.get("Retry-After")))
 
 
 def _undelivered(target: str, reason: str, retry_after: float | None = None) -> AlertDeliveryError:
@@ -145,7 +159,8 @@ def _undelivered(target: str, reason: str, retry_after: float | None = None) -> 
     )
 
 
-def _retry_after(value: str | None) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = next((headers[name] for name in headers if name.lower() == "retry-after"), None)
     try:
         return float(value) if value is not None else None
     except ValueError:

@@ -85,6 +85,22 @@ def is_ours(url: str, error: BaseException) -> bool:
     return _untrusted(error) is not None or proxy_for(url) is not None
 
 
+def slack_options(url: str) -> dict[str, Any]:
+    """Return the arguments of `slack_sdk`'s clients for the way to a server; it knows HTTP proxies only.
+
+    Raises:
+        ConfigError: a variable is wrong, or names another kind of proxy.
+    """
+    proxy = proxy_for(url)
+    if proxy is not None and not proxy.url.startswith("http:"):
+        raise ConfigError(
+            f"Slack cannot be reached through {proxy}: its client knows HTTP proxies only",
+            code="outbound.slack_proxy",
+            hint="set HTTPS_PROXY to an http:// proxy, or name Slack's server in NO_PROXY",
+        )
+    return {"ssl": ssl_context(), "proxy": None if proxy is None else proxy.url}
+
+
 def boto_environment(url: str) -> dict[str, str]:
     """Return the variables with which boto3 reaches an S3 server; it knows no SOCKS.
 

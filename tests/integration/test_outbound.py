@@ -96,13 +96,18 @@ async def test_the_stream_goes_through_the_proxy(
         assert proxy.asked == ["exchange.test:80"]
 
 
-@pytest.mark.parametrize("scheme", ["http", "socks5"])
-def test_slack_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+def test_slack_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     with SlackStub() as slack, ProxyStub(slack.port) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", f"{scheme}://{proxy.address}")
+        monkeypatch.setenv(CARRIED + "HTTP_PROXY", f"http://{proxy.address}")
         BotSender("xoxb-secret", "#ops", "http://slack.test/api").send("hello")
         assert slack.messages == ["hello"]
         assert proxy.asked == ["slack.test:80"]
+
+
+def test_slack_says_that_it_knows_no_socks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CARRIED + "ALL_PROXY", f"socks5://{NOBODY}")
+    with pytest.raises(AlertDeliveryError, match=r"socks.*ALL_PROXY.*HTTP proxies only"):
+        BotSender("xoxb-secret", "#ops", "http://slack.test/api").send("hello")
 
 
 def test_s3_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
