@@ -92,7 +92,7 @@ def test_the_command_writes_what_the_store_holds(home: Paths, tmp_path: Path) ->
     session = open_store(home)
     write_report(session, known.report)
     session.close()
-    target = tmp_path / "absent" / "page.html"
+    target = tmp_path / "page.html"
     result = CliRunner().invoke(drift_command, ["--html", str(target)])
     assert result.exit_code == 0, result.output
     assert "volatility_30" in target.read_text(encoding="utf-8")
