@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from store.rows_in_flight import PIECE_BYTES, joined
 from store.running import Running
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class DatabaseRows:
         self._running = running
         self._held = ExitStack()
         self._reader: Any = None
+        self._ahead: pa.RecordBatch | None = None
+        self.schema: pa.Schema
+        """See `Rows.schema`."""
 
     @classmethod
     def begin(
@@ -43,36 +47,48 @@ class DatabaseRows:
                 cursor = rows._running.cursor
                 cursor.execute("BEGIN TRANSACTION READ ONLY")
                 rows._reader = cursor.execute(sql, values).to_arrow_reader(VECTOR_ROWS)
+                rows.schema = rows._reader.schema
+                rows._ahead = next(rows._reader, None)
             rows._held = stack.pop_all()
+        if rows._ahead is None:
+            rows.close()
         return rows
-
-    @property
-    def schema(self) -> pa.Schema:
-        """See `Rows.schema`."""
-        return self._reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Return itself."""
         return self
 
     def __next__(self) -> pa.RecordBatch:
-        """Return the next rows; none are left once it was closed."""
+        """Return the next rows, small batches put together; none are left once it was closed."""
         if self._reader is None:
             raise StopIteration
-        try:
-            with self._guarded(self._running):
-                return self._reader.read_next_batch()
-        except StopIteration:
+        with self._guarded(self._running):
+            held = self._take()
+        if self._ahead is None:
             self.close()
-            raise
+        return joined(held)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more rows will come."""
+        return self._reader is None
+
+    def _take(self) -> list[pa.RecordBatch]:
+        """Return batches of up to `PIECE_BYTES` together, or one larger, and read one ahead."""
+        held: list[pa.RecordBatch] = []
+        size = 0
+        while self._ahead is not None and (not held or size + self._ahead.nbytes <= PIECE_BYTES):
+            held.append(self._ahead)
+            size += self._ahead.nbytes
+            self._ahead = next(self._reader, None)
+        return held
 
     def read_all(self) -> pa.Table:
         """See `Rows.read_all`."""
         import pyarrow as pa
 
         with self:
-            schema = self.schema
-            return pa.Table.from_batches(self, schema)
+            return pa.Table.from_batches(self, self.schema)
 
     def cancel(self) -> None:
         """See `Rows.cancel`."""
@@ -80,7 +96,7 @@ class DatabaseRows:
 
     def close(self) -> None:
         """See `Rows.close`."""
-        self._reader = None
+        self._reader = self._ahead = None
         self._held.close()
 
     def __enter__(self) -> Self:

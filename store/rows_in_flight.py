@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 
@@ -19,20 +19,6 @@ TOTAL_BYTES = 128 * 1024 * 1024
 """What all calls together may have on the way."""
 
 _PATIENCE_SECONDS = 10.0
-
-
-def bundles(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows with small neighbours put together, up to about `PIECE_BYTES`."""
-    held: list[pa.RecordBatch] = []
-    size = 0
-    for batch in batches:
-        if held and size + batch.nbytes > PIECE_BYTES:
-            yield _joined(held)
-            held, size = [], 0
-        held.append(batch)
-        size += batch.nbytes
-    if held:
-        yield _joined(held)
 
 
 def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -114,7 +100,8 @@ class Share:
         self._budget.give_back(size)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return batches as one."""
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 

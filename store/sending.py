@@ -13,7 +13,7 @@ from pyarrow import flight
 from appliance import clock
 from appliance.errors import StoreError, StoreUnavailable
 from store.reading import DatabaseRows
-from store.rows_in_flight import PIECE_BYTES, Budget, Share, bundles, pieces
+from store.rows_in_flight import PIECE_BYTES, Budget, Share, pieces
 from store.wire import encode_error
 
 SLOW_SECONDS = 30.0
@@ -42,15 +42,11 @@ class Sending:
 
     def stream(self, keep: Callable[[Sending], None]) -> Any:
         """Return Flight's stream; `keep` is called unless the rows are all made already."""
-        schema, size = self._rows.schema, 0
-        head: list[pa.RecordBatch] = []
-        while size <= PIECE_BYTES:
-            batch = next(self._rows, None)
-            if batch is None:
-                return flight.RecordBatchStream(pa.Table.from_batches(head, schema))
-            head.append(batch)
-            size += batch.nbytes
-        self._pieces = _cut(chain(head, self._rows), self._share)
+        schema, first = self._rows.schema, next(self._rows, None)
+        if first is None or (self._rows.is_over and first.nbytes <= PIECE_BYTES):
+            head = [] if first is None else [first]
+            return flight.RecordBatchStream(pa.Table.from_batches(head, schema))
+        self._pieces = _cut(chain([first], self._rows), self._share)
         self._waits_since = clock.monotonic()
         keep(self)
         return flight.GeneratorStream(schema, self)
@@ -104,9 +100,9 @@ class Sending:
 
 def _cut(batches: Iterator[pa.RecordBatch], share: Share) -> Iterator[pa.RecordBatch]:
     # A method would tie the object to its own generator, and only the garbage collector would end it.
-    for bundle in bundles(batches):
-        share.take(bundle.nbytes)
-        yield from pieces(bundle)
+    for batch in batches:
+        share.take(batch.nbytes)
+        yield from pieces(batch)
         share.give_back()
 
 
