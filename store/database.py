@@ -219,6 +219,11 @@ class Database:
         """Stop the read that has run longest, so that others find memory; False when none runs long."""
         return self._statements.end_longest()
 
+    def tidy(self) -> None:
+        """Give back the memory of statements that have ended and took long."""
+        if self._statements.take_ended_heavy():
+            purge()
+
     def duckdb_limit(self) -> int:
         """Return the memory in bytes that DuckDB's buffers may take."""
         return duckdb_limit(self._connection)

@@ -14,6 +14,8 @@ from appliance.errors import StoreError
 _LONG_SECONDS = 1.0
 """A read that has taken longer may be ended in favour of the others."""
 
+_HEAVY_SECONDS = 0.3
+
 
 @dataclass(eq=False, slots=True)
 class Running:
@@ -35,6 +37,7 @@ class RunningStatements:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._running: set[Running] = set()
+        self._has_ended_heavy = False
 
     @contextmanager
     def on(
@@ -50,6 +53,7 @@ class RunningStatements:
             running.cursor.close()
             with self._changed:
                 self._running.discard(running)
+                self._has_ended_heavy |= clock.monotonic() - running.began > _HEAVY_SECONDS
                 self._changed.notify_all()
 
     @contextmanager
@@ -67,6 +71,12 @@ class RunningStatements:
         """Whether a read runs that may be ended."""
         with self._changed:
             return any(each.may_be_ended for each in self._running)
+
+    def take_ended_heavy(self) -> bool:
+        """Whether a statement has ended since the last call that took long, and so maybe much memory."""
+        with self._changed:
+            has_ended, self._has_ended_heavy = self._has_ended_heavy, False
+        return has_ended
 
     def interrupt_abandoned(self) -> None:
         """Stop every statement whose caller has gone away."""

@@ -194,6 +194,7 @@ def _run(service: StoreService, database: Database) -> int:
             return 0
         database.interrupt_abandoned()
         service.drop_slow()
+        database.tidy()
         if memory.tidy():
             database.end_longest_read()
         if database.is_broken and not _recovered(database):
