@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance import clock
+from appliance.config.forms import is_project_name
 from appliance.config.layers import Layers, read_layers
 from appliance.config.settings import ProjectSettings, Settings, settings_of
 from appliance.config.validation import InvalidValues, Key, Problem, validated
-from appliance.config.values import is_project_name
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic_core import PydanticCustomError
 
-from appliance.config import values
-from appliance.config.validation import nearest, shown
+from appliance.config import forms
+from appliance.config.forms import nearest, shown
 from appliance.domain.candle import TIMEFRAMES
 
 _LONGEST_NAME = 256
@@ -38,7 +37,7 @@ class Text(click.ParamType[str]):
             self.fail("must not be empty", param, ctx)
         if len(text) > self._most:
             self.fail(f"must not be longer than {self._most:,} characters", param, ctx)
-        if values.has_control_characters(plain):
+        if forms.has_control_characters(plain):
             self.fail(f"{shown(text)} has characters that are no text", param, ctx)
         return text
 
@@ -51,7 +50,7 @@ class Market(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the code."""
         code = str(value).strip().upper()
-        if not values.is_market(code):
+        if not forms.is_market(code):
             self.fail(f"{shown(value)} is not a market code such as KRW-BTC", param, ctx)
         return code
 
@@ -66,9 +65,9 @@ class Instant(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            return values.parse_instant(str(value))
-        except PydanticCustomError as error:
-            self.fail(f"{error.message()}, was {shown(value)}", param, ctx)
+            return forms.parse_instant(str(value))
+        except ValueError as error:
+            self.fail(f"must be {error}, was {shown(value)}", param, ctx)
 
 
 class Timeframe(click.Choice[str]):

@@ -9,10 +9,10 @@ import shlex
 from collections.abc import Callable
 from enum import StrEnum
 
+from appliance.config.forms import has_control_characters
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.private_folder import user_name
 from appliance.config.reading import read_text
-from appliance.config.values import has_control_characters
 from appliance.errors import ConfigError
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from appliance.config import values
+from appliance.config.forms import is_project_name
 from appliance.config.layers import Layers, read_layers
 from appliance.config.paths import Paths
 from appliance.config.validation import InvalidValues, validated
@@ -180,7 +181,7 @@ class Settings(Section):
     @classmethod
     def _project_names(cls, projects: dict[str, ProjectSettings]) -> dict[str, ProjectSettings]:
         for name in projects:
-            if not values.is_project_name(name):
+            if not is_project_name(name):
                 raise PydanticCustomError(
                     "expected",
                     "must be named by a lower-case Python identifier",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
-import reprlib
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +11,12 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from appliance.config.forms import nearest, shown
 from appliance.errors import ConfigError
 
 Key = tuple[str, ...]
 Model = TypeVar("Model", bound=BaseModel)
 _MOST_PROBLEMS = 200
-_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +73,6 @@ def validated(model: type[Model], values: Mapping[str, Any], noun: str = "") -> 
                 for detail in error.errors(include_url=False)[:_MOST_PROBLEMS]
             ]
         ) from error
-
-
-def shown(value: object) -> str:
-    """Return a value for a message: short, and a URL without its password."""
-    brief = reprlib.Repr()
-    brief.maxstring = brief.maxother = brief.maxlong = 80
-    return _PASSWORD.sub(r"\1:***@", brief.repr(value))
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return which known name was probably meant, or all of them, as a hint."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails, noun: str) -> Problem:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -12,12 +10,10 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from appliance.config.forms import MARKET, has_control_characters, parse_instant
+
 Item = TypeVar("Item")
 
-FIRST_AT = datetime(2010, 1, 1, tzinfo=UTC)
-END_AT = datetime(2100, 1, 1, tzinfo=UTC)
-"""Instants of candles lie in [FIRST_AT, END_AT)."""
-_MARKET = re.compile(r"[A-Z0-9]{1,16}-[A-Z0-9]{1,16}")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _CHANNEL = re.compile(r"([#@]?[\w.-]{1,80})?")
 _REGION = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]{0,62})?")
@@ -32,11 +28,6 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f:.]
 def expected(what: str) -> PydanticCustomError:
     """Return the error of a value that is not `what`."""
     return PydanticCustomError("expected", "must be {what}", {"what": what})
-
-
-def has_control_characters(text: str) -> bool:
-    """Whether a text has control characters or halves of characters, which nothing names or shows."""
-    return any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
 
 
 def _text(value: str) -> str:
@@ -66,16 +57,6 @@ def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def is_market(code: str) -> bool:
-    """Whether a text has the form of a market code such as KRW-BTC."""
-    return bool(_MARKET.fullmatch(code))
-
-
-def is_project_name(name: str) -> bool:
-    """Whether a text has the form of a project's name."""
-    return name.isidentifier() and name.islower()
-
-
 def _set(values: tuple[Item, ...]) -> tuple[Item, ...]:
     if not values:
         raise expected("a list of at least one")
@@ -102,25 +83,12 @@ def memory_bytes(text: str) -> int | None:
 
 
 def _instant(value: str) -> str:
-    if value:
-        parse_instant(value)
-    return value
-
-
-def parse_instant(text: str) -> datetime:
-    """Return an ISO time or date as an aware instant; without a zone it is UTC.
-
-    Raises:
-        PydanticCustomError: it is none, or before 2010 or after 2099.
-    """
     try:
-        at = datetime.fromisoformat(text.strip())
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise expected("an ISO time such as 2026-01-31T09:00:00Z") from None
-    if not FIRST_AT <= at < END_AT:
-        raise expected("a time from 2010 to 2099")
-    return at
+        if value:
+            parse_instant(value)
+    except ValueError as error:
+        raise expected(str(error)) from None
+    return value
 
 
 def _split(value: str, schemes: tuple[str, ...], what: str) -> SplitResult:
@@ -224,7 +192,7 @@ def _is_cron(value: str) -> bool:
 
 Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_text)]
 Port = Annotated[int, AfterValidator(_port)]
-Market = Annotated[str, _matching(_MARKET, "a market code in upper case such as KRW-BTC")]
+Market = Annotated[str, _matching(MARKET, "a market code in upper case such as KRW-BTC")]
 Markets = Annotated[tuple[Market, ...], Field(max_length=1000), AfterValidator(_set)]
 Timeframe = Annotated[Literal[1, 3, 5, 10, 15, 30, 60, 240], BeforeValidator(_integer)]
 Timeframes = Annotated[tuple[Timeframe, ...], AfterValidator(_set)]

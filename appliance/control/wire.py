@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from appliance import errors
-from appliance.config.values import END_AT, FIRST_AT, has_control_characters
+from appliance.config.forms import END_AT, FIRST_AT, has_control_characters
 from appliance.control.api import Control, StreamMessage
 from appliance.errors import ApplianceError, ConfigError, TerminalError, TransientError
 

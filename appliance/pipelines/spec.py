@@ -14,8 +14,9 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 import appliance.pipelines
+from appliance.config.forms import nearest
 from appliance.config.settings import Market, ProjectSettings, Settings, Timeframe
-from appliance.config.validation import InvalidValues, nearest, validated
+from appliance.config.validation import InvalidValues, validated
 from appliance.config.values import cron
 from appliance.errors import ApplianceError, ConfigError
 

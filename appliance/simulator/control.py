@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from appliance.config.forms import shown
 from appliance.config.reading import parse_json
-from appliance.config.validation import shown
 from appliance.domain.candle import TIMEFRAMES
 from appliance.errors import ConfigError
 from appliance.simulator.book import Book

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from appliance.config.forms import shown
 from appliance.config.reading import read_toml
-from appliance.config.validation import shown
 from appliance.simulator.faults import COUNTED_KINDS, FaultKind, Occurrence
 from appliance.simulator.fields import LONGEST_SECONDS, SECONDS, Bounds, instant, number, wrong
 from appliance.simulator.simulated_time import to_ms

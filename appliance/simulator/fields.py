@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from appliance.config.validation import shown
-from appliance.config.values import END_AT, FIRST_AT
+from appliance.config.forms import END_AT, FIRST_AT, shown
 from appliance.errors import ConfigError
 from appliance.simulator.options import parse_instant
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pydantic_core import PydanticCustomError
-
-from appliance.config import values
+from appliance.config import forms
+from appliance.config.forms import shown
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings, load_settings
-from appliance.config.validation import shown
 from appliance.errors import ConfigError
 from appliance.simulator.listing import KNOWN_MARKETS
 
@@ -77,8 +75,8 @@ def parse_instant(text: str, what: str) -> datetime:
         ConfigError: it is not an ISO time, or not of the years 2010 to 2099.
     """
     try:
-        return values.parse_instant(text)
-    except PydanticCustomError as error:
+        return forms.parse_instant(text)
+    except ValueError as error:
         raise ConfigError(
-            f"{what} {error.message()}, was {shown(text)}", hint="such as 2026-01-31T09:00:00Z"
+            f"{what} must be {error}, was {shown(text)}", hint="such as 2026-01-31T09:00:00Z"
         ) from error

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from appliance.config.values import END_AT
+from appliance.config.forms import END_AT
 from appliance.simulator.connections import TRANSPORT, HttpConnection
 from appliance.simulator.replies import Refusal
 from appliance.simulator.simulated_time import to_ms

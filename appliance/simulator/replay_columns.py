@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from appliance.config.validation import shown
-from appliance.config.values import END_AT, FIRST_AT
+from appliance.config.forms import END_AT, FIRST_AT, shown
 from appliance.errors import ConfigError
 
 Column = NDArray[Any]

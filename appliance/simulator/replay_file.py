@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from appliance.config.validation import shown
+from appliance.config.forms import shown
 from appliance.errors import ConfigError
 from appliance.simulator.replay_columns import Column, number_column, time_column, value_type
 

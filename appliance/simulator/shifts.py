@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from appliance.config.forms import is_market, shown
 from appliance.config.reading import read_toml
-from appliance.config.validation import shown
-from appliance.config.values import is_market
 from appliance.errors import ConfigError
 from appliance.simulator.columns import Floats
 from appliance.simulator.fields import LONGEST_SECONDS, SECONDS, Bounds, instant, number, wrong

@@ -16,11 +16,11 @@ COMMAND_MODULES = sorted(
 )
 
 
-def loaded_after(*modules: str) -> set[str]:
-    """Return the heavy modules that importing `modules` in a fresh process loads."""
+def loaded_after(*modules: str, heavy: tuple[str, ...] = HEAVY) -> set[str]:
+    """Return which of the heavy modules importing `modules` in a fresh process loads."""
     code = (
         f"import sys; [__import__(m) for m in {modules!r}]; "
-        f"print(*[m for m in {HEAVY!r} if m in sys.modules])"
+        f"print(*[m for m in {heavy!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
@@ -39,6 +39,11 @@ def loaded_after(*modules: str) -> set[str]:
 )
 def test_importing_loads_nothing_heavy(modules: tuple[str, ...]) -> None:
     assert loaded_after(*modules) == set()
+
+
+def test_the_help_loads_no_validation() -> None:
+    modules = ("appliance.__main__", "appliance.cli.main", *COMMAND_MODULES)
+    assert loaded_after(*modules, heavy=("pydantic", "httpx", "starlette", "textual")) == set()
 
 
 def test_the_live_path_loads_neither_mlflow_nor_duckdb_nor_airflow() -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import session
-from appliance.cli.configuration_check import require_valid
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
 from appliance.cli.supervision import DAEMON, start_or_join, stop
@@ -36,6 +35,8 @@ STOP_SECONDS = 90
 @click.option("--timeout", type=arguments.SECONDS, default=START_SECONDS, show_default=True)
 def up_command(foreground: bool, no_wait: bool, timeout: int) -> int:
     """Start the appliance and wait until every service is ready."""
+    from appliance.cli.configuration_check import require_valid
+
     require_valid(session.paths())
     if foreground:
         from appliance.supervisor.environment import base_environment
