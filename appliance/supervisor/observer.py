@@ -82,9 +82,7 @@ class Observer:
         """Return the health after one look, None when the process has ended."""
         if self._process.exited.is_set():
             return None
-        self._is_held = self._stopped_looks >= _STOPPED_LOOKS and self._is_stopped()
-        if self._is_held:
-            stopped = Probe(False, f"a signal has stopped pid {self._process.pid}", is_certain=True)
+        if stopped := self._stopped():
             return health.observe(stopped, clock.monotonic(), self.timing)
         down = [name for name in self._spec.witnesses if not self._around.is_ready(name)]
         if down:
@@ -92,25 +90,36 @@ class Observer:
             return health.excuse(reason, clock.monotonic())
         probe = await self._probe()
         if probe is None:
-            return None
+            return None if self._process.exited.is_set() else await self.look(health)
         if not probe.is_ready and (reason := self._excuse(probe, health)):
             return health.excuse(reason, clock.monotonic())
         return health.observe(probe, clock.monotonic(), self.timing)
+
+    def _stopped(self) -> Probe | None:
+        """Return what there is to say of a process that a signal has stopped, None of any other."""
+        self._is_held = self._stopped_looks >= _STOPPED_LOOKS and self._is_stopped()
+        if not self._is_held:
+            return None
+        evidence = f"a signal has stopped pid {self._process.pid}"
+        return Probe(is_ready=False, evidence=evidence, is_certain=True)
 
     def _is_stopped(self) -> bool:
         entry = read_process(self._process.pid)
         return entry is not None and entry.state == _STOPPED
 
     async def _probe(self) -> Probe | None:
+        """Return what the probe sees, None when the process ends or is stopped before it answers."""
         facts = replace(self._process.facts, slowness=self._around.slowness())
         look = asyncio.ensure_future(self._around.look(self._spec, facts))
         exited = asyncio.ensure_future(self._process.exited.wait())
+        alarmed = asyncio.ensure_future(self._alarm.wait())
         try:
-            await asyncio.wait({look, exited}, return_when=asyncio.FIRST_COMPLETED)
-            return None if self._process.exited.is_set() else look.result()
+            await asyncio.wait({look, exited, alarmed}, return_when=asyncio.FIRST_COMPLETED)
+            self._alarm.clear()
+            return None if self._process.exited.is_set() or not look.done() else look.result()
         finally:
-            look.cancel()
-            exited.cancel()
+            for task in (look, exited, alarmed):
+                task.cancel()
 
     def _excuse(self, probe: Probe, health: Health) -> str:
         """Return why a failed look says nothing about the service itself, "" when it does."""

@@ -15,7 +15,16 @@ from appliance.domain.event import EventKind
 from appliance.domain.service import ServiceState
 from appliance.supervisor import observer
 from appliance.supervisor.spec import Probe, ProcessFacts
-from tests.supervised import SLEEPER, TIMING, FileProbe, Watch, always, running, service
+from tests.supervised import (
+    SLEEPER,
+    TIMING,
+    FileProbe,
+    Watch,
+    always,
+    eventually,
+    running,
+    service,
+)
 
 DEAF = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLEEPER}"
 
@@ -40,6 +49,27 @@ async def test_a_process_stopped_by_a_signal_is_noticed_and_replaced(home: Paths
         assert watch.of("other").pid == other
     told = [e.summary for e in watch.events if e.kind is EventKind.SERVICE_STATE]
     assert f"one is unhealthy: a signal has stopped pid {pid}" in told
+
+
+async def test_a_look_that_waits_for_a_stopped_process_does_not_delay_the_notice(
+    home: Paths,
+) -> None:
+    hangs, asked = threading.Event(), threading.Event()
+
+    def hang_when_told(process: ProcessFacts) -> Probe:
+        if hangs.is_set():
+            asked.set()
+            threading.Event().wait(15)
+        return Probe(is_ready=True, evidence="runs")
+
+    patient = replace(TIMING, timeout=60.0, unhealthy_limit=60.0)
+    spec = service("one", probe=hang_when_told, timing=patient)
+    async with running(home, spec) as watch:
+        await watch.all_ready()
+        hangs.set()
+        await eventually(asked.is_set)
+        os.kill(pid_of(watch, "one"), signal.SIGSTOP)
+        await watch.until(lambda: watch.of("one").observed is ServiceState.UNHEALTHY, 10)
 
 
 async def test_it_is_stopped_five_times_and_killed_five_times_and_not_given_up(home: Paths) -> None:
