@@ -162,10 +162,11 @@ def check_forecasts(paths: Paths) -> str:
             " model_version)) AS doubled, count(*) AS rows FROM forecasts"
         ).to_pylist()[0]
         missing = session.read(
-            "WITH f AS (SELECT DISTINCT candle_date_time_utc AS at FROM forecasts)"
-            " SELECT c.candle_date_time_utc AS at FROM candles c ANTI JOIN f"
-            " ON c.candle_date_time_utc = f.at WHERE c.unit = 1"
-            " AND c.candle_date_time_utc BETWEEN (SELECT min(at) FROM f) AND (SELECT max(at) FROM f)"
+            "WITH f AS (SELECT DISTINCT candle_date_time_utc AS opened_at FROM forecasts)"
+            " SELECT c.candle_date_time_utc AS opened_at FROM candles c ANTI JOIN f"
+            " ON c.candle_date_time_utc = f.opened_at WHERE c.unit = 1"
+            " AND c.candle_date_time_utc BETWEEN (SELECT min(opened_at) FROM f)"
+            " AND (SELECT max(opened_at) FROM f)"
         ).to_pylist()
     return f"{doubled['rows']} forecasts, {doubled['doubled']} doubled, {len(missing)} lost {missing[:5]}"
 
