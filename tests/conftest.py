@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--soak-hours", type=float, default=1.0, help="simulated hours under faults")
     group.addoption("--soak-kills", type=int, default=3, help="kill -9 of store and of ingestor")
     group.addoption("--soak-seed", type=int, default=1, help="of faults and kills")
+    parser.getgroup("homes").addoption("--homes", type=int, default=2, help="started at once")
     mlflow = parser.getgroup("mlflow")
     mlflow.addoption("--mlflow-seconds", type=float, default=8.0, help="of load by many clients")
     mlflow.addoption("--mlflow-kills", type=int, default=2, help="kill -9 of the server under load")

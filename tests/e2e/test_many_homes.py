@@ -22,17 +22,19 @@ from tests.squatter import Squatter, squatting
 pytestmark = pytest.mark.long
 
 DEFAULTS = (5000, 8080)
-HOMES = 2
+START_SECONDS = 200
+"""For each home: all of them share the machine's cores."""
 
 
 @contextmanager
-def all_up(folder: Path) -> Iterator[list[Running]]:
+def all_up(folder: Path, count: int) -> Iterator[list[Running]]:
     """Start several homes side by side; bring all down."""
-    homes = [new_home(folder / f"home{number}") for number in range(HOMES)]
+    homes = [new_home(folder / f"home{number}") for number in range(count)]
+    seconds = START_SECONDS * count
     try:
         starts = [
             subprocess.Popen(
-                [sys.executable, "-m", "appliance", "up", "--timeout", "400"],
+                [sys.executable, "-m", "appliance", "up", "--timeout", str(seconds)],
                 env=home.environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -41,7 +43,7 @@ def all_up(folder: Path) -> Iterator[list[Running]]:
             for home in homes
         ]
         for start in starts:
-            output, _ = start.communicate(timeout=420)
+            output, _ = start.communicate(timeout=seconds + 30)
             assert start.returncode == 0, output
         yield homes
     finally:
@@ -58,29 +60,35 @@ def mlflow_of(paths: Paths) -> httpx.Client:
     )
 
 
+def experiments_of(paths: Paths) -> list[str]:
+    with mlflow_of(paths) as mlflow:
+        found = mlflow.post("search", json={"max_results": 100}).json()["experiments"]
+    return [item["name"] for item in found if item["name"].startswith("of home")]
+
+
 def test_homes_started_at_once_are_all_ready_and_no_stranger_is_told_anything(
-    tmp_path: Path, other_user: str
+    tmp_path: Path, other_user: str, request: pytest.FixtureRequest
 ) -> None:
+    count = request.config.getoption("--homes")
     with ExitStack() as stack:
         strangers: list[Squatter] = [
             stack.enter_context(
-                squatting(tmp_path / f"{user}-{port}", port, patience=900, user=user)
+                squatting(tmp_path / f"{user}-{port}", port, patience=3600, user=user)
             )
             for port in DEFAULTS
             for user in (None, other_user)
         ]
-        first, second = stack.enter_context(all_up(tmp_path))
-        taken = [
-            listener for home in (first, second) for listener in recorded_listeners(home.paths)
-        ]
+        homes = stack.enter_context(all_up(tmp_path, count))
+        taken = [listener for home in homes for listener in recorded_listeners(home.paths)]
         for listener in taken:
             prove(listener)
-        assert len({listener.port for listener in taken}) == 3 * HOMES
-        with mlflow_of(first.paths) as ours, mlflow_of(second.paths) as theirs:
-            assert ours.post("create", json={"name": "of the first home"}).is_success
-            asked = {"experiment_name": "of the first home"}
-            assert ours.get("get-by-name", params=asked).is_success
-            assert theirs.get("get-by-name", params=asked).status_code == 404
+        assert len({listener.port for listener in taken}) == 3 * count
+        for number, home in enumerate(homes):
+            with mlflow_of(home.paths) as mlflow:
+                assert mlflow.post("create", json={"name": f"of home {number}"}).is_success
+        for number, home in enumerate(homes):
+            assert experiments_of(home.paths) == [f"of home {number}"]
+        first, second = homes[0], homes[-1]
         port = recorded_listener(first.paths, "mlflow").port
         strangers.append(
             stack.enter_context(squatting(tmp_path / "after", port, patience=300, user=other_user))
