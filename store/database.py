@@ -42,6 +42,9 @@ _SPARE_BYTES = 64 * 1024 * 1024
 _WAL_BYTES = 64 * 1024 * 1024
 """A write that leaves more than this in the log makes the checkpoint itself."""
 
+_OLDER_SECONDS = 0.5
+"""How long a checkpoint waits for statements that began before the newest write."""
+
 _LEAVE_SECONDS = 5.0
 """How long reading a database that DuckDB gave up may take to fail."""
 
@@ -162,7 +165,7 @@ class Database:
         try:
             with self._write_lock, self._translated(), self._cursor(_never) as running:
                 self._refuse_when_full(wal_bytes(self.file))
-                running.cursor.execute("CHECKPOINT")
+                _checkpoint(running.cursor)
         except StoreError as error:
             log.warning("checkpoint: %s code=%s", error.message, error.code)
             return False
@@ -317,6 +320,21 @@ class Database:
     def _refuse_when_full(self, nbytes: int) -> None:
         if shutil.disk_usage(self.file.parent).free < _SPARE_BYTES + nbytes:
             raise disk_full(self.file, "too little free space to write safely")
+
+
+def _checkpoint(cursor: Any) -> None:
+    # DuckDB refuses while a statement runs that is older than the newest write. The caller holds writes
+    # off, so those that begin now are no hindrance, and the older ones are over in a moment.
+    deadline = clock.monotonic() + _OLDER_SECONDS
+    while True:
+        try:
+            cursor.execute("CHECKPOINT")
+        except duckdb.TransactionException:
+            if clock.monotonic() >= deadline:
+                raise
+            time.sleep(_OLDER_SECONDS / 50)
+        else:
+            return
 
 
 def _show(cursor: Any, batch: pa.Table | ArrivingBatch) -> None:
