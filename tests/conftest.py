@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import appliance.pipelines  # noqa: F401 - before a test imports scikit-learn
+from appliance.config.environment import OUTBOUND
 from appliance.config.paths import Paths
 
 pytest_plugins = ["tests.other_user"]
@@ -40,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
-        if variable.startswith("APPLIANCE_"):
+        if variable.startswith("APPLIANCE_") or variable in OUTBOUND:
             monkeypatch.delenv(variable)
 
 

@@ -53,6 +53,7 @@ def test_s3_credentials_are_handed_on_only_for_s3(home: Paths) -> None:
     assert s3_environment(home, settings) == {
         "AWS_ACCESS_KEY_ID": "id",
         "MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9000",
+        "NO_PROXY": "localhost,127.0.0.1,::1",
     }
 
 
