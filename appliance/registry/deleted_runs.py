@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+
+from appliance import clock
 
 PATH = "/appliance/deleted-runs"
 
@@ -35,8 +37,8 @@ class DeletedRun:
 class DeletedRuns(Protocol):
     """Finds and removes deleted runs."""
 
-    def find_deleted(self, age: timedelta) -> list[DeletedRun]:
-        """Return the runs that were deleted longer ago."""
+    def find_deleted(self, before: datetime) -> list[DeletedRun]:
+        """Return the runs that were deleted before an instant."""
         ...
 
     def remove_deleted(self, run_id: str) -> None:
@@ -50,9 +52,9 @@ class StoredDeletedRuns:
     def __init__(self, store: Any) -> None:
         self._store = store
 
-    def find_deleted(self, age: timedelta) -> list[DeletedRun]:
+    def find_deleted(self, before: datetime) -> list[DeletedRun]:
         """See `DeletedRuns.find_deleted`."""
-        milliseconds = int(age.total_seconds() * 1000)
+        milliseconds = int((clock.now() - before).total_seconds() * 1000)
         run_ids = self._store._get_deleted_runs(older_than=milliseconds)
         return [self._describe(run_id) for run_id in run_ids]
 
@@ -86,7 +88,7 @@ class DeletedRunsRoute:
         runs = StoredDeletedRuns(self._store())
         try:
             if method == "GET":
-                found = runs.find_deleted(timedelta(seconds=float(query["older_than_seconds"])))
+                found = runs.find_deleted(_instant(query["before"]))
                 return JSONResponse({"runs": [asdict(run) for run in found]})
             if method == "DELETE":
                 runs.remove_deleted(query["run_id"])
@@ -94,3 +96,10 @@ class DeletedRunsRoute:
         except (KeyError, ValueError) as error:
             return JSONResponse({"message": f"bad request: {error}"}, status_code=400)
         return JSONResponse({"message": f"no method {method}"}, status_code=405)
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text} has no offset from UTC")
+    return instant

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -140,10 +140,9 @@ class RegistryRest:
         missing = aliases.no_version(project, number)
         raise self._refusal(response.status_code, _body(response), missing)
 
-    def find_deleted(self, age: timedelta) -> list[DeletedRun]:
+    def find_deleted(self, before: datetime) -> list[DeletedRun]:
         """See `DeletedRuns.find_deleted`."""
-        age_in_seconds = {"older_than_seconds": age.total_seconds()}
-        answer = self._send("GET", PATH, params=age_in_seconds, timeout=_REMOVAL)
+        answer = self._send("GET", PATH, params={"before": before.isoformat()}, timeout=_REMOVAL)
         return [DeletedRun(**run) for run in answer["runs"]]
 
     def remove_deleted(self, run_id: str) -> None:

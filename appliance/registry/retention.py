@@ -101,7 +101,7 @@ class Retention:
         """
         found: list[Removable] = []
         if self._settings.deleted_runs_days:
-            found.extend(self._runs(timedelta(days=self._settings.deleted_runs_days)))
+            found.extend(self._runs(now - timedelta(days=self._settings.deleted_runs_days)))
         if self._settings.models_days:
             before = now - timedelta(days=self._settings.models_days)
             for project in self._projects:
@@ -125,8 +125,8 @@ class Retention:
                 hint="appliance models gc tries again",
             ) from error
 
-    def _runs(self, age: timedelta) -> Iterator[Removable]:
-        for run in self._deleted.find_deleted(age):
+    def _runs(self, before: datetime) -> Iterator[Removable]:
+        for run in self._deleted.find_deleted(before):
             if not self._is_registered(run.run_id):
                 yield self._removable(Kind.RUN, run.project, run.run_id, run.uri)
 

@@ -121,13 +121,14 @@ async def _tidy_daily(paths: Paths) -> None:
 
 
 async def _collect_daily(paths: Paths, supervisor: Supervisor) -> None:
-    """Let deleted runs and old models' files go, a while after MLflow serves and each day after."""
+    """Let deleted runs and old models' files go, a while after all is up and each day after."""
     from appliance.supervisor.environment import base_environment
     from appliance.supervisor.mlflow_service import NAME
+    from appliance.supervisor.services import STORE
 
     command = (sys.executable, "-m", "appliance", "models", "gc")
     while True:
-        await supervisor.wait_for(lambda: supervisor.is_ready(NAME))
+        await supervisor.wait_for(lambda: supervisor.is_ready(NAME) and supervisor.is_ready(STORE))
         await asyncio.sleep(COLLECT_DELAY_SECONDS)
         code = await supervisor.run("retention", command, base_environment(paths))
         if code != 0:

@@ -26,6 +26,7 @@ from store.open import open_store
 from store.retrains import claim_twin
 from store.trials import write_trial
 from tests.mlflow_process import appliance_up, running_mlflow
+from tests.store_process import running_service
 
 if TYPE_CHECKING:
     from appliance.registry.client import Registry
@@ -143,6 +144,7 @@ def test_old_models_and_deleted_runs_go_and_nothing_else(
     expected = [("run", shop.deleted, 15), ("model", "6", 10)]
     with (
         running_mlflow(shop.home) if is_up else nullcontext(),
+        running_service(shop.home) if is_up else nullcontext(),
         appliance_up(shop.home) if is_up else nullcontext(),
         later(monkeypatch, 31),
     ):

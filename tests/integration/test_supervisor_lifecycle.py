@@ -17,6 +17,7 @@ from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.errors import ServiceError
 from appliance.supervisor import runtime
 from appliance.supervisor.procfs import session_members
+from appliance.supervisor.services import store_spec
 from appliance.supervisor.spec import (
     Probe,
     ProcessFacts,
@@ -24,6 +25,7 @@ from appliance.supervisor.spec import (
     Workbench,
 )
 from appliance.supervisor.supervisor import Supervisor
+from tests.mlflow_process import server_spec
 from tests.supervised import (
     SLEEPER,
     TIMING,
@@ -278,10 +280,9 @@ async def test_old_models_and_runs_go_by_themselves(
 ) -> None:
     monkeypatch.setattr(runtime, "COLLECT_DELAY_SECONDS", 0.0)
     log = home.logs / "retention.log"
-    async with running(home) as watch:
+    async with running(home, store_spec(home), server_spec(home)) as watch:
         collecting = asyncio.create_task(runtime._collect_daily(home, watch.supervisor))
         said = "removed 0, 0 bytes"
-        await asyncio.to_thread(wait_until, lambda: log.exists() and said in log.read_text(), 60.0)
+        await asyncio.to_thread(wait_until, lambda: log.exists() and said in log.read_text(), 90.0)
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
-    assert not home.mlflow_sqlite.exists()
