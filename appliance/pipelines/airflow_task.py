@@ -33,8 +33,12 @@ from appliance.pipelines.workflow import (
 
 log = logging.getLogger(__name__)
 
-RETRIES = 2
+# Only errors that pass by themselves are retried; together the delays outlast a restart of MLflow, a
+# minute on a busy machine, and the first is short, because most are over at once.
+RETRIES = 4
 RETRY_DELAY = timedelta(seconds=5)
+RETRY_BACKOFF = 2.0
+MAX_RETRY_DELAY = timedelta(seconds=30)
 _OWN_KEYS = frozenset({"actor"})
 
 
@@ -70,7 +74,12 @@ def dag_arguments(project: str, kind: WorkflowKind) -> dict[str, Any]:
         "max_active_runs": 1,
         "tags": [project, kind.value],
         "on_failure_callback": record_dag_failure,
-        "default_args": {"retries": RETRIES, "retry_delay": RETRY_DELAY},
+        "default_args": {
+            "retries": RETRIES,
+            "retry_delay": RETRY_DELAY,
+            "retry_exponential_backoff": RETRY_BACKOFF,
+            "max_retry_delay": MAX_RETRY_DELAY,
+        },
     }
 
 

@@ -102,7 +102,7 @@ def test_airflow_parses_all_of_them_without_anything_heavy(home: Paths, tmp_path
         assert [task for task in dag["order"] if task in stages] == stages
         assert set(dag["order"]) - set(stages) <= {"request_training"}
         assert (dag["file"], dag["catchup"], dag["runs"]) == (dag_id(PROJECT, kind), False, 1)
-        assert (dag["retries"], dag["callback"]) == ([2], True)
+        assert (dag["retries"], dag["callback"]) == ([4], True)
     schedules = [result["dags"][dag_id(PROJECT, kind)]["schedule"] for kind in WorkflowKind]
     assert schedules == ["*/2 * * * *", "17 3 * * 1", *["AssetTriggeredTimetable"] * 2]
     data = result["dags"][dag_id(PROJECT, WorkflowKind.DATA)]
