@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from weakref import WeakSet
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from appliance.errors import StoreError, StoreUnavailable
 from store.migrate import schema_version
 from store.received import FlightRows
 from store.rows_in_flight import pieces
-from store.session import Statement
+from store.session import Session, Statement
 from store.wire import (
     BACKUP_ACTION,
     HEALTH_ACTION,
@@ -43,7 +42,7 @@ class StoreHealth:
     pid: int
 
 
-class FlightSession:
+class FlightSession(Session):
     """A `Session` on the service that listens on a unix socket; see `Session` for the methods."""
 
     def __init__(
@@ -130,19 +129,6 @@ class FlightSession:
         """Close the channel."""
         self._is_closed = True
         self._client.close()
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

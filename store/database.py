@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import pyarrow
@@ -26,7 +25,7 @@ from store.lock import StoreLock
 from store.memory import duckdb_limit, purge
 from store.reading import DatabaseRows
 from store.running import Running, RunningStatements
-from store.session import Statement
+from store.session import Session, Statement
 from store.wire import plain_parameters
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ _RUNS_TEXT = re.compile(r"\bquery\b", re.IGNORECASE)
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 
 
-class Database:
+class Database(Session):
     """A `Session` on the file itself; whoever has it is the file's only owner.
 
     Reads run concurrently, each on a cursor of its own and in a read-only transaction; writes queue
@@ -243,19 +242,6 @@ class Database:
                 self._connection.close()
             finally:
                 self._lock.release()
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
 
     def _open(self) -> tuple[Any, int]:
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from store.rows_in_flight import PIECE_BYTES, joined
 from store.running import Running
+from store.session import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +17,7 @@ VECTOR_ROWS = 2048
 """DuckDB makes so many rows at a time; more in one batch would have no bound when they are wide."""
 
 
-class DatabaseRows:
+class DatabaseRows(Rows):
     """`Rows` of a query that runs; holds its snapshot and its cursor until it is closed."""
 
     def __init__(
@@ -29,8 +29,7 @@ class DatabaseRows:
         self._held = ExitStack()
         self._reader: Any = None
         self._ahead: pa.RecordBatch | None = None
-        self.schema: pa.Schema
-        """See `Rows.schema`."""
+        self._schema: pa.Schema
 
     @classmethod
     def begin(
@@ -47,16 +46,17 @@ class DatabaseRows:
                 cursor = rows._running.cursor
                 cursor.execute("BEGIN TRANSACTION READ ONLY")
                 rows._reader = cursor.execute(sql, values).to_arrow_reader(VECTOR_ROWS)
-                rows.schema = rows._reader.schema
+                rows._schema = rows._reader.schema
                 rows._ahead = next(rows._reader, None)
             rows._held = stack.pop_all()
         if rows._ahead is None:
             rows.close()
         return rows
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Return itself."""
-        return self
+    @property
+    def schema(self) -> pa.Schema:
+        """See `Rows.schema`."""
+        return self._schema
 
     def __next__(self) -> pa.RecordBatch:
         """Return the next rows, small batches put together; none are left once it was closed."""
@@ -83,13 +83,6 @@ class DatabaseRows:
             self._ahead = next(self._reader, None)
         return held
 
-    def read_all(self) -> pa.Table:
-        """See `Rows.read_all`."""
-        import pyarrow as pa
-
-        with self:
-            return pa.Table.from_batches(self, self.schema)
-
     def cancel(self) -> None:
         """See `Rows.cancel`."""
         self._running.cursor.interrupt()
@@ -98,16 +91,3 @@ class DatabaseRows:
         """See `Rows.close`."""
         self._reader = self._ahead = None
         self._held.close()
-
-    def __enter__(self) -> Self:
-        """Return the rows themselves."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
+from store.session import Rows
 
-class FlightRows:
+
+class FlightRows(Rows):
     """`Rows` of a Flight stream."""
 
     def __init__(
@@ -26,10 +27,6 @@ class FlightRows:
         """See `Rows.schema`."""
         return self._reader.schema
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Return itself."""
-        return self
-
     def __next__(self) -> pa.RecordBatch:
         """Return the next rows; none are left once it was closed."""
         if self._is_over:
@@ -41,11 +38,6 @@ class FlightRows:
             self._is_over = True
             raise
 
-    def read_all(self) -> pa.Table:
-        """See `Rows.read_all`."""
-        with self:
-            return pa.Table.from_batches(self, self.schema)
-
     def cancel(self) -> None:
         """See `Rows.cancel`."""
         self._reader.cancel()
@@ -55,16 +47,3 @@ class FlightRows:
         if not self._is_over:
             self._is_over = True
             self._reader.cancel()
-
-    def __enter__(self) -> Self:
-        """Return the rows themselves."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()

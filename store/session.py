@@ -1,4 +1,7 @@
-"""What every table module needs of the store: read, write, close."""
+"""What every table module needs of the store: read, write, close.
+
+Whoever reads in another way inherits from `Rows` and `Session`, which close themselves.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,18 @@ class Rows(Protocol):
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Iterate over the batches, once."""
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        """Return the next batch; none is left once the rows were closed."""
         ...
 
     def read_all(self) -> pa.Table:
         """Return what is left of the rows as one table."""
-        ...
+        import pyarrow as pa
+
+        with self:
+            return pa.Table.from_batches(self, self.schema)
 
     def cancel(self) -> None:
         """Stop the query; the one call that another thread may make meanwhile."""
@@ -52,7 +62,7 @@ class Rows(Protocol):
 
     def __enter__(self) -> Self:
         """Return the rows themselves."""
-        ...
+        return self
 
     def __exit__(
         self,
@@ -61,7 +71,7 @@ class Rows(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Close."""
-        ...
+        self.close()
 
 
 class Session(Protocol):
@@ -97,7 +107,7 @@ class Session(Protocol):
 
     def __enter__(self) -> Self:
         """Return the session itself."""
-        ...
+        return self
 
     def __exit__(
         self,
@@ -106,4 +116,4 @@ class Session(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Close the session."""
-        ...
+        self.close()
