@@ -25,7 +25,28 @@ class Statement:
     parameters: tuple[object, ...] = ()
 
 
-class Rows(Protocol):
+class Closable(Protocol):
+    """What is closed on leaving its context."""
+
+    def close(self) -> None:
+        """Give back what it holds; a second call does nothing."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+class Rows(Closable, Protocol):
     """The rows of one read, batch after batch, as the reader takes them.
 
     Every method raises as those of `Session` do. The store keeps a snapshot for the reader, who
@@ -60,21 +81,8 @@ class Rows(Protocol):
         """End the query and give back what it holds; a second call does nothing."""
         ...
 
-    def __enter__(self) -> Self:
-        """Return the rows themselves."""
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
-
-
-class Session(Protocol):
+class Session(Closable, Protocol):
     """A way to the store; may be used from several threads at once.
 
     Every method raises `StoreUnavailable` when the store cannot be reached and `StoreError` when it
@@ -104,16 +112,3 @@ class Session(Protocol):
     def close(self) -> None:
         """Give back what the session holds; a second call does nothing."""
         ...
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
