@@ -1,4 +1,4 @@
-"""Trains a model, evaluates and registers it, and decides whether it goes into production.
+"""Judges the rows, trains a model, evaluates and registers it, and decides whether it goes into production.
 
 Runs on request: by hand, for the first model, or when monitoring decides so.
 """
@@ -17,9 +17,10 @@ with DAG(
     schedule=train_schedule(PROJECT),
     **dag_arguments(PROJECT, WorkflowKind.TRAIN),
 ) as dag:
+    check = stage_task(PROJECT, "check_rows")
     train = stage_task(PROJECT, "train_model")
     evaluate = stage_task(PROJECT, "evaluate_model")
     register = stage_task(PROJECT, "register_model")
     promote = stage_task(PROJECT, "decide_promotion")
 
-    train >> evaluate >> register >> promote
+    check >> train >> evaluate >> register >> promote

@@ -28,7 +28,9 @@ from appliance.pipelines.workflow import (
     execute_stage,
     find_stage,
     find_workflow,
+    has_recorded_failure,
     record_failure,
+    try_to_record_failure,
 )
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ RETRY_DELAY = timedelta(seconds=5)
 RETRY_BACKOFF = 2.0
 MAX_RETRY_DELAY = timedelta(seconds=30)
 _OWN_KEYS = frozenset({"actor"})
+_KILLED = "the task ended without saying why: it was killed, or could not start"
 
 
 def features_asset(project: str) -> Asset:
@@ -122,19 +125,24 @@ def train_trigger(project: str, task_id: str, requested_by: str) -> TriggerDagRu
 
 
 def record_dag_failure(context: Mapping[str, Any]) -> None:
-    """Append the event that a DAG run failed; Airflow calls this, also after a killed task."""
+    """Append the event that a DAG run failed, unless its task has said why; Airflow calls this.
+
+    A task that was killed says nothing.
+    """
     project, _, kind = context["dag"].dag_id.removesuffix("_wf").rpartition("_")
-    instance = context.get("ti")
+    run_id, run = str(context.get("run_id", "")), context.get("dag_run")
     paths = Paths.from_environment()
     resources = Resources.of_home(paths, load_settings(paths))
     try:
+        if has_recorded_failure(resources, project, run_id, getattr(run, "start_date", None)):
+            return
         record_failure(
             resources,
             project,
             WorkflowKind(kind),
-            stage=str(getattr(instance, "task_id", "")),
-            run_id=str(context.get("run_id", "")),
-            reason=str(context.get("reason") or "task_failure"),
+            stage=str(getattr(context.get("ti"), "task_id", "")),
+            run_id=run_id,
+            reason=_KILLED,
             actor=f"{kind}_wf",
         )
     finally:
@@ -147,6 +155,13 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
     settings = load_settings(paths)
     resources = Resources.of_home(paths, settings)
     conf = {str(key): str(value) for key, value in (airflow["dag_run"].conf or {}).items()}
+    actor, run_id = conf.get("actor", f"{kind.value}_wf"), str(airflow["run_id"])
+
+    def record(reason: str) -> None:
+        try_to_record_failure(
+            resources, project, kind, stage=name, run_id=run_id, reason=reason, actor=actor
+        )
+
     try:
         context: StageContext[ProjectSpec] = StageContext(
             project=project,
@@ -155,8 +170,8 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
             settings=settings,
             paths=paths,
             params={key: value for key, value in conf.items() if key not in _OWN_KEYS},
-            actor=conf.get("actor", f"{kind.value}_wf"),
-            run_id=str(airflow["run_id"]),
+            actor=actor,
+            run_id=run_id,
             upstream=_upstream(project, kind, name, airflow["ti"]),
             resources=resources,
         )
@@ -165,11 +180,22 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
         raise AirflowSkipException(str(skipped)) from skipped
     except ApplianceError as error:
         log.error("%s", describe(error))  # noqa: TRY400 - the runner logs the trace
-        if isinstance(error, TransientError):
+        is_transient = isinstance(error, TransientError)
+        if not is_transient or _is_last_try(airflow["ti"]):
+            record(describe(error))
+        if is_transient:
             raise
         raise AirflowFailException(describe(error)) from error
+    except Exception as error:
+        if _is_last_try(airflow["ti"]):
+            record(f"{type(error).__name__}: {error}")
+        raise
     finally:
         resources.close()
+
+
+def _is_last_try(instance: Any) -> bool:
+    return bool(instance.try_number > instance.max_tries)
 
 
 def describe(error: ApplianceError) -> str:

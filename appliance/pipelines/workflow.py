@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 
 from appliance import clock
@@ -23,6 +24,9 @@ from appliance.pipelines.context import Json, Resources, StageContext, StageSkip
 from appliance.pipelines.spec import ProjectSpec, describe_project, project_module
 
 log = logging.getLogger(__name__)
+
+_LOOKED_AT = 50
+"""The newest failures among which that of a run is looked for."""
 
 StageFunction = Callable[[StageContext[ProjectSpec]], dict[str, Json]]
 Report = Callable[[str, RunState, float | None], None]
@@ -190,6 +194,40 @@ def record_failure(
     append_event(resources.session, event)
 
 
+def try_to_record_failure(
+    resources: Resources,
+    project: str,
+    kind: WorkflowKind,
+    *,
+    stage: str,
+    run_id: str,
+    reason: str,
+    actor: str,
+) -> None:
+    """Append the event as `record_failure` does; a store that is away is logged, not raised."""
+    try:
+        record_failure(
+            resources, project, kind, stage=stage, run_id=run_id, reason=reason, actor=actor
+        )
+    except ApplianceError as error:
+        log.warning("the failure of %s could not be recorded: %s", stage, error)
+
+
+def has_recorded_failure(
+    resources: Resources, project: str, run_id: str, since_at: datetime | None
+) -> bool:
+    """Return whether an event since an instant says why a run has failed."""
+    from store.events import read_events
+
+    found = read_events(
+        resources.session, kinds=[EventKind.WORKFLOW_FAILED], project=project, limit=_LOOKED_AT
+    )
+    return any(
+        event.details.get("run_id") == run_id and (since_at is None or event.at >= since_at)
+        for event in found
+    )
+
+
 def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:
     names = [stage.name for stage in stages]
     return stages[: names.index(last) + 1] if last in names else stages
@@ -228,23 +266,16 @@ def _failure_recorded(
         raise
     except BaseException as error:
         report(stage.name, RunState.FAILED, clock.monotonic() - began)
-        _try_to_record(stage, context, str(error) or type(error).__name__)
-        raise
-
-
-def _try_to_record(stage: Stage, context: StageContext[ProjectSpec], reason: str) -> None:
-    try:
-        record_failure(
+        try_to_record_failure(
             context.resources,
             context.project,
             context.kind,
             stage=stage.name,
             run_id=context.run_id,
-            reason=reason,
+            reason=str(error) or type(error).__name__,
             actor=context.actor,
         )
-    except ApplianceError as error:
-        log.warning("the failure of %s could not be recorded: %s", stage.name, error)
+        raise
 
 
 def _request(result: WorkflowResult) -> str:

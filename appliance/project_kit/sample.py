@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -58,27 +56,6 @@ def sample_window(
     own = _with_gap(known[0], gap) if gap_rows else MarketCandles(known[0], [])
     others = [MarketCandles(candles, []) for candles in known[1:]]
     return CandleWindow(own, dict(zip(spec.features.cross_markets, others, strict=True)), end_at)
-
-
-def cut_window(
-    window: CandleWindow, start_at: datetime | None = None, end_at: datetime | None = None
-) -> CandleWindow:
-    """Return what was known of a window at `end_at`, without what opened before `start_at`."""
-    last_at = window.end_at if end_at is None else end_at
-    others = {name: _cut(each, start_at, last_at) for name, each in window.others.items()}
-    return CandleWindow(_cut(window.own, start_at, last_at), others, last_at)
-
-
-def _cut(market: MarketCandles, start_at: datetime | None, end_at: datetime) -> MarketCandles:
-    candles = market.candles[market.candles[TIME] < end_at]
-    if start_at is not None:
-        candles = candles[candles[TIME] >= start_at]
-    gaps: Sequence[Gap] = [
-        replace(gap, end_at=min(gap.end_at, end_at))
-        for gap in market.gaps
-        if gap.start_at < end_at and (start_at is None or gap.end_at > start_at)
-    ]
-    return MarketCandles(candles.reset_index(drop=True), gaps)
 
 
 def _candles(

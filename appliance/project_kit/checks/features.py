@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.candle_loader import CandleWindow
+from appliance.pipelines.forecasting.preprocessor import soundness
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from appliance.project_kit.finding import Finding
-from appliance.project_kit.sample import cut_window, sample_window
+from appliance.project_kit.sample import sample_window
 
 ROWS = 1_200
 GAP_ROWS = 7
-CUTS = (0.35, 0.6, 0.85)
-"""Where the future is cut off, as parts of the rows."""
-RELATIVE, ABSOLUTE = 1e-8, 1e-11
-"""A feature may differ by the rounding of another order of summation."""
 _ENGINEERING = "preprocessor/feature_engineering.py"
 
 
@@ -74,7 +70,9 @@ def _values(sample: FeatureSample) -> Iterator[Finding]:
     if infinite:
         words = f"{', '.join(infinite)} holds values that are not finite"
         yield _schema(sample, words, "leave such rows out, as known_rows does")
-    constant = [str(name) for name in values if np.ptp(values[name].to_numpy()) <= ABSOLUTE]
+    constant = [
+        str(name) for name in values if np.ptp(values[name].to_numpy()) <= soundness.ABSOLUTE
+    ]
     if constant:
         words = f"{', '.join(constant)} is the same in all {len(values)} rows"
         yield _schema(sample, words, "leave it out, or correct it: it says nothing")
@@ -82,17 +80,10 @@ def _values(sample: FeatureSample) -> Iterator[Finding]:
 
 def _grid(sample: FeatureSample) -> Iterator[Finding]:
     times = pd.DatetimeIndex(sample.rows[TIME])
-    closes = sample.window.own.candles.set_index(TIME)["close"].reindex(times)
-    own = sample.rows["close"].to_numpy()
-    is_traded = closes.notna().to_numpy()
     if not times.is_monotonic_increasing or times.has_duplicates:
         yield _schema(sample, "rows are repeated or out of order", "return them in order of time")
-    elif not np.array_equal(own[is_traded], closes.to_numpy()[is_traded]):
-        yield _schema(
-            sample,
-            "close is not the close of the row's own candle",
-            "a row stands for the candle that opens at its time; outcomes are measured from its close",
-        )
+    elif words := soundness.own_close(sample.window, sample.rows):
+        yield _schema(sample, words, soundness.CLOSE_HINT)
 
 
 def _schema(sample: FeatureSample, message: str, hint: str) -> Finding:
@@ -101,74 +92,22 @@ def _schema(sample: FeatureSample, message: str, hint: str) -> Finding:
 
 def check_look_ahead(sample: FeatureSample) -> Iterator[Finding]:
     """Taking away the future changes no feature."""
-    times, spec = sample.rows[TIME], sample.spec
-    for part in CUTS:
-        cut_at = times.iloc[int(part * len(times))].to_pydatetime()
-        known = spec.recipe.compute_rows(cut_window(sample.window, end_at=cut_at), spec)
-        before = sample.rows[times < cut_at].reset_index(drop=True)
-        difference = _difference(before, known)
-        if difference:
-            yield Finding(
-                "look-ahead",
-                f"config {sample.name}: without the candles from {cut_at:%Y-%m-%d %H:%M} on, {difference}",
-                f"compute it in {_ENGINEERING} of the candle and those before it only: no negative shift,"
-                " no centred window, no mean or fit over the whole window",
-            )
-            return
+    words = soundness.look_ahead(sample.window, sample.rows, sample.spec)
+    yield from _found("look-ahead", sample, words, soundness.LOOK_AHEAD_HINT)
 
 
 def check_parity(sample: FeatureSample) -> Iterator[Finding]:
     """A row computed alone, as for a forecast, is the one computed among all others, as for a training."""
-    spec = sample.spec
-    lookback = spec.features.lookback(spec.unit)
-    width = timedelta(minutes=spec.unit)
-    start_at = sample.window.end_at - (lookback + 1) * width
-    alone = spec.recipe.compute_rows(cut_window(sample.window, start_at=start_at), spec)
-    among = sample.rows[sample.rows[TIME] == sample.rows[TIME].iloc[-1]].reset_index(drop=True)
-    last = alone[alone[TIME] == among[TIME].iloc[0]].reset_index(drop=True)
-    difference = _difference(among, last)
-    if difference:
-        yield Finding(
-            "parity",
-            f"config {sample.name}: computed from the {lookback} candles that lookback() asks for,"
-            f" {difference}",
-            "let features.lookback() in configs/ count every candle that a feature depends on, and end"
-            " averages after a number of candles instead of letting them reach back to the window's start",
-        )
+    words = soundness.parity(sample.window, sample.rows, sample.spec)
+    yield from _found("parity", sample, words, soundness.PARITY_HINT)
 
 
 def check_determinism(sample: FeatureSample) -> Iterator[Finding]:
     """The same candles give the same rows, to the last bit."""
-    again = sample.spec.recipe.compute_rows(sample.window, sample.spec)
-    if not again.equals(sample.rows):
-        difference = _difference(sample.rows, again, 0.0, 0.0) or "rows differ"
-        yield Finding(
-            "determinism",
-            f"config {sample.name}: computed again from the same candles, {difference}",
-            "use no clock and no unseeded random numbers, keep nothing between two calls",
-        )
+    words = soundness.determinism(sample.window, sample.rows, sample.spec)
+    yield from _found("determinism", sample, words, soundness.DETERMINISM_HINT)
 
 
-def _difference(
-    expected: pd.DataFrame,
-    found: pd.DataFrame,
-    relative: float = RELATIVE,
-    absolute: float = ABSOLUTE,
-) -> str:
-    """Return the first difference in words, "" when there is none."""
-    merged = expected.merge(found, on=TIME, how="outer", suffixes=("", "__found"), indicator=True)
-    both = merged[merged["_merge"] == "both"]
-    for name in expected.columns.drop(TIME):
-        before, after = both[name].to_numpy(), both[f"{name}__found"].to_numpy()
-        differs = ~np.isclose(before, after, rtol=relative, atol=absolute)
-        if differs.any():
-            index = int(np.flatnonzero(differs)[-1])
-            return (
-                f"feature {name} of the row of {both[TIME].iloc[index]:%Y-%m-%d %H:%M} is"
-                f" {after[index]:.6g} instead of {before[index]:.6g}"
-            )
-    lost = merged[merged["_merge"] != "both"]
-    if lost.empty:
-        return ""
-    word = "is no longer there" if lost["_merge"].iloc[0] == "left_only" else "appears"
-    return f"the row of {lost[TIME].iloc[0]:%Y-%m-%d %H:%M} {word}"
+def _found(check: str, sample: FeatureSample, words: str, hint: str) -> Iterator[Finding]:
+    if words:
+        yield Finding(check, f"config {sample.name}: {words}", hint)

@@ -17,6 +17,7 @@ WORKFLOWS = (
     Workflow(
         WorkflowKind.TRAIN,
         (
+            Stage("check_rows", "train"),
             Stage("train_model", "train"),
             Stage("evaluate_model", "evaluate"),
             Stage("register_model", "train"),

@@ -8,6 +8,7 @@ from appliance import clock
 from appliance.domain.event import EventKind, Severity
 from appliance.errors import DataQualityError
 from appliance.pipelines.context import Json, StageContext, StageSkipped
+from appliance.pipelines.forecasting.core.first_model import FIRST
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.candle_loader import known_until
 from appliance.pipelines.forecasting.loader.feature_loader import load_rows
@@ -201,4 +202,4 @@ def _first_training(context: StageContext[ForecastSpec]) -> Json:
         return None
     now_at = clock.now()
     bucket = f"{now_at:%Y-%m-%dT%H}:{now_at.minute // 10}0"
-    return {"workflow": "train", "id": f"first__{bucket}", "reason": "first model"}
+    return {"workflow": "train", "id": f"first__{bucket}", "reason": FIRST}

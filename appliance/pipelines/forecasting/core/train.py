@@ -6,7 +6,9 @@ from typing import cast
 
 from appliance import clock
 from appliance.domain.event import EventKind
-from appliance.pipelines.context import Json, StageContext, StageSkipped
+from appliance.pipelines.context import Json, StageContext
+from appliance.pipelines.forecasting.core.first_model import skip_once_served
+from appliance.pipelines.forecasting.core.soundness import check_rows
 from appliance.pipelines.forecasting.evaluator.effects import loss_effects
 from appliance.pipelines.forecasting.evaluator.figures import holdout_figures, importance_figure
 from appliance.pipelines.forecasting.evaluator.holdout import score_held_out
@@ -20,7 +22,6 @@ from appliance.pipelines.forecasting.serving import (
     WINDOW_END,
     WINDOW_START,
     identity_tags,
-    serves,
 )
 from appliance.pipelines.forecasting.trainer.record import (
     CODE,
@@ -40,15 +41,15 @@ from appliance.pipelines.progress import tell
 from appliance.pipelines.provenance import GIT_COMMIT
 from store.drift import write_profile
 
-FIRST = "first model"
-"""The reason of a training that the data workflow asked for."""
+_CHECK = check_rows.__name__
 
 
 def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Fit a model on the newest labelled rows and log it as an MLflow run.
 
-    The newest rows are kept back; the model's scores on them are logged as `holdout_*`. With a budget in
-    `search.seconds` the learner's parameters are searched first.
+    Rows that no stage before has judged are judged first. The newest rows are kept back; the model's scores
+    on them are logged as `holdout_*`. With a budget in `search.seconds` the learner's parameters are
+    searched first.
 
     Returns:
         mlflow_run_id; rows; window_start_at, window_end_at: ISO opening times of the training rows;
@@ -57,12 +58,14 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     Raises:
         StageSkipped: the first model was asked for, and there is one by now.
         InsufficientData: too few rows yet.
+        DataQualityError: the rows were not judged before and are not sound.
         UnrepairedGap: candles of the window are unknown.
     """
+    skip_once_served(context)
+    if _CHECK not in context.upstream:
+        check_rows(context)
     spec = context.spec
     reason = context.params.get("reason", "asked by " + context.actor)
-    if reason == FIRST and (champion := context.champion()) and serves(champion, spec):
-        raise StageSkipped(f"version {champion.version} is in production already")
     context.registry.close_abandoned(context.project)
     labelled = load_labelled(context.session, context.project, spec)
     first_at, last_at = labelled.times[0].to_pydatetime(), labelled.times[-1].to_pydatetime()

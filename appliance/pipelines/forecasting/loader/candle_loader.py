@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pandas as pd
 
+from appliance.domain.candle import Gap
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.preprocessor.data_preparation import MarketCandles
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
@@ -68,3 +70,24 @@ def _read(
     candles: pd.DataFrame = table.to_pandas()
     start_at = candles[TIME].iloc[0].to_pydatetime()
     return MarketCandles(candles, gaps(session, market, unit, start_at, end_at))
+
+
+def cut_window(
+    window: CandleWindow, start_at: datetime | None = None, end_at: datetime | None = None
+) -> CandleWindow:
+    """Return what was known of a window at `end_at`, without what opened before `start_at`."""
+    last_at = window.end_at if end_at is None else end_at
+    others = {name: _cut(each, start_at, last_at) for name, each in window.others.items()}
+    return CandleWindow(_cut(window.own, start_at, last_at), others, last_at)
+
+
+def _cut(market: MarketCandles, start_at: datetime | None, end_at: datetime) -> MarketCandles:
+    candles = market.candles[market.candles[TIME] < end_at]
+    if start_at is not None:
+        candles = candles[candles[TIME] >= start_at]
+    gaps: Sequence[Gap] = [
+        replace(gap, end_at=min(gap.end_at, end_at))
+        for gap in market.gaps
+        if gap.start_at < end_at and (start_at is None or gap.end_at > start_at)
+    ]
+    return MarketCandles(candles.reset_index(drop=True), gaps)
