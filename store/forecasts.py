@@ -74,7 +74,10 @@ FROM matured
 
 _UNFORECAST = """
 SELECT candle_date_time_utc FROM features x
-WHERE project = $1 AND market = $2 AND unit = $3 AND candle_date_time_utc >= $6
+WHERE project = $1 AND market = $2 AND unit = $3 AND schema_id = (
+        SELECT max(schema_id) FROM feature_schemas WHERE project = $1 AND digest = $7
+    )
+    AND candle_date_time_utc >= $6
     AND NOT EXISTS (
         SELECT 1 FROM forecasts f
         WHERE f.project = $1 AND f.market = $2 AND f.unit = $3 AND f.horizon = $4
@@ -86,7 +89,10 @@ ORDER BY candle_date_time_utc
 # What nobody served: after the project's first production forecast, without one by any version.
 _UNSERVED = """
 SELECT candle_date_time_utc FROM features x
-WHERE project = $1 AND market = $2 AND unit = $3 AND candle_date_time_utc >= greatest($6, (
+WHERE project = $1 AND market = $2 AND unit = $3 AND schema_id = (
+        SELECT max(schema_id) FROM feature_schemas WHERE project = $1 AND digest = $7
+    )
+    AND candle_date_time_utc >= greatest($6, (
         SELECT min(candle_date_time_utc) FROM forecasts
         WHERE project = $1 AND market = $2 AND unit = $3 AND horizon = $4 AND is_production
     ))
@@ -151,9 +157,11 @@ def unforecast_candles(
     horizon: int,
     model_version: int,
     since_at: datetime,
+    digest: str,
 ) -> list[datetime]:
-    """Return the prepared candles from `since_at` on without a forecast of this version, ascending."""
-    rows = session.read(_UNFORECAST, [project, market, unit, horizon, model_version, since_at])
+    """Return the candles from `since_at` on that have a row of `digest` and no forecast of this version."""
+    asked = [project, market, unit, horizon, model_version, since_at, digest]
+    rows = session.read(_UNFORECAST, asked)
     return [utc(instant) for instant in rows.column(0).to_pylist()]
 
 
@@ -165,12 +173,14 @@ def unserved_candles(
     horizon: int,
     model_version: int,
     since_at: datetime,
+    digest: str,
 ) -> list[datetime]:
-    """Return the prepared candles from `since_at` on that were left without a production forecast, ascending.
+    """Return the candles from `since_at` on that were left without a production forecast, ascending.
 
-    Those before the first production forecast do not count, nor those that `model_version` has forecast.
+    Those without a row of `digest` do not count, nor those before the first production forecast, nor those
+    that `model_version` has forecast.
     """
-    asked = [project, market, unit, horizon, model_version, since_at]
+    asked = [project, market, unit, horizon, model_version, since_at, digest]
     rows = session.read(_UNSERVED, asked)
     return [utc(instant) for instant in rows.column(0).to_pylist()]
 

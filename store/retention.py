@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from appliance.config.settings import StoreSettings
-from store import alerts, candles, drift, events, performance
+from store import alerts, candles, drift, events, features, performance
 from store.session import Session
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def _rules(settings: StoreSettings) -> tuple[tuple[str, int, Forget], ...]:
         ("candles_raw", settings.raw_days, candles.forget_raw),
         ("events", settings.events_days, events.forget),
         ("performance", settings.reports_days, performance.forget),
+        ("features", settings.rows_days, features.forget),
         ("drift_reports", settings.reports_days, drift.forget),
         ("alert_outbox", settings.alerts_days, alerts.forget_sent),
     )

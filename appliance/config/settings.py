@@ -103,6 +103,8 @@ class StoreSettings(Section):
     """Days to keep events; 0 for ever."""
     reports_days: values.Days = 365
     """Days to keep performance and drift reports, the newest of each version longer; 0 for ever."""
+    rows_days: values.Days = 30
+    """Days to keep prepared rows of code or parameters that no longer make any; 0 for ever."""
     alerts_days: values.Days = 30
     """Days to keep messages that Slack has got; 0 for ever."""
 

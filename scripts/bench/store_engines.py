@@ -123,7 +123,7 @@ class StoreEngine:
         coverage.prove_span(
             self.session, market, 1, START, end_at, ProofMethod.BACKFILL, clock.now()
         )
-        return features.write_features(self.session, PROJECT, market, 1, pa.table(table))
+        return features.write_features(self.session, PROJECT, market, 1, "bench", pa.table(table))
 
     def trivial(self) -> object:
         """See `Engine`."""
@@ -143,7 +143,7 @@ class StoreEngine:
 
     def window(self, market: str) -> object:
         """See `Engine`."""
-        return features.read_features(self.session, PROJECT, market, 1, limit=1000)
+        return features.read_features(self.session, PROJECT, market, 1, "bench", limit=1000)
 
     def everything(self, markets: Sequence[str]) -> object:
         """See `Engine`."""

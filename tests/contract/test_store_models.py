@@ -82,38 +82,73 @@ def test_features_come_back_in_the_form_they_were_written(
         'odd"name': [1.0, 2.0, 3.0],
     }
     table = _features(0, 1, 2, **columns)
-    assert features.write_features(session, project, market, 1, table) == 3
-    assert features.read_features(session, project, market, 1).equals(table)
-    assert features.feature_names(session, project) == ["r 1", 'odd"name']
-    assert features.newest_feature_at(session, project, market, 1) == _at(2)
+    assert features.write_features(session, project, market, 1, "d1", table) == 3
+    assert features.read_features(session, project, market, 1, "d1").equals(table)
+    assert features.feature_names(session, project, "d1") == ["r 1", 'odd"name']
+    assert features.newest_feature_at(session, project, market, 1, "d1") == _at(2)
 
 
 def test_features_are_upserted_and_unchanged_rows_not_rewritten(
     session: Session, project: str, market: str
 ) -> None:
     write = features.write_features
-    assert write(session, project, market, 1, _features(0, 1, a=[1.0, 2.0])) == 2
-    assert write(session, project, market, 1, _features(0, 1, 2, a=[1.0, 5.0, 3.0])) == 2
-    table = features.read_features(session, project, market, 1, _at(0), _at(9), limit=2)
+    assert write(session, project, market, 1, "d1", _features(0, 1, a=[1.0, 2.0])) == 2
+    assert write(session, project, market, 1, "d1", _features(0, 1, 2, a=[1.0, 5.0, 3.0])) == 2
+    table = features.read_features(session, project, market, 1, "d1", _at(0), _at(9), limit=2)
     assert table.equals(_features(1, 2, a=[5.0, 3.0]))
 
 
-def test_rows_of_an_earlier_feature_schema_are_not_mixed_in(
+def test_rows_of_other_code_are_kept_apart(session: Session, project: str, market: str) -> None:
+    write, read = features.write_features, features.read_features
+    write(session, project, market, 1, "d1", _features(0, 1, a=[1.0, 2.0]))
+    write(session, project, market, 1, "d2", _features(1, a=[7.0]))
+    assert read(session, project, market, 1, "d1").equals(_features(0, 1, a=[1.0, 2.0]))
+    assert read(session, project, market, 1, "d2").equals(_features(1, a=[7.0]))
+    write(session, project, market, 1, "d1", _features(2, a=[3.0]))
+    assert features.oldest_feature_at(session, project, market, 1, "d1") == _at(0)
+    assert features.newest_feature_at(session, project, market, 1, "d2") == _at(1)
+
+
+def test_rows_of_two_digests_are_the_same_to_rounding(
+    session: Session, project: str, market: str
+) -> None:
+    def note(digest: str) -> dict[str, tuple[int, int]]:
+        return features.note_equal_rows(
+            session, project, market, 1, digest, _at(9), least=2, relative=1e-8, absolute=1e-11
+        )
+
+    write, are_equal = features.write_features, features.has_equal_rows
+    write(session, project, market, 1, "d1", _features(0, 1, 2, a=[1.0, 2.0, 3.0]))
+    write(session, project, market, 1, "d2", _features(1, 2, 3, a=[2.0 + 1e-12, 3.0, 4.0]))
+    write(session, project, market, 1, "d3", _features(1, 2, a=[2.0, 3.1]))
+    write(session, project, market, 1, "d4", _features(2, a=[3.0]))
+    assert note("d2") == {"d1": (2, 0), "d3": (2, 1)}
+    assert are_equal(session, project, "d2", "d1")
+    assert not are_equal(session, project, "d2", "d3")
+    assert not are_equal(session, project, "d2", "d4")
+    assert note("d4") == {}
+
+
+def test_rows_of_code_that_runs_no_more_are_forgotten(
     session: Session, project: str, market: str
 ) -> None:
     write, read = features.write_features, features.read_features
-    write(session, project, market, 1, _features(0, 1, a=[1.0, 2.0]))
-    write(session, project, market, 1, _features(1, b=[7.0]))
-    assert read(session, project, market, 1).equals(_features(1, b=[7.0]))
-    write(session, project, market, 1, _features(2, a=[3.0]))
-    assert read(session, project, market, 1).equals(_features(0, 2, a=[1.0, 3.0]))
+    write(session, project, market, 1, "d1", _features(0, 1, a=[1.0, 2.0]))
+    features.forget(session, _at(5))
+    assert read(session, project, market, 1, "d1").num_rows == 2
+    write(session, project, market, 1, "d2", _features(3, a=[1.0]))
+    features.forget(session, _at(1))
+    assert read(session, project, market, 1, "d1").num_rows == 2
+    features.forget(session, _at(2))
+    assert read(session, project, market, 1, "d1").num_rows == 0
+    assert read(session, project, market, 1, "d2").num_rows == 1
 
 
 def test_a_project_without_features_reads_as_empty(
     session: Session, project: str, market: str
 ) -> None:
-    assert features.read_features(session, project, market, 1).num_rows == 0
-    assert features.newest_feature_at(session, project, market, 1) is None
+    assert features.read_features(session, project, market, 1, "d1").num_rows == 0
+    assert features.newest_feature_at(session, project, market, 1, "d1") is None
 
 
 @pytest.mark.parametrize(
@@ -124,7 +159,7 @@ def test_other_columns_are_refused(
 ) -> None:
     table = pa.table({name: [1.0] for name in names})
     with pytest.raises(StoreError):
-        features.write_features(session, project, market, 1, table)
+        features.write_features(session, project, market, 1, "d1", table)
 
 
 def test_a_forecast_is_written_once(session: Session, project: str, market: str) -> None:
@@ -147,11 +182,13 @@ def test_unforecast_candles_are_those_without_this_versions_forecast(
     session: Session, project: str, market: str
 ) -> None:
     table = _features(0, 1, 2, 3, a=[1.0, 2.0, 3.0, 4.0])
-    features.write_features(session, project, market, 1, table)
+    features.write_features(session, project, market, 1, "d1", table)
     forecasts.insert_forecasts(session, [_forecast(project, market, 2)])
 
     def missing(horizon: int, version: int) -> list[datetime]:
-        return forecasts.unforecast_candles(session, project, market, 1, horizon, version, _at(1))
+        return forecasts.unforecast_candles(
+            session, project, market, 1, horizon, version, _at(1), "d1"
+        )
 
     assert missing(2, 1) == [_at(1), _at(3)]
     assert missing(2, 2) == [_at(1), _at(2), _at(3)]
@@ -162,7 +199,7 @@ def test_unserved_candles_are_those_that_no_production_forecast_was_made_of(
     session: Session, project: str, market: str
 ) -> None:
     table = _features(*range(8), a=[float(minute) for minute in range(8)])
-    features.write_features(session, project, market, 1, table)
+    features.write_features(session, project, market, 1, "d1", table)
     served = [_forecast(project, market, minute) for minute in (1, 2, 5)]
     by_another = replace(_forecast(project, market, 6), model_version=9)
     shadow = replace(_forecast(project, market, 4), is_production=False)
@@ -170,13 +207,13 @@ def test_unserved_candles_are_those_that_no_production_forecast_was_made_of(
 
     def unserved(version: int, since: int) -> list[datetime]:
         return forecasts.unserved_candles(
-            session, project, market, 1, served[0].horizon, version, _at(since)
+            session, project, market, 1, served[0].horizon, version, _at(since), "d1"
         )
 
     assert unserved(2, 0) == [_at(3), _at(4), _at(7)]
     assert unserved(served[0].model_version, 0) == [_at(3), _at(7)]
     assert unserved(2, 4) == [_at(4), _at(7)]
-    assert forecasts.unserved_candles(session, "nobody", market, 1, 2, 1, _at(0)) == []
+    assert forecasts.unserved_candles(session, "nobody", market, 1, 2, 1, _at(0), "d1") == []
 
 
 def test_an_outcome_is_joined_once_when_the_target_has_closed(

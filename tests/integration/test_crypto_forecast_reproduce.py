@@ -10,6 +10,7 @@ from appliance.domain.reproduction import Reproduction
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import DataQualityError, ModelNotFound
 from appliance.pipelines.context import MarketSource, Resources, StageContext
+from appliance.pipelines.forecasting import row_digest
 from appliance.pipelines.forecasting.core.reproduce import reproduce_model
 from appliance.pipelines.progress import listening
 from appliance.pipelines.provenance import code_version, differences, environment
@@ -98,14 +99,33 @@ def test_rows_that_are_gone_are_an_error_with_the_way_to_get_them_back(trained: 
     assert "appliance backfill KRW-BTC --unit 1 --from" in raised.value.hint
 
 
-def test_rows_of_other_features_are_an_error(trained: Bench) -> None:
+def test_rows_of_other_features_do_not_take_the_place_of_the_trainings(trained: Bench) -> None:
     features = {"half_lives": [4, 10, 30], "scale_half_life": 10, "return_lags": [1, 5, 9]}
     trained.settings = settings_with(features=features)
     trained.run(DATA)
-    with pytest.raises(DataQualityError) as raised:
+    assert reproduce(trained).is_equal
+
+
+def test_a_model_of_rows_that_other_code_made_is_not_reproduced(
+    trained: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(row_digest._codes, type(trained.spec), "changed code")
+    with pytest.raises(DataQualityError, match="no longer all stored"):
         reproduce(trained)
-    assert raised.value.code == "data.other_features"
-    assert "return_9" in raised.value.message
+    trained.run(DATA)
+    again = reproduce(trained)
+    assert again.has_same_rows
+    assert again.row_digest != again.current_row_digest
+    assert not again.is_equal
+    assert again.verdict == "not equal"
+
+
+def test_a_version_that_does_not_say_what_made_its_rows_cannot_be_judged(trained: Bench) -> None:
+    (run,) = trained.registry.runs.values()
+    del run.documents["data_window"]["row_digest"]  # type: ignore[attr-defined]
+    again = reproduce(trained)
+    assert not again.is_equal
+    assert again.verdict.startswith("cannot be judged")
 
 
 def test_a_version_without_records_or_of_another_number_is_not_found(trained: Bench) -> None:
@@ -139,7 +159,8 @@ def test_a_training_tells_how_far_it_is(bench: Bench) -> None:
         "fold 1 of 2",
         "fold 2 of 2",
     ]
-    assert said[0].startswith("fitting on 1,2")
+    assert said[0].startswith("checking the newest 1,200 rows")
+    assert said[1].startswith("fitting on 1,2")
 
 
 def test_the_parameters_that_a_search_finds_are_recorded_and_reproduced(bench: Bench) -> None:

@@ -34,9 +34,13 @@ from appliance.pipelines.context import (
     StageContext,
     StageSkipped,
 )
+from appliance.pipelines.crypto_forecast.preprocessor import transformation
 from appliance.pipelines.crypto_forecast.preprocessor.transformation import compute_rows
+from appliance.pipelines.forecasting import row_digest as row_digest_module
+from appliance.pipelines.forecasting.core.first_model import UNSERVED
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
+from appliance.pipelines.forecasting.row_digest import row_digest
 from appliance.pipelines.spec import describe_project
 from appliance.pipelines.workflow import (
     WorkflowResult,
@@ -139,7 +143,7 @@ def trained(bench: Bench) -> Bench:
 
 
 def stored_rows(bench: Bench) -> pd.DataFrame:
-    table = read_features(bench.session, PROJECT, "KRW-BTC", 1)
+    table = read_features(bench.session, PROJECT, "KRW-BTC", 1, row_digest(bench.spec))
     return table.to_pandas()
 
 
@@ -454,9 +458,45 @@ def test_a_model_of_another_config_does_not_serve(trained: Bench) -> None:
     trained.settings = settings_with(horizon=7)
     result = trained.run(INFERENCE)
     assert result.outputs["forecast_candles"]["note"] == "no production model yet"
-    assert trained.run(DATA).request == "first model"
-    assert trained.run(TRAIN, reason="first model").outputs["decide_promotion"]["version"] == 2
+    assert trained.run(DATA).request == UNSERVED
+    decided = trained.run(TRAIN, reason=UNSERVED).outputs["decide_promotion"]
+    assert (decided["version"], decided["evidence"]) == (2, "version 1 serves another config")
     assert trained.registry.aliases["champion"] == 2
+
+
+def test_changed_code_makes_new_rows_and_the_same_rows_keep_the_model(
+    trained: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained.run(INFERENCE)
+    monkeypatch.setitem(row_digest_module._codes, type(trained.spec), "the same, written otherwise")
+    trained.pass_minutes(20)
+    trained.run(DATA)
+    assert_stored_is_computed(trained)
+    assert trained.run(INFERENCE).outputs["forecast_candles"]["forecasts"] == 20
+    assert trained.run(DATA).request == ""
+
+
+def test_a_model_of_rows_that_other_code_made_does_not_serve(
+    trained: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained.run(INFERENCE)
+    honest = transformation.engineer_features
+
+    def corrected(series, scale, spec):  # type: ignore[no-untyped-def]
+        features = honest(series, scale, spec)
+        return {**features, "range_now": features["range_now"] * 2.0}
+
+    monkeypatch.setattr(transformation, "engineer_features", corrected)
+    monkeypatch.setitem(row_digest_module._codes, type(trained.spec), "corrected")
+    trained.pass_minutes(20)
+    asked = trained.run(DATA)
+    assert trained.run(INFERENCE).outputs["forecast_candles"]["note"] == "no production model yet"
+    assert asked.request == UNSERVED
+    decided = trained.run(TRAIN, reason=asked.request).outputs["decide_promotion"]
+    assert decided["evidence"] == "version 1 learnt from rows that other code made"
+    newest = trained.registry.registered[-1]
+    assert newest.tags["row_digest"] == row_digest(trained.spec)
+    assert trained.run(TRAIN, reason=UNSERVED).states["check_rows"] is RunState.SKIPPED
 
 
 def test_a_regime_shift_leads_to_a_retrain_with_reasons(trained: Bench) -> None:

@@ -17,6 +17,7 @@ from appliance.pipelines.crypto_forecast.core import stages
 from appliance.pipelines.crypto_forecast.preprocessor import cross_features, transformation
 from appliance.pipelines.forecasting.core import soundness as stage
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
+from appliance.pipelines.forecasting.row_digest import row_digest
 from store.features import read_features
 from store.open import open_store
 from store.session import Statement
@@ -149,7 +150,7 @@ def test_rows_that_take_too_long_to_judge_are_not_trained_on(
 
 def test_rows_of_a_candle_that_was_corrected_are_made_anew(bench: Bench) -> None:
     bench.run(DATA)
-    newest = read_features(bench.session, PROJECT, "KRW-BTC", 1, limit=100)
+    newest = read_features(bench.session, PROJECT, "KRW-BTC", 1, row_digest(bench.spec), limit=100)
     at = newest.column(TIME).to_pylist()[0]
     bench.session.write(
         Statement("UPDATE candles SET volume = volume * 2 WHERE candle_date_time_utc = ?", (at,))

@@ -48,6 +48,8 @@ def _print(result: Reproduction) -> None:
         f" {result.start_at:%Y-%m-%d %H:%M} to {result.end_at:%Y-%m-%d %H:%M} UTC"
     )
     emit(f"rows         {'the same' if result.has_same_rows else 'changed since the training'}")
+    made_by, now = result.row_digest or "not noted", result.current_row_digest
+    emit(f"made by      {'the same code' if made_by == now else f'other code: {made_by} -> {now}'}")
     emit(
         f"predictions  {'equal' if is_close else 'differ'}, largest difference"
         f" {result.largest_difference:.3g} of log return"
@@ -57,7 +59,7 @@ def _print(result: Reproduction) -> None:
         emit(f"  {each.name}: {each.recorded:.6g} -> {each.again:.6g}")
     _print_changes("code", result.code)
     _print_changes("packages", result.packages)
-    emit("equal" if result.is_equal else "not equal")
+    emit(result.verdict)
 
 
 def _print_changes(label: str, changes: dict[str, str]) -> None:

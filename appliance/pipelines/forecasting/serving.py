@@ -6,11 +6,16 @@ from datetime import datetime, timedelta
 
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound
+from appliance.pipelines.context import StageContext
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.row_digest import row_digest
+from store.features import has_equal_rows
 
 WINDOW_START = "window_start_at"
 WINDOW_END = "window_end_at"
 HELD_OUT_END = "held_out_end_at"
+ROW_DIGEST = "row_digest"
+"""Which code and parameters made the rows of the training; versions of earlier releases do not say."""
 
 
 def identity_tags(spec: ForecastSpec) -> dict[str, str]:
@@ -24,10 +29,28 @@ def identity_tags(spec: ForecastSpec) -> dict[str, str]:
     }
 
 
-def serves(version: ModelVersion, spec: ForecastSpec) -> bool:
-    """Whether a version forecasts what `spec` asks for, from the features that `spec` prepares."""
+def serves(context: StageContext[ForecastSpec], version: ModelVersion) -> bool:
+    """Whether a version forecasts what the config asks for, and learnt from rows as its code makes them.
+
+    Rows of other code count as the same once they were found to be.
+    """
+    if not is_of_config(version, context.spec):
+        return False
+    made_by, learnt = row_digest(context.spec), learnt_from(version)
+    if learnt == made_by:
+        return True
+    return has_equal_rows(context.session, context.project, made_by, learnt)
+
+
+def is_of_config(version: ModelVersion, spec: ForecastSpec) -> bool:
+    """Whether a version forecasts what `spec` asks for, whatever code made the rows of its training."""
     wanted = identity_tags(spec)
     return all(version.tags.get(name) == value for name, value in wanted.items())
+
+
+def learnt_from(version: ModelVersion) -> str:
+    """Return the digest of the rows that a version learnt from, "" when it does not say."""
+    return version.tags.get(ROW_DIGEST, "")
 
 
 def trained_until(version: ModelVersion) -> datetime:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
+from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import TrialState
 from appliance.drift.loss_reference import build_reference
 from appliance.pipelines.context import Json, StageContext
+from appliance.pipelines.forecasting.core.first_model import FIRST
 from appliance.pipelines.forecasting.core.inference import forecast_version, join_outcomes
 from appliance.pipelines.forecasting.core.recorded import spec_as_trained, trained_split
 from appliance.pipelines.forecasting.core.trials import (
@@ -24,7 +26,7 @@ from appliance.pipelines.forecasting.evaluator.walk_forward import (
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.profile_loader import PROFILE
 from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
-from appliance.pipelines.forecasting.serving import serves
+from appliance.pipelines.forecasting.serving import is_of_config, serves
 from appliance.pipelines.forecasting.trainer.training import new_model
 from appliance.pipelines.progress import tell
 
@@ -101,11 +103,11 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     Returns:
         decision: promoted, challenger or kept; version; evidence in words.
     """
-    project, spec, registry = context.project, context.spec, context.registry
+    project, registry = context.project, context.registry
     version = registry.version(project, _as_int(context.upstream["register_model"]["version"]))
     champion = context.champion()
-    if champion is None or not serves(champion, spec):
-        reason = "first model" if champion is None else "the champion serves another config"
+    if champion is None or not serves(context, champion):
+        reason = FIRST if champion is None else _why_not(context, champion)
         promote(context, version.version, reason)
         return {"decision": "promoted", "version": version.version, "evidence": reason}
     if champion.version == version.version:
@@ -121,6 +123,12 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         "version": version.version,
         "evidence": trial.words or "no row yet that neither model was trained on",
     }
+
+
+def _why_not(context: StageContext[ForecastSpec], champion: ModelVersion) -> str:
+    if is_of_config(champion, context.spec):
+        return f"version {champion.version} learnt from rows that other code made"
+    return f"version {champion.version} serves another config"
 
 
 def _as_int(value: Json) -> int:

@@ -21,13 +21,13 @@ from appliance.pipelines.forecasting.core.trials import (
 )
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.completeness import require_complete
-from appliance.pipelines.forecasting.loader.feature_loader import load_rows
+from appliance.pipelines.forecasting.loader.feature_loader import load_rows, newest_row_at
 from appliance.pipelines.forecasting.loader.model_loader import load_forecaster
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
+from appliance.pipelines.forecasting.row_digest import row_digest
 from appliance.pipelines.forecasting.serving import serves, unseen_from
 from store import forecasts as store
 from store.coverage import watermark
-from store.features import newest_feature_at
 
 Matrix = NDArray[np.float64]
 
@@ -87,7 +87,14 @@ def forecast_version(
     spec, session, project = context.spec, context.session, context.project
     first_at = max(since_at, unseen_from(version, spec))
     missing = store.unforecast_candles(
-        session, project, spec.market, spec.unit, spec.horizon, version.version, first_at
+        session,
+        project,
+        spec.market,
+        spec.unit,
+        spec.horizon,
+        version.version,
+        first_at,
+        row_digest(spec),
     )
     if len(missing) < at_least:
         return 0
@@ -105,6 +112,7 @@ def _forecast_unserved(context: StageContext[ForecastSpec], version: ModelVersio
         spec.horizon,
         version.version,
         unseen_from(version, spec),
+        row_digest(spec),
     )
     if not missing:
         return 0
@@ -172,9 +180,9 @@ def _choose_version(context: StageContext[ForecastSpec]) -> ModelVersion | None:
     asked = context.integer_param("model_version")
     if asked is None:
         champion = context.champion()
-        return champion if champion is not None and serves(champion, context.spec) else None
+        return champion if champion is not None and serves(context, champion) else None
     version = context.registry.version(context.project, asked)
-    if not serves(version, context.spec):
+    if not serves(context, version):
         spec = context.spec
         raise ConfigError(
             f"version {asked} does not forecast {spec.market} {spec.unit}m, {spec.horizon} ahead,"
@@ -186,7 +194,7 @@ def _choose_version(context: StageContext[ForecastSpec]) -> ModelVersion | None:
 
 def _recent_at(context: StageContext[ForecastSpec]) -> datetime:
     spec = context.spec
-    newest_at = newest_feature_at(context.session, context.project, spec.market, spec.unit)
+    newest_at = newest_row_at(context.session, context.project, spec)
     return (newest_at or clock.now()) - timedelta(minutes=spec.unit * (spec.catch_up_rows - 1))
 
 

@@ -90,7 +90,7 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """
     spec, session, project = context.spec, context.session, context.project
     champion = context.champion()
-    if champion is None or not serves(champion, spec):
+    if champion is None or not serves(context, champion):
         raise StageSkipped("no production model yet")
     profile = load_profile(session, lambda: context.registry, project, champion)
     reference = ReferenceProfile.from_json(profile) if profile is not None else None

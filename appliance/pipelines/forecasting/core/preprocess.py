@@ -8,27 +8,38 @@ from appliance import clock
 from appliance.domain.event import EventKind, Severity
 from appliance.errors import DataQualityError
 from appliance.pipelines.context import Json, StageContext, StageSkipped
-from appliance.pipelines.forecasting.core.first_model import FIRST
+from appliance.pipelines.forecasting.core.first_model import FIRST, UNSERVED
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.candle_loader import known_until
-from appliance.pipelines.forecasting.loader.feature_loader import load_rows
-from appliance.pipelines.forecasting.preprocessor.labels import (
-    TIME,
-    to_arrow,
+from appliance.pipelines.forecasting.loader.feature_loader import (
+    load_rows,
+    newest_row_at,
+    oldest_row_at,
+    store_rows,
 )
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from appliance.pipelines.forecasting.preprocessor.quality import (
     Quality,
     QualityReport,
     judge_quality,
 )
+from appliance.pipelines.forecasting.preprocessor.soundness import ABSOLUTE, RELATIVE
+from appliance.pipelines.forecasting.row_digest import row_digest
 from appliance.pipelines.forecasting.serving import serves
+from appliance.pipelines.progress import tell
 from store.events import read_events
-from store.features import newest_feature_at, oldest_feature_at, write_features
+from store.features import note_equal_rows
 from store.forecasts import latest_forecasts
 
 OVERLAP = 3
 """Newest rows computed again each time: the exchange corrects its newest candles."""
 
+
+LEAST_COMPARED = 500
+"""Rows of the same candles below which those of changed code are not said to be the same."""
+
+UNSERVED_ROWS = 5
+"""Newest rows without a forecast after which it is asked whether a model serves the config at all."""
 
 REPAIR_MEMORY = timedelta(minutes=10)
 """Rows around a gap are computed again for this long after its repair."""
@@ -38,7 +49,8 @@ def prepare_features(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Compute the rows that are missing in the training window and store them.
 
     New candles add rows at the end, a backfill adds older ones. Each row is the same whether
-    computed alone or with all others. Parameter `full=true` computes the whole window again.
+    computed alone or with all others. Code or parameters that have changed make all of them anew, beside
+    those that were; parameter `full=true` computes the whole window again.
 
     Returns:
         written: new or changed rows; older: those of them before the newest row so far.
@@ -53,10 +65,13 @@ def prepare_features(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         raise StageSkipped(f"not all of {markets} have {spec.unit}-minute candles yet")
     width = timedelta(minutes=spec.unit)
     window_at = end_at - (spec.training_rows + spec.horizon) * width
-    newest_at = newest_feature_at(session, context.project, spec.market, spec.unit)
+    newest_at = newest_row_at(session, context.project, spec)
     is_full = newest_at is None or context.params.get("full", "").lower() == "true"
     if newest_at is None or is_full:
-        return {"written": _compute(context, window_at, end_at), "older": 0}
+        tell(f"making all rows from {window_at:%Y-%m-%d %H:%M} UTC on, digest {row_digest(spec)}")
+        written = _compute(context, window_at, end_at)
+        _compare_with_earlier(context)
+        return {"written": written, "older": 0}
     older = _compute_older(context, window_at)
     older += _compute_repaired(context, window_at, newest_at)
     first_at = max(newest_at - OVERLAP * width, window_at)
@@ -74,7 +89,7 @@ def prepare_newest(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """
     spec, session = context.spec, context.session
     end_at = known_until(session, spec)
-    newest_at = newest_feature_at(session, context.project, spec.market, spec.unit)
+    newest_at = newest_row_at(session, context.project, spec)
     if end_at is None or newest_at is None:
         raise StageSkipped("the data workflow has prepared no rows yet")
     width = timedelta(minutes=spec.unit)
@@ -125,12 +140,31 @@ def _compute(context: StageContext[ForecastSpec], first_at: datetime, end_at: da
     rows = rows[rows[TIME] >= first_at]
     if rows.empty:
         return 0
-    return write_features(context.session, context.project, spec.market, spec.unit, to_arrow(rows))
+    return store_rows(context.session, context.project, spec, rows)
+
+
+def _compare_with_earlier(context: StageContext[ForecastSpec]) -> None:
+    """Find out whether changed code makes the same rows, so that models of the earlier ones go on."""
+    spec, digest = context.spec, row_digest(context.spec)
+    compared = note_equal_rows(
+        context.session,
+        context.project,
+        spec.market,
+        spec.unit,
+        digest,
+        clock.now(),
+        least=LEAST_COMPARED,
+        relative=RELATIVE,
+        absolute=ABSOLUTE,
+    )
+    for earlier, (rows, differing) in compared.items():
+        words = "the same as" if not differing else f"{differing:,} of them other than"
+        tell(f"{rows:,} rows compared: {words} those of digest {earlier or 'not noted'}")
 
 
 def _compute_older(context: StageContext[ForecastSpec], window_at: datetime) -> int:
     spec = context.spec
-    oldest_at = oldest_feature_at(context.session, context.project, spec.market, spec.unit)
+    oldest_at = oldest_row_at(context.session, context.project, spec)
     if oldest_at is None or oldest_at <= window_at + timedelta(minutes=spec.unit * OVERLAP):
         return 0
     return _compute(context, window_at, oldest_at)
@@ -186,20 +220,32 @@ def _first_training(context: StageContext[ForecastSpec]) -> Json:
     failed first training is tried again.
     """
     spec = context.spec
-    newest = latest_forecasts(context.session, context.project, 1)
-    if newest and (newest[0].market, newest[0].unit, newest[0].horizon) == (
-        spec.market,
-        spec.unit,
-        spec.horizon,
-    ):
+    if _is_served(context):
         return None
     rows = load_rows(context.session, context.project, spec, limit=spec.min_rows + spec.horizon)
     is_growing = bool(context.result_of("prepare_features", "older"))
     if len(rows) < spec.min_rows + spec.horizon or is_growing:
         return None
     champion = context.champion()
-    if champion is not None and serves(champion, spec):
+    if champion is not None and serves(context, champion):
         return None
     now_at = clock.now()
     bucket = f"{now_at:%Y-%m-%dT%H}:{now_at.minute // 10}0"
-    return {"workflow": "train", "id": f"first__{bucket}", "reason": FIRST}
+    return {
+        "workflow": "train",
+        "id": f"first__{bucket}",
+        "reason": FIRST if champion is None else UNSERVED,
+    }
+
+
+def _is_served(context: StageContext[ForecastSpec]) -> bool:
+    """Whether the newest rows have forecasts of this config; the registry need not be asked then."""
+    spec = context.spec
+    newest = latest_forecasts(context.session, context.project, 1)
+    row_at = newest_row_at(context.session, context.project, spec)
+    if not newest or row_at is None:
+        return False
+    made = newest[0]
+    is_of_config = (made.market, made.unit, made.horizon) == (spec.market, spec.unit, spec.horizon)
+    late = (row_at - made.candle_date_time_utc) / timedelta(minutes=spec.unit)
+    return is_of_config and late <= UNSERVED_ROWS

@@ -8,9 +8,9 @@ from appliance.errors import DataQualityError
 from appliance.pipelines.context import StageContext
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec, LearnerSpec
 from appliance.pipelines.forecasting.loader.feature_loader import load_labelled_span
-from appliance.pipelines.forecasting.serving import HELD_OUT_END, WINDOW_START
+from appliance.pipelines.forecasting.row_digest import row_digest
+from appliance.pipelines.forecasting.serving import HELD_OUT_END, ROW_DIGEST, WINDOW_START
 from appliance.pipelines.forecasting.trainer.training import Split, split_rows
-from store import features as store
 from store.session import Session
 
 
@@ -30,28 +30,32 @@ def trained_split(context: StageContext[ForecastSpec]) -> Split:
     start_at, end_at = (
         datetime.fromisoformat(str(trained[name])) for name in (WINDOW_START, HELD_OUT_END)
     )
-    return load_split(context.session, context.project, context.spec, start_at, end_at)
+    made_by = str(trained.get(ROW_DIGEST) or row_digest(context.spec))
+    return load_split(context.session, context.project, context.spec, start_at, end_at, made_by)
 
 
 def load_split(
-    session: Session, project: str, spec: ForecastSpec, start_at: datetime, end_at: datetime
+    session: Session,
+    project: str,
+    spec: ForecastSpec,
+    start_at: datetime,
+    end_at: datetime,
+    digest: str,
 ) -> Split:
     """Return the rows from the first to train on to the newest kept back, split as a training does.
 
+    Args:
+        session: the store.
+        project: the project's name.
+        spec: the training's config.
+        start_at: opening time of the first row to train on.
+        end_at: opening time of the newest row kept back.
+        digest: of the code and parameters that made the rows.
+
     Raises:
-        DataQualityError: they are no longer stored, or only with other features.
+        DataQualityError: they are no longer stored.
     """
-    wanted, stored = spec.recipe.feature_names(spec), store.feature_names(session, project)
-    if stored != wanted:
-        changed = sorted({*wanted} ^ {*stored})
-        raise DataQualityError(
-            f"the rows in the store have {len(stored)} features, the training had {len(wanted)};"
-            f" they differ in {', '.join(changed[:5]) or 'their order'}",
-            code="data.other_features",
-            hint="set the config's features as they were, then: appliance run data --param full=true",
-            project=project,
-        )
-    rows = load_labelled_span(session, project, spec, start_at, end_at)
+    rows = load_labelled_span(session, project, spec, start_at, end_at, digest)
     if rows is None or rows.times[0] != start_at or rows.times[-1] != end_at:
         found = (
             "none"

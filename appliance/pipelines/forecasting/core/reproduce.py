@@ -16,6 +16,7 @@ from appliance.pipelines.forecasting.core.recorded import load_split
 from appliance.pipelines.forecasting.evaluator.holdout import score_held_out
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.model_loader import load_forecaster
+from appliance.pipelines.forecasting.row_digest import row_digest
 from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
 from appliance.pipelines.forecasting.trainer.record import (
     CODE,
@@ -32,7 +33,9 @@ TOLERANCE = 1e-9
 
 
 def reproduce_model(context: StageContext[ForecastSpec], number: int) -> Reproduction:
-    """Fit and evaluate again as version `number` was, and compare predictions and metrics.
+    """Fit and evaluate again as version `number` was, and compare rows, predictions and metrics.
+
+    The rows are those of its window that the code makes now.
 
     Raises:
         ModelNotFound: no such version, or it does not say how it was trained.
@@ -45,7 +48,8 @@ def reproduce_model(context: StageContext[ForecastSpec], number: int) -> Reprodu
     start_at, end_at, held_out_end_at = (
         datetime.fromisoformat(window[name]) for name in ("start_at", "end_at", "held_out_end_at")
     )
-    split = load_split(context.session, project, spec, start_at, held_out_end_at)
+    made_by = row_digest(spec)
+    split = load_split(context.session, project, spec, start_at, held_out_end_at, made_by)
     tell(f"fitting version {number} again on {len(split.training):,} rows")
     again = fit_model(split.training, spec)
     recorded = load_forecaster(registry, project, number)
@@ -57,6 +61,8 @@ def reproduce_model(context: StageContext[ForecastSpec], number: int) -> Reprodu
         end_at=end_at,
         rows=len(split.training),
         has_same_rows=content_hash(split.training) == window["sha256"],
+        row_digest=window.get("row_digest", ""),
+        current_row_digest=made_by,
         largest_difference=_largest_difference(recorded, again, split),
         metrics=len(version.metrics.keys() & metrics.keys()),
         differing_metrics=compare_metrics(version.metrics, metrics),

@@ -76,7 +76,7 @@ def _account_for_retrains(context: StageContext[ForecastSpec]) -> None:
     """Compare what was in production with the frozen twin, over every candle that both forecast."""
     spec, session, project = context.spec, context.session, context.project
     champion = context.champion()
-    if champion is None or not serves(champion, spec):
+    if champion is None or not serves(context, champion):
         return
     twin = twin_of(context, champion)
     since_at = unseen_from(context.registry.version(project, twin), spec)
@@ -164,7 +164,7 @@ def _facts(context: StageContext[ForecastSpec]) -> RetrainFacts:
 def _new_rows(
     context: StageContext[ForecastSpec], versions: list[ModelVersion], spec: ForecastSpec
 ) -> int:
-    ends = [evaluated_until(version) for version in versions if serves(version, spec)]
+    ends = [evaluated_until(version) for version in versions if serves(context, version)]
     if not ends:
         return spec.training_rows
     since_at = max(ends) + timedelta(minutes=spec.unit * (spec.horizon + 1))

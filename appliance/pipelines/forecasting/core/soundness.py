@@ -11,13 +11,17 @@ from appliance import clock
 from appliance.errors import DataQualityError, InsufficientData
 from appliance.pipelines.context import Json, StageContext
 from appliance.pipelines.forecasting.core.first_model import skip_once_served
+from appliance.pipelines.forecasting.core.preprocess import prepare_features
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.candle_loader import CandleWindow
-from appliance.pipelines.forecasting.loader.feature_loader import load_rows
+from appliance.pipelines.forecasting.loader.feature_loader import (
+    load_rows,
+    newest_row_at,
+    store_rows,
+)
 from appliance.pipelines.forecasting.preprocessor import soundness
-from appliance.pipelines.forecasting.preprocessor.labels import TIME, to_arrow
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from appliance.pipelines.progress import tell
-from store.features import write_features
 
 ROWS = 1_200
 """The newest stored rows that are judged."""
@@ -38,6 +42,7 @@ _CHECKS: dict[str, tuple[Check, str]] = {
 def check_rows(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Judge the newest stored rows; a model of rows that fail is neither trained nor registered.
 
+    Rows that changed code or parameters ask for are made first, where the data workflow has not yet.
     The rows are computed again from the stored candles. What the candles no longer give, because the
     exchange has corrected one, is written anew first.
 
@@ -52,6 +57,8 @@ def check_rows(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     skip_once_served(context)
     spec, session, project = context.spec, context.session, context.project
     began = clock.monotonic()
+    if newest_row_at(session, project, spec) is None:
+        prepare_features(context)
     stored = load_rows(session, project, spec, limit=ROWS)
     if len(stored) < _FEWEST_ROWS:
         raise InsufficientData(
@@ -77,7 +84,7 @@ def check_rows(context: StageContext[ForecastSpec]) -> dict[str, Json]:
                 f"cannot be judged: checking {len(rows)} rows takes more than {SECONDS:.0f} s",
                 f"`appliance project check {project}` shows what features cost",
             )
-    renewed = write_features(session, project, spec.market, spec.unit, to_arrow(rows))
+    renewed = store_rows(session, project, spec, rows)
     seconds = round(clock.monotonic() - began, 2)
     return {"rows": len(rows), "renewed": renewed, "seconds": seconds}
 

@@ -17,8 +17,10 @@ from appliance.pipelines.forecasting.loader.completeness import require_complete
 from appliance.pipelines.forecasting.loader.feature_loader import load_labelled
 from appliance.pipelines.forecasting.loader.market_loader import load_market_values
 from appliance.pipelines.forecasting.loader.profile_loader import PROFILE
+from appliance.pipelines.forecasting.row_digest import row_digest
 from appliance.pipelines.forecasting.serving import (
     HELD_OUT_END,
+    ROW_DIGEST,
     WINDOW_END,
     WINDOW_START,
     identity_tags,
@@ -53,7 +55,8 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
 
     Returns:
         mlflow_run_id; rows; window_start_at, window_end_at: ISO opening times of the training rows;
-        held_out_end_at: that of the newest row kept back; learner: its parameters; reason.
+        held_out_end_at: that of the newest row kept back; row_digest: what made the rows; learner: its
+        parameters; reason.
 
     Raises:
         StageSkipped: the first model was asked for, and there is one by now.
@@ -79,6 +82,7 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         WINDOW_START: split.training.times[0].isoformat(),
         WINDOW_END: split.training.times[-1].isoformat(),
         HELD_OUT_END: split.comparison.times[-1].isoformat(),
+        ROW_DIGEST: row_digest(spec),
         "learner": learner.model_dump(mode="json"),
         "reason": reason,
     }
@@ -95,7 +99,8 @@ def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """
     trained = context.upstream["train_model"]
     run_id = str(trained["mlflow_run_id"])
-    notes = {key: str(trained[key]) for key in (WINDOW_START, WINDOW_END, HELD_OUT_END, "reason")}
+    noted = (WINDOW_START, WINDOW_END, HELD_OUT_END, ROW_DIGEST, "reason")
+    notes = {key: str(trained[key]) for key in noted}
     tags = {**identity_tags(context.spec), **notes}
     profile = cast("dict[str, object]", context.registry.document(run_id, PROFILE))
     version = context.registry.register(context.project, run_id, tags).version

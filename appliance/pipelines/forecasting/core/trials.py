@@ -15,6 +15,7 @@ from appliance.errors import ModelNotFound
 from appliance.pipelines.context import Json, StageContext, StageSkipped
 from appliance.pipelines.forecasting.evaluator.comparison import Comparison, compare_pairs
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.loader.feature_loader import newest_row_at
 from appliance.pipelines.forecasting.serving import (
     identity_tags,
     serves,
@@ -22,7 +23,6 @@ from appliance.pipelines.forecasting.serving import (
 )
 from appliance.registry.promotion import Verdict
 from store.events import read_events
-from store.features import newest_feature_at
 from store.retrains import claim_twin
 from store.trials import paired_losses, read_trials, write_trial
 
@@ -45,7 +45,7 @@ def judge_trials(context: Context) -> dict[str, Json]:
         StageSkipped: there is no production model yet.
     """
     champion = context.champion()
-    if champion is None or not serves(champion, context.spec):
+    if champion is None or not serves(context, champion):
         raise StageSkipped("no production model yet")
     if context.is_registry_away:
         raise StageSkipped("the registry is away: comparisons and retrains wait for it")
@@ -234,9 +234,7 @@ def _begin_probation(context: Context, champion: ModelVersion, move: Event) -> l
     ):
         return []
     previous = serving_version(context, deposed)
-    newest_at = newest_feature_at(
-        context.session, context.project, context.spec.market, context.spec.unit
-    )
+    newest_at = newest_row_at(context.session, context.project, context.spec)
     if previous is None or newest_at is None:
         return []
     width = timedelta(minutes=context.spec.unit)
@@ -274,7 +272,7 @@ def serving_version(context: Context, number: int) -> ModelVersion | None:
         version = context.models.version(context.project, number)
     except ModelNotFound:
         return None
-    return version if serves(version, context.spec) else None
+    return version if serves(context, version) else None
 
 
 def _limit_challengers(context: Context, champion: ModelVersion) -> None:

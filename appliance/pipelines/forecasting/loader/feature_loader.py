@@ -11,9 +11,16 @@ from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.preprocessor.labels import (
     LabelledRows,
     label_rows,
+    to_arrow,
     to_frame,
 )
-from store.features import read_features
+from appliance.pipelines.forecasting.row_digest import row_digest
+from store.features import (
+    newest_feature_at,
+    oldest_feature_at,
+    read_features,
+    write_features,
+)
 from store.session import Session
 
 
@@ -23,20 +30,48 @@ def load_rows(
     spec: ForecastSpec,
     start_at: datetime | None = None,
     limit: int | None = None,
+    digest: str | None = None,
 ) -> pd.DataFrame:
-    """Return prepared rows from `start_at` on, the newest `limit` of them, ascending."""
-    table = read_features(session, project, spec.market, spec.unit, start_at=start_at, limit=limit)
-    return to_frame(table)
+    """Return prepared rows from `start_at` on, the newest `limit` of them, ascending.
+
+    They are those of one digest of code and parameters, by default of those that run now.
+    """
+    made_by = digest or row_digest(spec)
+    return to_frame(
+        read_features(session, project, spec.market, spec.unit, made_by, start_at, limit=limit)
+    )
+
+
+def store_rows(session: Session, project: str, spec: ForecastSpec, rows: pd.DataFrame) -> int:
+    """Store rows that the config's code has just made; returns how many were new or changed."""
+    return write_features(
+        session, project, spec.market, spec.unit, row_digest(spec), to_arrow(rows)
+    )
+
+
+def newest_row_at(session: Session, project: str, spec: ForecastSpec) -> datetime | None:
+    """Return the opening time of the newest row that the config's code has made."""
+    return newest_feature_at(session, project, spec.market, spec.unit, row_digest(spec))
+
+
+def oldest_row_at(session: Session, project: str, spec: ForecastSpec) -> datetime | None:
+    """Return the opening time of the oldest row that the config's code has made."""
+    return oldest_feature_at(session, project, spec.market, spec.unit, row_digest(spec))
 
 
 def load_labelled_span(
-    session: Session, project: str, spec: ForecastSpec, start_at: datetime, end_at: datetime | None
+    session: Session,
+    project: str,
+    spec: ForecastSpec,
+    start_at: datetime,
+    end_at: datetime | None,
+    digest: str | None = None,
 ) -> LabelledRows | None:
-    """Return the labelled rows that open in [start_at, end_at], None when there is none.
+    """Return the labelled rows of a digest that open in [start_at, end_at], None when there is none.
 
-    The rows of a training are read again by the window that it noted.
+    The rows of a training are read again by the window and the digest that it noted.
     """
-    rows = load_rows(session, project, spec, start_at=start_at)
+    rows = load_rows(session, project, spec, start_at=start_at, digest=digest)
     if rows.empty:
         return None
     labelled = label_rows(rows, spec.unit, spec.horizon)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
+from appliance.pipelines.forecasting.row_digest import row_digest
 from appliance.pipelines.forecasting.trainer.training import Split, content_hash
 from appliance.pipelines.provenance import code_version, environment
 from appliance.registry.records import DatasetWindow
@@ -40,6 +41,7 @@ def documents(
             "rows": window.rows,
             "held_out_rows": len(split.comparison),
             "sha256": window.sha256,
+            "row_digest": row_digest(spec),
         },
         "feature_schema": {"names": spec.recipe.feature_names(spec), "dtype": "float64"},
         ENVIRONMENT: environment(),
