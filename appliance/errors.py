@@ -92,6 +92,12 @@ class ModelNotFound(RegistryError, TerminalError):
     code_default = "registry.not_found"
 
 
+class ModelRefused(RegistryError, TerminalError):
+    """A model is not what was registered."""
+
+    code_default = "registry.refused"
+
+
 class AirflowApiError(ApplianceError):
     """Airflow's REST API refused."""
 

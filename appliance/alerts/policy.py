@@ -14,6 +14,7 @@ ALERTING_KINDS = (
     EventKind.PROMOTED,
     EventKind.ROLLED_BACK,
     EventKind.GATE_VERDICT,
+    EventKind.MODEL_REFUSED,
     EventKind.SERVICE_GIVEN_UP,
 )
 """The only kinds that are looked at."""

@@ -10,6 +10,7 @@ _HEADLINES = {
     EventKind.PROMOTED: ":large_green_circle: *Promoted*",
     EventKind.ROLLED_BACK: ":leftwards_arrow_with_hook: *Rolled back*",
     EventKind.GATE_VERDICT: ":bulb: *A better model waits*",
+    EventKind.MODEL_REFUSED: ":red_circle: *Model refused*",
     EventKind.SERVICE_GIVEN_UP: ":red_circle: *Service given up*",
 }
 _LONGEST_REASON = 600
@@ -39,6 +40,8 @@ def _next_step(event: Event) -> str:
     if event.kind is EventKind.GATE_VERDICT:
         version = _escaped(str(event.details.get("challenger") or "VERSION"))
         return f"put it into production: `appliance models promote {version}{project}`"
+    if event.kind is EventKind.MODEL_REFUSED:
+        return f"find out who changed it, then train anew: `appliance run train{project}`"
     if event.kind is EventKind.PROMOTED:
         return f"to undo: `appliance models rollback{project}`"
     if event.kind is EventKind.ROLLED_BACK:

@@ -13,6 +13,7 @@ from appliance.domain.drift import DriftReport
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
+from appliance.domain.model_proof import ModelRefusal
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
 from appliance.domain.service import ServiceStatus
@@ -72,6 +73,7 @@ class ProjectStatus:
     drift: DriftReport | None = None
     forecast: Forecast | None = None
     forecast_count: int | None = None
+    refusals: tuple[ModelRefusal, ...] = ()
     model_max_age_hours: int = 0
     are_models_known: bool = True
     are_rows_known: bool = True

@@ -137,6 +137,7 @@ def _project(project: Project, facts: Facts) -> ProjectStatus:
         drift=rows.drift,
         forecast=rows.forecast,
         forecast_count=rows.forecast_count,
+        refusals=rows.refusals,
         model_max_age_hours=project.model_max_age_hours,
         are_models_known=project.name in facts.models,
         are_rows_known=project.name in facts.store.projects,

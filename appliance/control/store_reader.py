@@ -14,7 +14,17 @@ from appliance.domain.coverage import MarketCoverage
 from appliance.domain.drift import DriftReport
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast, Performance
-from store import candles, coverage, drift, events, forecasts, live, performance
+from appliance.domain.model_proof import ModelRefusal
+from store import (
+    candles,
+    coverage,
+    drift,
+    events,
+    forecasts,
+    live,
+    model_proofs,
+    performance,
+)
 from store.session import Session
 
 MarketKey = tuple[str, int]
@@ -23,6 +33,8 @@ MarketKey = tuple[str, int]
 _PROJECTS_EVERY_SECONDS = 5.0
 _COUNTS_EVERY_SECONDS = 10.0
 _GAPS_NAMED = 10
+_REGISTRY = "registry"
+"""Where refused files are a problem; a copy that is refused is made anew."""
 _READ_SECONDS = 3.5
 """Whoever asks the control API gets an answer within five."""
 _WRITE_SECONDS = 10.0
@@ -38,6 +50,7 @@ class ProjectRows:
     drift: DriftReport | None = None
     forecast: Forecast | None = None
     forecast_count: int | None = None
+    refusals: tuple[ModelRefusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,7 @@ class StoreReader:
             drift=drift.latest_report(session, project.name),
             forecast=newest[-1] if newest else None,
             forecast_count=forecasts.count_forecasts(session, project.name),
+            refusals=tuple(model_proofs.read_refusals(session, project.name, _REGISTRY)),
         )
 
     def _read_counts(self, session: Session) -> dict[MarketKey, Count]:

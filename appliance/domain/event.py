@@ -25,6 +25,8 @@ class EventKind(StrEnum):
     PROMOTED = "model.promoted"
     ROLLED_BACK = "model.rolled_back"
     FILES_REMOVED = "model.files_removed"
+    MODEL_REFUSED = "model.refused"
+    MODEL_UNPROVEN = "model.unproven"
     DRIFT_VERDICT = "drift.verdict"
     RETRAIN_DECIDED = "retrain.decided"
     RETRAIN_ACCOUNTED = "retrain.accounted"

@@ -11,6 +11,8 @@ import sys
 from appliance.config.paths import Paths
 from appliance.errors import ApplianceError
 from appliance.forecaster.forecaster import Forecaster
+from appliance.ingest.store_gate import StoreGate
+from appliance.pipelines.stored_proofs import StoredProofs
 from appliance.registry.rest import RegistryRest
 from appliance.registry.warm_models import WarmModels
 from appliance.terminal import guard
@@ -27,8 +29,10 @@ def main() -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         paths = Paths.from_environment()
-        models = WarmModels(RegistryRest.of_home(paths), paths.model_copies)
-        asyncio.run(_forecast(Forecaster(paths, models)))
+        gate = StoreGate(paths)
+        proofs = StoredProofs(gate.use)
+        models = WarmModels(RegistryRest.of_home(paths), paths.model_copies, proofs)
+        asyncio.run(_forecast(Forecaster(paths, models, gate, proofs)))
     except ApplianceError as error:
         sys.stderr.write(f"forecaster: {error.message}\nforecaster: {error.hint}\n")
         return 1

@@ -12,12 +12,18 @@ from datetime import datetime
 
 from appliance import clock
 from appliance.config.paths import Paths
-from appliance.errors import RegistryError, RegistryUnavailable, StoreUnavailable
+from appliance.errors import (
+    ModelRefused,
+    RegistryError,
+    RegistryUnavailable,
+    StoreUnavailable,
+)
 from appliance.forecaster.project import ProjectRunner
 from appliance.forecaster.projects import LiveProjects
 from appliance.forecaster.rhythm import IDLE_SECONDS
 from appliance.forecaster_api.wire import REPORT, REPORT_JSON, ForecasterReport
 from appliance.ingest.store_gate import StoreGate
+from appliance.pipelines.stored_proofs import StoredProofs
 from appliance.registry.warm_models import WarmModels
 
 REGISTRY_SECONDS = 5.0
@@ -34,12 +40,17 @@ class Forecaster:
     Args:
         paths: the home.
         models: followed here.
+        gate: the way to the store.
+        proofs: told of what is done about a refused champion.
     """
 
-    def __init__(self, paths: Paths, models: WarmModels) -> None:
+    def __init__(
+        self, paths: Paths, models: WarmModels, gate: StoreGate, proofs: StoredProofs
+    ) -> None:
         self._paths = paths
         self._models = models
-        self._gate = StoreGate(paths)
+        self._gate = gate
+        self._proofs = proofs
         self._projects = LiveProjects(paths, models)
         self._wanted = asyncio.Event()
         self._looking = ThreadPoolExecutor(1, "look")
@@ -116,6 +127,36 @@ class Forecaster:
         return any(changed)
 
     def _follow_model(self, runner: ProjectRunner) -> bool:
+        try:
+            return self._follow_proven(runner)
+        except ModelRefused as error:
+            self._regain()
+            self._refuse(runner, error)
+            return self._return_previous(runner, error)
+        except StoreUnavailable as error:
+            _log.info("project=%s its model waits for the store: %s", runner.project, error.message)
+            return False
+
+    def _refuse(self, runner: ProjectRunner, error: RegistryError) -> None:
+        if str(error) != str(runner.model_problem):
+            _log.error("project=%s %s", runner.project, error.message)
+        runner.model_problem = error
+
+    def _return_previous(self, runner: ProjectRunner, refused: ModelRefused) -> bool:
+        """Bring the previous champion back; the next look at the registry loads it."""
+        number, reason = refused.fields.get("version"), str(refused.fields.get("reason"))
+        if not isinstance(number, int):
+            return False
+        try:
+            returned = self._models.return_previous(runner.project, number)
+            if returned is not None:
+                self._proofs.say_returned(returned, number, reason)
+        except (RegistryError, StoreUnavailable) as error:
+            _log.error("project=%s the previous model: %s", runner.project, error.message)
+            return False
+        return returned is not None and self._follow_model(runner)
+
+    def _follow_proven(self, runner: ProjectRunner) -> bool:
         changed = False
         try:
             changed = self._models.recover(runner.project)
@@ -126,10 +167,10 @@ class Forecaster:
         except RegistryUnavailable as error:
             self._lose(error)
             return changed
+        except ModelRefused:
+            raise
         except RegistryError as error:
-            if str(error) != str(runner.model_problem):
-                _log.error("project=%s %s", runner.project, error.message)
-            runner.model_problem = error
+            self._refuse(runner, error)
             return changed
         self._regain()
         runner.model_problem = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import ConfigError, RegistryUnavailable
 from appliance.pipelines.spec import ProjectSpec
+from appliance.pipelines.stored_proofs import StoredProofs
 
 if TYPE_CHECKING:
     from appliance.domain.model_version import ModelVersion
@@ -86,12 +88,14 @@ class Resources:
     @classmethod
     def of_home(cls, paths: Paths, settings: Settings) -> Resources:
         """Return the resources that a home's configuration names."""
-        return cls(
+        proofs = StoredProofs(lambda: nullcontext(resources.session))
+        resources = cls(
             open_session=lambda: _home_session(paths),
-            open_registry=lambda: _home_registry(paths, settings),
+            open_registry=lambda: _home_registry(paths, settings, proofs),
             open_source=lambda: _home_source(paths, settings),
-            open_copies=lambda project: _home_copies(paths, project),
+            open_copies=lambda project: _home_copies(paths, project, proofs),
         )
+        return resources
 
     @property
     def session(self) -> Session:
@@ -244,16 +248,16 @@ def _home_session(paths: Paths) -> Session:
     return open_store(paths)
 
 
-def _home_registry(paths: Paths, settings: Settings) -> Registry:
+def _home_registry(paths: Paths, settings: Settings, proofs: StoredProofs) -> Registry:
     from appliance.registry.client import open_registry
 
-    return open_registry(paths, settings)
+    return open_registry(paths, settings, proofs)
 
 
-def _home_copies(paths: Paths, project: str) -> ModelSource:
+def _home_copies(paths: Paths, project: str, proofs: StoredProofs) -> ModelSource:
     from appliance.registry.warm_models import recovered_models
 
-    return recovered_models(paths, project)
+    return recovered_models(paths, project, proofs)
 
 
 def _home_source(paths: Paths, settings: Settings) -> MarketSource:

@@ -68,6 +68,16 @@ def rollback_moves(project: str, aliases: Mapping[str, int]) -> list[AliasMove]:
     return moves
 
 
+def return_moves(project: str, aliases: Mapping[str, int]) -> list[AliasMove]:
+    """Return the moves that bring the previous champion back in place of one that nobody may use.
+
+    Raises:
+        ModelNotFound: there is no previous champion to return to.
+    """
+    moves = [move for move in rollback_moves(project, aliases) if move.alias != PREVIOUS]
+    return [*moves, AliasMove(PREVIOUS, None)]
+
+
 def require_files(version: ModelVersion) -> None:
     """Check that a version can go into production.
 

@@ -36,8 +36,8 @@ from appliance import clock  # noqa: E402
 from appliance.config.paths import Paths  # noqa: E402
 from appliance.config.settings import Settings, load_settings  # noqa: E402
 from appliance.domain.model_version import ModelVersion  # noqa: E402
-from appliance.errors import ModelNotFound, RegistryError  # noqa: E402
-from appliance.registry import aliases, flavour, model_file  # noqa: E402
+from appliance.errors import ModelNotFound, ModelRefused, RegistryError  # noqa: E402
+from appliance.registry import aliases, flavour  # noqa: E402
 from appliance.registry.artifacts import Artifacts  # noqa: E402
 from appliance.registry.location import (  # noqa: E402
     RegistryLocation,
@@ -45,6 +45,7 @@ from appliance.registry.location import (  # noqa: E402
     registry_unavailable,
     s3_environment,
 )
+from appliance.registry.proofs import Place, Proofs, copy_of, load_proven, prove  # noqa: E402
 from appliance.registry.records import DatasetWindow, dataset_input, model_version  # noqa: E402
 
 if TYPE_CHECKING:
@@ -57,14 +58,19 @@ _TRANSIENT_CODES = frozenset(
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _NEWEST_VERSIONS = 200
+_log = logging.getLogger(__name__)
 _OWNED = "appliance"
 """Tag of the runs that trainings make; an experiment may hold others."""
 
 __all__ = ["DatasetWindow", "Registry", "open_registry"]
 
 
-def open_registry(paths: Paths, settings: Settings | None = None) -> Registry:
+def open_registry(
+    paths: Paths, settings: Settings | None = None, proofs: Proofs | None = None
+) -> Registry:
     """Return the registry of a home, through the server or (appliance down) in its file.
+
+    With `proofs` what is trained is proven, and what is loaded held against it.
 
     Raises:
         RegistryUnavailable: the appliance runs but MLflow does not answer.
@@ -74,7 +80,7 @@ def open_registry(paths: Paths, settings: Settings | None = None) -> Registry:
     if location.is_direct:
         for name, value in s3_environment(paths, settings).items():
             os.environ.setdefault(name, value)
-    return Registry(location)
+    return Registry(location, proofs, paths.model_copies)
 
 
 class Registry:
@@ -82,11 +88,23 @@ class Registry:
 
     Every call raises `RegistryUnavailable` when MLflow does not answer within seconds,
     `ModelNotFound` for a missing model, version or alias, `RegistryError` otherwise.
+
+    Args:
+        location: the way to MLflow.
+        proofs: what models' files must be; without them nothing is proven.
+        copies: the forecaster's copies, used in place of files that are not what was registered.
     """
 
-    def __init__(self, location: RegistryLocation) -> None:
+    def __init__(
+        self,
+        location: RegistryLocation,
+        proofs: Proofs | None = None,
+        copies: Path | None = None,
+    ) -> None:
         _quieten()
         self._location = location
+        self._proofs = proofs
+        self._copies = copies
         with self._translated():
             self._client = MlflowClient(
                 tracking_uri=location.tracking_uri, registry_uri=location.tracking_uri
@@ -133,6 +151,10 @@ class Registry:
                 with tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch:
                     folder = Path(scratch) / flavour.MODEL_FOLDER
                     flavour.save(model, folder, signature_example, run_id)
+                    if self._proofs is not None:
+                        self._proofs.record(
+                            prove(project, run_id, folder, model, signature_example)
+                        )
                     artifacts.add_folder(folder, flavour.MODEL_FOLDER)
                 artifacts.add_figures(figures)
                 artifacts.add_documents(documents)
@@ -240,13 +262,26 @@ class Registry:
         return self._aliased(project, aliases.CHALLENGER, aliases.no_challenger(project))
 
     def load_model(self, project: str, version: int) -> object:
-        """Load a version's estimator; only types of the allow-list are constructed."""
+        """Return a version's estimator; only types of the allow-list are constructed.
+
+        Raises:
+            ModelRefused: neither MLflow's files nor the copy are what was registered.
+        """
         with (
             self._translated(missing=aliases.no_version(project, version)),
             tempfile.TemporaryDirectory(prefix="appliance-model-") as scratch,
         ):
+            known = model_version(self._client.get_model_version(project, str(version)), {}, {})
             uri = self._client.get_model_version_download_uri(project, str(version))
-            return model_file.load(self.artifacts(uri).fetch(Path(scratch)))
+            folder = self.artifacts(uri).fetch(Path(scratch))
+            try:
+                return load_proven(folder, known, self._proofs, Place.REGISTRY)
+            except ModelRefused as error:
+                copy = self._copies and copy_of(self._copies, known)
+                if copy is None or not copy.exists():
+                    raise
+                _log.warning("the copy goes on: %s", error.message)
+                return load_proven(copy, known, self._proofs, Place.COPY)
 
     def promote(self, project: str, version: int) -> ModelVersion:
         """Make `version` the champion; the deposed one becomes `previous`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import skops.io
@@ -42,29 +43,54 @@ _TRUSTED = re.compile(
 
 
 def load(folder: Path) -> object:
-    """Read a model that `flavour.save` wrote.
+    """Return the model that `flavour.save` wrote into a folder.
+
+    Raises:
+        RegistryError: it is damaged, in another format, or holds a type outside the rule.
+    """
+    return loads(read(folder), folder)
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """Return those files of a model's folder that loading reads, by name.
+
+    Raises:
+        RegistryError: they cannot be read.
+    """
+    try:
+        return {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
+    except OSError as error:
+        raise _damaged(folder, error) from error
+
+
+def loads(files: Mapping[str, bytes], folder: Path) -> object:
+    """Return the model in the files that were read from a folder.
 
     Raises:
         RegistryError: it is damaged, in another format, or holds a type outside the rule.
     """
     try:
-        described = yaml.safe_load((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        described = yaml.safe_load(files[DESCRIPTION].decode("utf-8"))
         flavour = described.get("flavors", {}).get("sklearn", {})
-        if flavour.get("serialization_format") != "skops" or not (folder / MODEL).exists():
+        if flavour.get("serialization_format") != "skops" or MODEL not in files:
             raise RegistryError(
                 f"the model in {folder} is not in the skops format",
                 code="registry.format",
                 hint="only models saved by this appliance are loaded; train a new version",
             )
-        trusted = trusted_types(skops.io.get_untrusted_types(file=folder / MODEL))
-        loaded: object = skops.io.load(folder / MODEL, trusted=trusted)
+        trusted = trusted_types(skops.io.get_untrusted_types(data=files[MODEL]))
+        loaded: object = skops.io.loads(files[MODEL], trusted=trusted)
     except _DAMAGE as error:
-        raise RegistryError(
-            f"the model in {folder} cannot be read: {error or type(error).__name__}",
-            code="registry.damaged",
-            hint="train a new version: appliance run train",
-        ) from error
+        raise _damaged(folder, error) from error
     return loaded
+
+
+def _damaged(folder: Path, error: Exception) -> RegistryError:
+    return RegistryError(
+        f"the model in {folder} cannot be read: {error or type(error).__name__}",
+        code="registry.damaged",
+        hint="train a new version: appliance run train",
+    )
 
 
 def trusted_types(types: list[str]) -> list[str]:

@@ -173,6 +173,11 @@ class RegistryRest:
         self._apply(project, aliases.rollback_moves(project, self.aliases(project)))
         return self.champion(project)
 
+    def return_previous(self, project: str) -> ModelVersion:
+        """Make the previous champion the champion again, for good, and return it."""
+        self._apply(project, aliases.return_moves(project, self.aliases(project)))
+        return self.champion(project)
+
     def _apply(self, project: str, moves: Sequence[AliasMove]) -> None:
         for move in moves:
             if move.version is None:

@@ -23,6 +23,7 @@ from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound, RegistryError, TransientError
 from appliance.registry import aliases, model_file
 from appliance.registry.location import registry_unavailable
+from appliance.registry.proofs import Place, Proofs, copy_of, load_proven
 from appliance.registry.rest import ModelSummary, RegistryRest
 
 _WARM = (aliases.CHAMPION, aliases.PREVIOUS, aliases.CHALLENGER)
@@ -39,15 +40,15 @@ class WarmModel:
     estimator: object
 
 
-def recovered_models(paths: Paths, project: str) -> WarmModels:
-    """Return the copies that the forecaster has kept of a project's models; asks nobody.
+def recovered_models(paths: Paths, project: str, proofs: Proofs | None = None) -> WarmModels:
+    """Return the copies that the forecaster has kept of a project's models; asks no registry.
 
     Raises:
         RegistryUnavailable: there is none.
-        RegistryError: a copy is damaged or holds a type outside the rule.
+        RegistryError: a copy is damaged, refused, or holds a type outside the rule.
     """
     registry = RegistryRest.of_home(paths)
-    models = WarmModels(registry, paths.model_copies)
+    models = WarmModels(registry, paths.model_copies, proofs)
     if not models.recover(project):
         raise registry_unavailable(
             registry.base_url, f"and no model of {project} has been copied yet"
@@ -61,11 +62,13 @@ class WarmModels:
     Args:
         registry: asked by `refresh` only.
         folder: where copies are kept.
+        proofs: what models' files must be; without them nothing is proven.
     """
 
-    def __init__(self, registry: RegistryRest, folder: Path) -> None:
+    def __init__(self, registry: RegistryRest, folder: Path, proofs: Proofs | None = None) -> None:
         self._registry = registry
         self._folder = folder
+        self._proofs = proofs
         self._warm: dict[str, dict[str, WarmModel]] = {}
         self._seen: dict[str, ModelSummary] = {}
         self._refreshing = threading.Lock()
@@ -90,16 +93,16 @@ class WarmModels:
         """Load the copies, unless the registry has answered or this was done; whether it loaded any.
 
         Raises:
-            RegistryError: a copy is damaged or holds a type outside the rule.
+            RegistryError: a copy is damaged, refused, or holds a type outside the rule.
         """
         with self._refreshing:
             if project in self._warm:
                 return False
             kept = self._read_kept(project)
             self._warm[project] = {
-                alias: WarmModel(version, model_file.load(self._copy_of(version)))
+                alias: WarmModel(version, self._load_copy(version))
                 for alias, version in kept.items()
-                if self._copy_of(version).exists()
+                if copy_of(self._folder, version).exists()
             }
             return bool(self._warm[project])
 
@@ -111,6 +114,7 @@ class WarmModels:
 
         Raises:
             RegistryUnavailable: it does not answer; what was loaded stays.
+            ModelRefused: the new champion is not what was registered; the old one stays.
             RegistryError: the new champion cannot be loaded; the old one stays.
         """
         with self._refreshing:
@@ -122,6 +126,22 @@ class WarmModels:
             self._keep(project)
             self._seen[project] = summary
             return True
+
+    def return_previous(self, project: str, refused: int) -> ModelVersion | None:
+        """Bring the previous champion back in place of a refused one, and return it.
+
+        It is loaded first. None when the champion has moved meanwhile, or there is no way back.
+
+        Raises:
+            RegistryError: the previous champion cannot be loaded either, or the registry does not answer.
+        """
+        with self._refreshing:
+            moved = self._registry.aliases(project)
+            previous = moved.get(aliases.PREVIOUS)
+            if moved.get(aliases.CHAMPION) != refused or previous in {None, refused}:
+                return None
+            self._load(project, {aliases.CHAMPION: moved[aliases.PREVIOUS]})
+            return self._registry.return_previous(project)
 
     def _aliased(self, project: str, alias: str, missing: ModelNotFound) -> ModelVersion:
         found = self._warm.get(project, {}).get(alias)
@@ -155,10 +175,10 @@ class WarmModels:
 
     def _fetch(self, version: ModelVersion) -> object:
         """Load a version from its copy; without a sound one make it first."""
-        copy = self._copy_of(version)
+        copy = copy_of(self._folder, version)
         if copy.exists():
             try:
-                return model_file.load(copy)
+                return self._load_copy(version)
             except RegistryError as error:
                 _log.warning("%s is copied again: %s", copy, error.message)
                 if copy.is_file():
@@ -171,19 +191,21 @@ class WarmModels:
         for name in model_file.FILES:
             content = self._registry.model_file(version.name, version.version, name)
             (scratch / name).write_bytes(content)
-        estimator = model_file.load(scratch)
+        estimator = load_proven(scratch, version, self._proofs, Place.REGISTRY)
         scratch.rename(copy)
+        if self._proofs is not None:
+            self._proofs.accept(version, Place.COPY)
         return estimator
 
-    def _copy_of(self, version: ModelVersion) -> Path:
-        return self._folder / version.name / f"{version.version}-{version.run_id}"
+    def _load_copy(self, version: ModelVersion) -> object:
+        return load_proven(copy_of(self._folder, version), version, self._proofs, Place.COPY)
 
     def _keep(self, project: str) -> None:
         """Note which copies belong to which alias, and remove the others."""
         versions = {alias: warm.version for alias, warm in self._warm[project].items()}
         folder = self._folder / project
         write_atomically(folder / _KEPT_FILE, _KEPT.dump_json(versions, indent=2).decode())
-        kept = {self._copy_of(version).name for version in versions.values()}
+        kept = {copy_of(self._folder, version).name for version in versions.values()}
         for entry in folder.iterdir():
             if entry.is_dir() and entry.name not in kept:
                 shutil.rmtree(entry, ignore_errors=True)

@@ -18,10 +18,14 @@ import skops.io
 
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.secret import Secret, generate_missing
+from appliance.domain.event import EventKind
+from appliance.domain.model_proof import ModelProof
 from appliance.domain.workflow import WorkflowKind
 from appliance.forecaster_api.client import ForecasterUnavailable, ask_report
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
+from store.events import read_events
 from store.forecasts import count_forecasts, latest_forecasts
+from store.model_proofs import record_proof
 from store.open import open_store
 from store.session import Session
 from tests.fakes.market import ORIGIN, FakeMarket, synthetic_candles
@@ -254,6 +258,29 @@ def test_a_champion_that_cannot_be_loaded_is_said_and_the_old_one_goes_on(place:
         wait_until(lambda: "not trusted" in (project(place) or NOBODY).message, 30, "not said")
         place.close_candles()
         wait_for_forecast(place, 1)
+
+
+def test_a_champion_that_is_not_what_was_registered_gives_way_to_the_previous_one(
+    place: Place,
+) -> None:
+    place.promote()
+    with forecaster(place):
+        wait_for_state(place, LiveState.FORECASTING)
+        place.mlflow.failures = list(AWAY)  # nobody reads between promotion and proof
+        second = place.promote()
+        run_id = place.mlflow.versions[PROJECT][-1]["run_id"]
+        record_proof(place.session, ModelProof(PROJECT, run_id, "0" * 64))
+        place.mlflow.failures = []
+
+        def has_returned() -> bool:
+            return place.mlflow.moved[PROJECT] == {"champion": "1"}
+
+        wait_until(has_returned, 30, f"not returned: {place.mlflow.moved}")
+        place.close_candles()
+        wait_for_forecast(place, 1)
+        told = read_events(place.session, kinds=[EventKind.MODEL_REFUSED, EventKind.ROLLED_BACK])
+    assert [event.kind for event in told] == [EventKind.MODEL_REFUSED, EventKind.ROLLED_BACK]
+    assert all(f"version {second}" in event.summary for event in told)
 
 
 def test_a_restarted_store_is_found_again(place: Place) -> None:

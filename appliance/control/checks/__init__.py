@@ -13,6 +13,7 @@ from appliance.control.checks.gaps_open import find_gaps_open
 from appliance.control.checks.ingest_config import find_ingest_config
 from appliance.control.checks.ingestor_silent import find_ingestor_silent
 from appliance.control.checks.market_rejected import find_market_rejected
+from appliance.control.checks.model_refused import find_model_refused
 from appliance.control.checks.model_stale import find_model_stale
 from appliance.control.checks.project_config import find_project_config
 from appliance.control.checks.service_down import find_service_down
@@ -43,6 +44,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_task_unstarted,
     find_workflow_failed,
     find_champion_missing,
+    find_model_refused,
     find_model_stale,
     find_forecasts_stale,
     find_forecaster_limited,
