@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import secrets
 import statistics
 import tempfile
 import time
@@ -27,7 +28,9 @@ from mlflow.entities import Metric, Param, RunTag
 from sklearn.linear_model import LinearRegression
 
 from appliance.config.paths import Paths
+from appliance.config.secret import Secret, write_secret
 from appliance.config.settings import MlflowSettings, Settings
+from appliance.registry.credentials import USER
 from tests.mlflow_process import running_mlflow
 
 Operation = Callable[["Bench", int], Any]
@@ -180,11 +183,15 @@ def main() -> None:
     # Written by MLflow at each end of a run, in the middle of the table.
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # One client calls both servers, so both homes have its password.
+    password = secrets.token_urlsafe()
+    os.environ |= {"MLFLOW_TRACKING_USERNAME": USER, "MLFLOW_TRACKING_PASSWORD": password}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
         benches = {}
         for engine, database in ENGINES.items():
             paths = Paths(Path(folder) / engine)
             paths.create()
+            write_secret(paths, Secret.MLFLOW_PASSWORD, password)
             settings = Settings(mlflow=MlflowSettings(database_url=database))
             benches[engine] = Bench(servers.enter_context(running_mlflow(paths, settings)))
         for bench in benches.values():
