@@ -65,3 +65,8 @@ class Performance:
     computed_at: datetime
     live_rows: int = 0
     filled_rows: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it rests on nothing but forecasts that were made before their outcome was known."""
+        return 0 < self.rows <= self.live_rows

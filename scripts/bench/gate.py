@@ -3,7 +3,7 @@
 Simulated pairs of models (see tests/fakes/model_pairs.py) are followed row by row for up to
 `--rows` candles; the gate looks at all rows so far after every `--look` new ones, as the monitoring
 workflow does. Counted: promotions of equal models, promotions of a model that is truly better, and
-the candles these took.
+the candles these took: rows filled in and live ones together.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=6_000)
     parser.add_argument("--first", type=int, default=336, help="rows of the first look")
     parser.add_argument("--look", type=int, default=24, help="new rows between looks")
+    parser.add_argument("--live", type=int, default=72, help="live rows that have to confirm it")
     parser.add_argument("--horizon", type=int, default=6)
     parser.add_argument("--alpha", type=float, default=0.05)
     options = parser.parse_args()
     print(
-        f"{options.pairs} pairs each, horizon {options.horizon}, first look at {options.first} rows,"
-        f" then every {options.look} up to {options.rows}, alpha {options.alpha}"
+        f"{options.pairs} pairs each, horizon {options.horizon}, alpha {options.alpha}; first look at"
+        f" {options.first} rows that were filled in, then every {options.look} up to {options.rows};"
+        f" {options.live} live ones needed"
     )
     for case in (Case("equal models", EQUAL), Case("truly better", BETTER)):
         _report(case, options)
@@ -53,7 +55,11 @@ def _report(case: Case, options: argparse.Namespace) -> None:
             np.random.default_rng(seed), options.rows, options.horizon, EQUAL, case.challenger_error
         )
         improvements.append(1.0 - pair.challenger.mean() / pair.champion.mean())
-        ends.append(follow_trial(pair, options.horizon, options.alpha, options.first, options.look))
+        ends.append(
+            follow_trial(
+                pair, options.horizon, options.alpha, options.first, options.look, options.live
+            )
+        )
     took = [rows for word, rows in ends if word == "promoted"]
     worse = sum(word == "worse" for word, _ in ends)
     quarters = np.percentile(took, [25, 50, 75]).astype(int).tolist() if took else "-"

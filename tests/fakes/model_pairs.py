@@ -62,15 +62,24 @@ def _forecast(rng: np.random.Generator, spread: Vector, size: float) -> NDArray[
 
 
 def follow_trial(
-    pair: PairedLosses, horizon: int, alpha: float, first: int, look: int
+    pair: PairedLosses, horizon: int, alpha: float, first: int, look: int, live: int = 0
 ) -> tuple[str, int]:
-    """Return how a trial of the pair ends (promoted, worse, undecided) and after how many rows."""
+    """Return how a trial of the pair ends (promoted, worse, undecided) and after how many rows.
+
+    The rows of the first look were filled in; with `live` the others, forecast live, have to be so many and
+    to confirm the challenger before it is promoted.
+    """
     rows = pair.champion.size
     for seen in range(first, rows + 1, look):
         groups = regimes(pair.spread[:seen])
         verdict = gate(pair.champion[:seen], pair.challenger[:seen], horizon, alpha, groups)
-        if verdict.is_promotable:
+        if verdict.is_promotable and _confirmed(pair, first, seen, live):
             return "promoted", seen
         if verdict.verdict is Verdict.WORSE:
             return "worse", seen
     return "undecided", rows
+
+
+def _confirmed(pair: PairedLosses, first: int, seen: int, live: int) -> bool:
+    better = pair.champion[first:seen].sum() - pair.challenger[first:seen].sum()
+    return not live or (seen - first >= live and better > 0.0)

@@ -74,7 +74,10 @@ OVERRIDES = {
         "scale_leaf_rows": 50,
         "quantile_leaf_rows": 50,
     },
-    "evaluation": {"folds": 2, "purge": 5, "embargo": 0, "comparison_rows": 200},
+    "evaluation": {
+        **{"folds": 2, "purge": 5, "embargo": 0, "comparison_rows": 200},
+        **{"gate_live_rows": 0, "most_skill_gain": 0.99},
+    },
     "monitoring": {"window_rows": 200, "min_rows": 50, "min_new_outcomes": 20, "persistence": 2},
     "retrain": {"min_new_rows": 10, "cooldown_minutes": 0},
 }

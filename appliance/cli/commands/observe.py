@@ -134,7 +134,7 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
     live = project.performance
     if live is not None:
         emit(
-            f"live      {live.rows} outcomes ({live.live_rows} forecast live, {live.filled_rows} filled"
+            f"measured  {live.rows} outcomes ({live.live_rows} forecast live, {live.filled_rows} filled"
             f" later): skill {percent(live.skill_ewma)} against EWMA, "
             f"{live.coverage:.0%} inside the 80 % interval"
         )

@@ -85,6 +85,11 @@ class EvaluationSpec(SpecSection):
     """Newest rows that no model is trained on: champion and challenger meet there."""
     gate_alpha: Fraction = 0.05
     """How often equal models may ever be told apart by the promotion gate, in each direction."""
+    gate_live_rows: Annotated[int, Field(ge=0, le=1_000_000)] = 72
+    """Rows that both models must have forecast before the outcome was known, and on which the challenger's
+    loss is lower too, before it is promoted by itself; rows filled in later argue, and do not decide."""
+    most_skill_gain: Fraction = 0.1
+    """Skill over EWMA beyond the best that the config ever had by more than this is held for a person."""
     trial_rows: Rows = 20_160
     """Compared rows after which a challenger that is neither better nor worse is given up."""
     probation_rows: Rows = 5_760

@@ -7,7 +7,7 @@ import math
 from rich.text import Text
 
 from appliance.control.api import ProjectStatus
-from appliance.domain.forecast import Forecast
+from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.model_version import ModelVersion
 from appliance.tui.presentation.formats import (
     UNKNOWN,
@@ -48,7 +48,9 @@ def present(board: Board, frame: Frame) -> PanelView:
     stale = old_note(board.status, frame.now) or stale_note(board, "models", frame.now)
     details = [(f"v{champion.version} champion", "model"), _age(project, champion, frame, stale)]
     rows = tuple(Row("", text) for text in _lines(project, champion, frame))
-    return PanelView(title(NAME, frame, *details), rows, _heading(frame), is_stale=bool(stale))
+    return PanelView(
+        title(NAME, frame, *details), rows, _heading(project.performance), is_stale=bool(stale)
+    )
 
 
 def _age(project: ProjectStatus, champion: ModelVersion, frame: Frame, old: str) -> tuple[str, str]:
@@ -72,8 +74,9 @@ def _none_yet(board: Board, frame: Frame) -> PanelView:
     )
 
 
-def _heading(frame: Frame) -> Text:
-    return line((f"{'':<12}{'live':>8}{'training':>10}{'target':>8}", "heading"))
+def _heading(performance: Performance | None) -> Text:
+    measured = "live" if performance is None or performance.is_live else "filled"
+    return line((f"{'':<12}{measured:>8}{'training':>10}{'target':>8}", "heading"))
 
 
 def _lines(project: ProjectStatus, champion: ModelVersion, frame: Frame) -> list[Text]:
@@ -140,13 +143,20 @@ def _more(project: ProjectStatus, champion: ModelVersion, frame: Frame) -> list[
         return []
     performance = project.performance
     rows = performance.rows if performance else 0
-    evidence = count(rows, "matured forecast") if rows else "no forecast has matured yet"
+    evidence = _evidence(performance) if performance and rows else "no forecast has matured yet"
     made = f" · {project.forecast_count:,} made" if project.forecast_count else ""
     return [
         line((clip(price_interval(project.forecast), frame.width), "muted")),
-        line((clip(f"live over {evidence}{made}" if rows else evidence, frame.width), "muted")),
+        line((clip(f"{evidence}{made}" if rows else evidence, frame.width), "muted")),
         line((clip(neighbours(project), frame.width), "muted")),
     ]
+
+
+def _evidence(performance: Performance) -> str:
+    """Say what the figures rest on: forecasts made before their outcome was known, or also later."""
+    if performance.is_live:
+        return f"over {count(performance.rows, 'live outcome')}"
+    return f"over {performance.live_rows:,} live and {performance.filled_rows:,} filled-in outcomes"
 
 
 def price_interval(forecast: Forecast | None) -> str:

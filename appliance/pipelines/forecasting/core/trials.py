@@ -18,6 +18,7 @@ from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.feature_loader import newest_row_at
 from appliance.pipelines.forecasting.serving import (
     identity_tags,
+    is_of_config,
     serves,
     unseen_from,
 )
@@ -35,7 +36,8 @@ _WEAKEST = 1.0
 def judge_trials(context: Context) -> dict[str, Json]:
     """Look at the evidence of every running trial and act on what is decided.
 
-    A challenger that is better and harms no regime is promoted (mode `auto`) or named the challenger. A new
+    A challenger that is better and harms no regime is promoted (mode `auto`, once forecasts made live
+    confirm it and its skill can be believed) or named the challenger. A new
     champion that turns out worse than the one it deposed is replaced by it again.
 
     Returns:
@@ -115,26 +117,56 @@ def judge_trial(context: Context, trial: Trial) -> Trial:
     comparison = compare_pairs(pairs, spec.horizon, spec.evaluation.gate_alpha)
     if comparison is None:
         return trial
-    state = _next_state(context, trial, comparison)
-    judged = replace(trial, state=state, evidence=comparison.evidence(), changed_at=clock.now())
+    state, note = _next_state(context, trial, comparison)
+    evidence = comparison.evidence()
+    if note:
+        evidence["words"] = f"{comparison.words}; {note}"
+    judged = replace(trial, state=state, evidence=evidence, changed_at=clock.now())
     _record_verdict(context, trial, judged, comparison)
     _act(context, judged)
     write_trial(context.session, judged)
     return judged
 
 
-def _next_state(context: Context, trial: Trial, comparison: Comparison) -> TrialState:
+def _next_state(context: Context, trial: Trial, comparison: Comparison) -> tuple[TrialState, str]:
+    """Return what a look leads to, and what holds a better challenger back, in words."""
     evaluation, verdict = context.spec.evaluation, comparison.verdict
     if trial.purpose is TrialPurpose.PROBATION:
         if verdict.verdict is Verdict.BETTER:
-            return TrialState.RESTORED
+            return TrialState.RESTORED, ""
         is_over = verdict.verdict is Verdict.WORSE or verdict.rows >= evaluation.probation_rows
-        return TrialState.PASSED if is_over else TrialState.RUNNING
+        return TrialState.PASSED if is_over else TrialState.RUNNING, ""
     if verdict.is_promotable:
-        return TrialState.PROMOTED if context.promotion == "auto" else TrialState.BETTER
+        if context.promotion != "auto":
+            return TrialState.BETTER, ""
+        if lacking := comparison.lacks_live_evidence(evaluation.gate_live_rows):
+            return TrialState.RUNNING, lacking
+        if doubt := _doubt(context, trial.challenger):
+            return TrialState.BETTER, doubt
+        return TrialState.PROMOTED, ""
     if verdict.verdict is Verdict.WORSE:
-        return TrialState.WORSE
-    return TrialState.UNDECIDED if verdict.rows >= evaluation.trial_rows else TrialState.RUNNING
+        return TrialState.WORSE, ""
+    is_over = verdict.rows >= evaluation.trial_rows
+    return TrialState.UNDECIDED if is_over else TrialState.RUNNING, ""
+
+
+def _doubt(context: Context, challenger: int) -> str:
+    """Return in words why a person has to look at a challenger's skill, "" when it can be believed."""
+    own = best = None
+    for version in context.registry.versions(context.project):
+        skill = version.metrics.get("skill_ewma")
+        if skill is None or not is_of_config(version, context.spec):
+            continue
+        if version.version == challenger:
+            own = skill
+        else:
+            best = skill if best is None else max(best, skill)
+    if own is None or best is None or own - best <= context.spec.evaluation.most_skill_gain:
+        return ""
+    return (
+        f"held for a person: skill {100 * own:+.1f} % over EWMA, where this config never had more than"
+        f" {100 * best:+.1f} %; look for a leak, then promote it or reject it"
+    )
 
 
 def _act(context: Context, judged: Trial) -> None:
@@ -181,9 +213,9 @@ def _record_verdict(context: Context, before: Trial, judged: Trial, comparison: 
         context.record(
             EventKind.GATE_VERDICT,
             f"{judged.purpose.value}: version {judged.challenger} against version"
-            f" {judged.champion}: {comparison.words}",
+            f" {judged.champion}: {judged.words}",
             {
-                "suggests": judged.state is TrialState.BETTER and context.promotion == "suggest",
+                "suggests": judged.state is TrialState.BETTER and context.promotion != "manual",
                 "challenger": judged.challenger,
                 "champion": judged.champion,
                 "purpose": judged.purpose.value,
@@ -201,7 +233,7 @@ def _record_verdict(context: Context, before: Trial, judged: Trial, comparison: 
         "gate.p_value": f"{verdict.p_value:.6g}",
         "gate.rows_needed": str(verdict.rows_needed or ""),
         "gate.harmed": ", ".join(verdict.harmed),
-        "gate.words": comparison.words,
+        "gate.words": judged.words,
     }
     context.registry.set_tags(context.project, judged.challenger, tags)
 

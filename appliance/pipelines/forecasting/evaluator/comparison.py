@@ -17,7 +17,8 @@ Vector = NDArray[np.float64]
 class Comparison:
     """Mean pinball losses of both models over the common rows, and the gate's verdict.
 
-    `live_rows` of the rows were forecast by both before the outcome was known, the others filled later.
+    `live_rows` of the rows were forecast by both before the outcome was known, the others filled later;
+    `live_improvement` is the fraction by which the challenger's loss is lower on them, None without any.
     """
 
     start_at: str
@@ -25,6 +26,7 @@ class Comparison:
     champion_loss: float
     challenger_loss: float
     live_rows: int
+    live_improvement: float | None
     verdict: GateVerdict
 
     @property
@@ -37,8 +39,17 @@ class Comparison:
         harm = f", but worse in {' and '.join(verdict.harmed)}" if verdict.harmed else ""
         return (
             f"{verdict.verdict.value.replace('_', ' ')}{harm}: loss {_percent(verdict.improvement)} on"
-            f" {verdict.rows} rows that neither was trained on (p = {verdict.p_value:.3f}{more})"
+            f" {verdict.rows} rows that neither was trained on, {self.live_rows} of them live"
+            f" (p = {verdict.p_value:.3f}{more})"
         )
+
+    def lacks_live_evidence(self, least_rows: int) -> str:
+        """Return in words what the live rows lack to decide, "" when they confirm the challenger."""
+        if self.live_rows < least_rows:
+            return f"waits for {least_rows - self.live_rows} more rows that are forecast live"
+        if least_rows and (self.live_improvement or 0.0) <= 0.0:
+            return f"its loss is not lower on the {self.live_rows} rows that were forecast live"
+        return ""
 
     def evidence(self) -> dict[str, object]:
         """Return everything, JSON-compatible, with the verdict in words."""
@@ -68,14 +79,21 @@ def compare_pairs(pairs: pa.Table, horizon: int, alpha: float) -> Comparison | N
         pairs.column(name).to_numpy() for name in ("champion_loss", "challenger_loss", "spread")
     )
     times = pairs.column("candle_date_time_utc").to_pylist()
+    is_live = pairs.column("is_live").to_numpy(zero_copy_only=False).astype(bool)
     return Comparison(
         start_at=min(times).isoformat(),
         end_at=max(times).isoformat(),
         champion_loss=float(champion.mean()),
         challenger_loss=float(challenger.mean()),
-        live_rows=sum(pairs.column("is_live").to_pylist()),
+        live_rows=int(is_live.sum()),
+        live_improvement=_improvement(champion[is_live], challenger[is_live]),
         verdict=gate(champion, challenger, horizon, alpha, _groups(pairs, spread)),
     )
+
+
+def _improvement(champion: Vector, challenger: Vector) -> float | None:
+    mean = float(champion.mean()) if champion.size else 0.0
+    return 1.0 - float(challenger.mean()) / mean if mean > 0.0 else None
 
 
 def _groups(pairs: pa.Table, spread: Vector) -> dict[str, NDArray[np.bool_]]:
