@@ -83,6 +83,18 @@ def claim_twin(session: Session, project: str, config: str, version: int, now_at
     return int(scalar(session.read(sql, [project, config])))
 
 
+def replace_twin(
+    session: Session, project: str, config: str, version: int, now_at: datetime
+) -> None:
+    """Make another version the frozen twin of `config`, because the one that was cannot forecast any more."""
+    session.write(
+        Statement(
+            "UPDATE twins SET model_version = ?, since_at = ? WHERE project = ? AND config = ?",
+            (version, now_at, project, config),
+        )
+    )
+
+
 def write_account(session: Session, account: TwinAccount) -> None:
     """Store what retraining was worth, in place of the earlier account of the same twin."""
     values = (

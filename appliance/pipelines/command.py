@@ -12,7 +12,7 @@ from appliance.config.paths import Paths
 from appliance.config.settings import ProjectSettings, Settings, load_settings
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import ApplianceError, ConfigError, TransientError
-from appliance.pipelines.spec import describe_project
+from appliance.pipelines.spec import ProjectSpec, describe_project
 from appliance.pipelines.workflow import find_stage, find_workflow, run_in_process
 from appliance.terminal import guard
 
@@ -49,10 +49,23 @@ def _run(
     project: str, config: str, kinds: list[WorkflowKind], stage: str, params: dict[str, str]
 ) -> None:
     paths = Paths.from_environment()
-    settings = _choose(load_settings(paths), project, config)
+    configured = load_settings(paths)
+    settings = _choose(configured, project, config)
+    is_configured = _spec(settings, project) == _spec(configured, project)
+    if not is_configured:
+        sys.stderr.write(f"{config} is not the configured config: production stays as it is\n")
     paths.create()
     for kind in kinds:
-        result = run_in_process(paths, settings, project, kind, params, _report, until_stage=stage)
+        result = run_in_process(
+            paths,
+            settings,
+            project,
+            kind,
+            params,
+            _report,
+            until_stage=stage,
+            is_configured=is_configured,
+        )
         sys.stdout.write(json.dumps({kind.value: result.outputs}) + "\n")
 
 
@@ -62,6 +75,14 @@ def _choose(settings: Settings, project: str, config: str) -> Settings:
     settings = settings.model_copy(update={"projects": {**settings.projects, project: named}})
     describe_project(settings, project)
     return settings
+
+
+def _spec(settings: Settings, project: str) -> ProjectSpec | None:
+    """Return a project's config, None where the one that is configured cannot be used."""
+    try:
+        return describe_project(settings, project)
+    except ConfigError:
+        return None
 
 
 def _kinds(project: str, workflow: str | None, stage: str) -> list[WorkflowKind]:

@@ -152,7 +152,8 @@ class StageContext(Generic[SpecT_co]):
     """One run of one workflow, as its stages see it.
 
     `params` are the run's parameters; `upstream` the results of the stages before, by name; `actor`
-    who or what started the run, as it stands in events.
+    who or what started the run, as it stands in events. `is_configured` says whether the config is the
+    home's own: production belongs to that one alone.
     """
 
     project: str
@@ -165,6 +166,7 @@ class StageContext(Generic[SpecT_co]):
     run_id: str
     upstream: Mapping[str, Mapping[str, Json]]
     resources: Resources
+    is_configured: bool = True
 
     @property
     def session(self) -> Session:

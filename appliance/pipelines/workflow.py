@@ -126,6 +126,7 @@ def run_in_process(
     until_stage: str = "",
     actor: str = "operator",
     resources: Resources | None = None,
+    is_configured: bool = True,
 ) -> WorkflowResult:
     """Run a workflow's stages one after the other in this process.
 
@@ -139,6 +140,8 @@ def run_in_process(
         until_stage: leave out the stages after this one.
         actor: who asked, for the events.
         resources: store, registry and source to use; by default the home's own, closed at the end.
+        is_configured: whether the settings name the home's own config of the project; a training of another
+            one registers its model and leaves production as it is.
 
     Raises:
         ApplianceError: a stage failed; an event says so, later stages did not run. The error is
@@ -160,6 +163,7 @@ def run_in_process(
         run_id=f"in-process__{started_at.isoformat(timespec='seconds')}",
         upstream=result.outputs,
         resources=own,
+        is_configured=is_configured,
     )
     try:
         _run_stages(stages, context, result, report or _no_report)

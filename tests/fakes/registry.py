@@ -86,11 +86,15 @@ class FakeRegistry:
         return [self.version(project, known.version) for known in reversed(self.registered)]
 
     def version(self, project: str, number: int) -> ModelVersion:
-        if not 1 <= number <= len(self.registered):
-            raise ModelNotFound(f"{project} has no version {number}")
-        known = self.registered[number - 1]
+        known = self._registered(project, number)
         moved = tuple(alias for alias, at in self.aliases.items() if at == number)
         return replace(known, aliases=moved, metrics=dict(self.runs[known.run_id].metrics))
+
+    def _registered(self, project: str, number: int) -> ModelVersion:
+        for known in self.registered:
+            if known.version == number:
+                return known
+        raise ModelNotFound(f"{project} has no version {number}")
 
     def champion(self, project: str) -> ModelVersion:
         if "champion" not in self.aliases:
@@ -114,8 +118,9 @@ class FakeRegistry:
         self.aliases["challenger"] = version
 
     def set_tags(self, project: str, version: int, tags: Mapping[str, str]) -> None:
-        known = self.version(project, version)
-        self.registered[version - 1] = replace(known, tags={**known.tags, **tags})
+        known = self._registered(project, version)
+        tagged = replace(known, tags={**known.tags, **tags})
+        self.registered[self.registered.index(known)] = tagged
 
     def roll_back(self, project: str) -> ModelVersion:
         aliases = self.aliases

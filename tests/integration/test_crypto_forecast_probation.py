@@ -193,6 +193,26 @@ def test_undecided_challengers_go_on_in_the_shadow_and_are_judged_on_new_rows(li
     assert tags["gate.verdict"] == Verdict.BETTER
 
 
+def test_a_frozen_twin_that_was_deleted_is_chosen_anew_and_warned_of_once(live: Live) -> None:
+    for kind in (DATA, TRAIN):
+        live.run(kind)
+    live.pass_minutes(25)
+    live.run(TRAIN)
+    registry = live.resources.registry
+    registry.promote(PROJECT, 2)
+    live.pass_minutes(25)
+    if isinstance(registry, FakeRegistry):
+        registry.registered = [v for v in registry.registered if v.version != 1]
+        registry.aliases.pop("previous", None)
+    else:
+        registry._client.delete_model_version(PROJECT, "1")
+    for _ in range(2):
+        live.pass_minutes(25)
+    warned = [e for e in live.events(EventKind.RETRAIN_ACCOUNTED) if "frozen twin" in e.summary]
+    (event,) = [e for e in warned if "takes its place" in e.summary]
+    assert "version 2 takes its place" in event.summary
+
+
 def _rows(trial: Trial) -> int:
     verdict = trial.evidence["verdict"]
     assert isinstance(verdict, dict)

@@ -102,7 +102,14 @@ class Bench:
         assert isinstance(spec, ForecastSpec)
         return spec
 
-    def run(self, kind: WorkflowKind, until_stage: str = "", **params: str) -> WorkflowResult:
+    def run(
+        self,
+        kind: WorkflowKind,
+        until_stage: str = "",
+        *,
+        is_configured: bool = True,
+        **params: str,
+    ) -> WorkflowResult:
         resources = Resources(
             open_session=lambda: self.session,
             open_registry=lambda: self.registry,  # type: ignore[arg-type, return-value]
@@ -116,6 +123,7 @@ class Bench:
             params,
             until_stage=until_stage,
             resources=resources,
+            is_configured=is_configured,
         )
 
     def pass_minutes(self, minutes: int) -> None:
@@ -465,6 +473,28 @@ def test_a_model_of_another_config_does_not_serve(trained: Bench) -> None:
     decided = trained.run(TRAIN, reason=UNSERVED).outputs["decide_promotion"]
     assert (decided["version"], decided["evidence"]) == (2, "version 1 serves another config")
     assert trained.registry.aliases["champion"] == 2
+
+
+def test_a_training_of_another_config_leaves_production_as_it_is(trained: Bench) -> None:
+    before = dict(trained.registry.aliases)
+    own = trained.settings
+    trained.settings = settings_with(horizon=7)
+    for kind in (DATA, TRAIN, INFERENCE, MONITORING):
+        result = trained.run(kind, is_configured=False)
+        if kind is TRAIN:
+            decided = result.outputs["decide_promotion"]
+            assert (decided["decision"], decided["version"]) == ("kept", 2)
+    assert trained.registry.aliases == before
+    trained.settings = own
+    trained.pass_minutes(3)
+    trained.run(DATA)
+    made = trained.run(INFERENCE).outputs["forecast_candles"]
+    assert made["model_version"] == 1
+    assert forecasts.latest_forecasts(trained.session, PROJECT, 1)[0].horizon == own_horizon()
+
+
+def own_horizon() -> int:
+    return int(str(OVERRIDES["horizon"]))
 
 
 def test_changed_code_makes_new_rows_and_the_same_rows_keep_the_model(

@@ -69,6 +69,21 @@ def with_project(**changes: object) -> ApplianceStatus:
     return replace(status, projects=(replace(status.projects[0], **changes),))  # type: ignore[arg-type]
 
 
+def replace_champion(
+    tags: dict[str, str] | None, *, is_trained: bool = False, **changes: object
+) -> ApplianceStatus:
+    champion = healthy().projects[0].champion
+    assert champion is not None
+    changed = replace(champion, tags=tags) if tags is not None else None
+    status = with_project(champion=changed, **changes)
+    run = builders.dag_run(WorkflowKind.TRAIN, RunState.SUCCESS)
+    workflows = tuple(
+        replace(w, last_run=run) if is_trained and w.kind is WorkflowKind.TRAIN else w
+        for w in status.projects[0].workflows
+    )
+    return replace(status, projects=(replace(status.projects[0], workflows=workflows),))
+
+
 def with_service(state: ServiceState) -> ApplianceStatus:
     return replace(healthy(), services=(builders.service("mlflow", state, "port 5000 is taken"),))
 
@@ -131,6 +146,16 @@ def test_a_healthy_appliance_has_no_problem() -> None:
             lambda: with_project(champion=None, newest_version=4),
             "model.no_champion",
             "version 4 waits",
+        ),
+        (
+            lambda: replace_champion(None, newest_version=None, is_trained=True),
+            "model.no_champion",
+            "no version is left",
+        ),
+        (
+            lambda: replace_champion({"market": "KRW-ETH", "unit": "60", "horizon": "1"}),
+            "model.other_config",
+            "is of KRW-ETH 60m, 1 ahead",
         ),
         (lambda: with_project(forecast=None), "forecast.stale", "no forecast"),
     ],

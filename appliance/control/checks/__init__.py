@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.control.checks.candles_late import find_candles_late
 from appliance.control.checks.candles_unsaved import find_candles_unsaved
+from appliance.control.checks.champion_elsewhere import find_champion_elsewhere
 from appliance.control.checks.champion_missing import find_champion_missing
 from appliance.control.checks.dag_broken import find_dag_broken
 from appliance.control.checks.disk_full import find_disk_full
@@ -44,6 +45,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_task_unstarted,
     find_workflow_failed,
     find_champion_missing,
+    find_champion_elsewhere,
     find_model_refused,
     find_model_stale,
     find_forecasts_stale,

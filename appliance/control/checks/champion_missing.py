@@ -35,6 +35,8 @@ def _why(project: ProjectStatus) -> tuple[str, str]:
         return "the last training failed", train
     if state is not None and not state.is_finished:
         return "the first training has not ended yet", "wait for the train workflow"
+    if state is RunState.SUCCESS:
+        return "a training has succeeded, and no version is left in the registry", train
     return "no training has run yet", train
 
 

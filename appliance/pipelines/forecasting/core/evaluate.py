@@ -96,7 +96,8 @@ def _loss_reference(evaluation: Evaluation, spec: ForecastSpec) -> dict[str, Jso
 def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Put the new version into production, or begin its trial as a challenger.
 
-    The first model that serves the config is promoted. Later ones meet the champion on the newest rows,
+    A model of another config than the configured one is registered and no more. The first one that serves
+    the config is promoted. Later ones meet the champion on the newest rows,
     which neither was trained on: both forecast what they have not yet, and the gate has a first look. What
     it cannot tell yet is looked at again whenever new outcomes have matured.
 
@@ -105,6 +106,9 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """
     project, registry = context.project, context.registry
     version = registry.version(project, _as_int(context.upstream["register_model"]["version"]))
+    if not context.is_configured:
+        evidence = "registered only: production belongs to the configured config"
+        return {"decision": "kept", "version": version.version, "evidence": evidence}
     champion = context.champion()
     if champion is None or not serves(context, champion):
         reason = FIRST if champion is None else _why_not(context, champion)

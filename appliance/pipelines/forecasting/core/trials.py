@@ -24,7 +24,7 @@ from appliance.pipelines.forecasting.serving import (
 )
 from appliance.registry.promotion import Verdict
 from store.events import read_events
-from store.retrains import claim_twin
+from store.retrains import claim_twin, replace_twin
 from store.trials import paired_losses, read_trials, write_trial
 
 Context = StageContext[ForecastSpec]
@@ -44,8 +44,10 @@ def judge_trials(context: Context) -> dict[str, Json]:
         verdicts: challenger's version -> verdict in words; champion: the version in production after.
 
     Raises:
-        StageSkipped: there is no production model yet.
+        StageSkipped: there is no production model yet, or the config is not the configured one.
     """
+    if not context.is_configured:
+        raise StageSkipped("production belongs to the configured config")
     champion = context.champion()
     if champion is None or not serves(context, champion):
         raise StageSkipped("no production model yet")
@@ -292,10 +294,28 @@ def _probations(context: Context) -> list[Trial]:
 
 
 def twin_of(context: Context, champion: ModelVersion) -> int:
-    """Return the version that would be in production had nobody retrained: the config's first champion."""
+    """Return the version that would be in production had nobody retrained: the config's first champion.
+
+    One that was deleted, or that learnt from rows of other code, gives its place to the champion.
+    """
     identity = json.dumps(identity_tags(context.spec), sort_keys=True)
-    digest = hashlib.sha256(identity.encode()).hexdigest()
-    return claim_twin(context.session, context.project, digest, champion.version, clock.now())
+    config = hashlib.sha256(identity.encode()).hexdigest()
+    session, project, now_at = context.session, context.project, clock.now()
+    twin = claim_twin(session, project, config, champion.version, now_at)
+    are_copies = context.is_registry_away or context.resources.warm_models is not None
+    if twin == champion.version or are_copies or serving_version(context, twin) is not None:
+        return twin
+    if context.is_registry_away:
+        return twin
+    replace_twin(session, project, config, champion.version, now_at)
+    context.record(
+        EventKind.RETRAIN_ACCOUNTED,
+        f"version {twin}, the frozen twin, can no longer forecast: it was deleted, or learnt from rows of"
+        f" other code; version {champion.version} takes its place, and what retraining gains is counted anew",
+        {"twin": twin, "version": champion.version},
+        Severity.WARNING,
+    )
+    return champion.version
 
 
 def serving_version(context: Context, number: int) -> ModelVersion | None:
