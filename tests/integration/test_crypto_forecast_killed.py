@@ -53,12 +53,8 @@ def prepared(home: Paths) -> Paths:
     market = FakeMarket(
         "KRW-BTC", 1, synthetic_candles(3_000), ORIGIN + timedelta(minutes=2_500, seconds=5)
     )
-    usual = Resources.of_home(home, settings_with())
-    resources = Resources(
-        usual.open_session,
-        usual.open_registry,
-        lambda: MarketSource(market, "fake"),  # type: ignore[arg-type]
-    )
+    resources = Resources.of_home(home, settings_with())
+    resources.open_source = lambda: MarketSource(market, "fake")  # type: ignore[arg-type]
     run_in_process(home, settings_with(), PROJECT, WorkflowKind.DATA, resources=resources)
     resources.close()
     return home

@@ -25,6 +25,7 @@ from appliance.pipelines.forecasting.trainer.quantile_forecaster import Quantile
 from appliance.pipelines.workflow import WorkflowResult, run_in_process
 from appliance.registry.promotion import Verdict
 from store.events import read_events
+from store.session import Statement
 from store.trials import read_trials
 from tests.fakes.market import ORIGIN, FakeMarket, synthetic_candles
 from tests.fakes.registry import FakeRegistry
@@ -85,6 +86,7 @@ class Live:
             return
         (file,) = self.home.mlflow_artifacts.rglob(f"*{run_id}*/**/model.skops")
         skops.io.dump(model, file)
+        self.resources.session.write(Statement("DELETE FROM model_proofs"))
 
 
 @pytest.fixture
@@ -102,12 +104,10 @@ def live(home: Paths, request: pytest.FixtureRequest) -> Iterator[Live]:
     market = FakeMarket(
         "KRW-BTC", 1, synthetic_candles(4_000), ORIGIN + timedelta(minutes=2_500, seconds=5)
     )
-    usual = Resources.of_home(home, settings)
-    resources = Resources(
-        usual.open_session,
-        usual.open_registry if request.param == "mlflow" else FakeRegistry,  # type: ignore[arg-type]
-        lambda: MarketSource(market, "fake"),  # type: ignore[arg-type]
-    )
+    resources = Resources.of_home(home, settings)
+    resources.open_source = lambda: MarketSource(market, "fake")  # type: ignore[arg-type]
+    if request.param == "memory":
+        resources.open_registry = FakeRegistry  # type: ignore[assignment]
     yield Live(home, settings, market, resources)
     resources.close()
 

@@ -30,12 +30,8 @@ def test_two_trainings_and_forecasts_with_the_real_registry(home: Paths) -> None
     settings: Settings = settings_with()
     now_at = ORIGIN + timedelta(minutes=2_500, seconds=5)
     market = FakeMarket("KRW-BTC", 1, synthetic_candles(3_000), now_at)
-    usual = Resources.of_home(home, settings)
-    resources = Resources(
-        usual.open_session,
-        usual.open_registry,
-        lambda: MarketSource(market, "fake"),  # type: ignore[arg-type]
-    )
+    resources = Resources.of_home(home, settings)
+    resources.open_source = lambda: MarketSource(market, "fake")  # type: ignore[arg-type]
     try:
         for kind in WorkflowKind:
             result = run_in_process(home, settings, PROJECT, kind, resources=resources)

@@ -25,12 +25,9 @@ def make(home: Paths, **evaluation: object) -> Live:
     settings = settings_with(evaluation=overrides)
     now_at = ORIGIN + timedelta(minutes=2_500, seconds=5)
     market = FakeMarket("KRW-BTC", 1, synthetic_candles(4_000), now_at)
-    usual = Resources.of_home(home, settings)
-    resources = Resources(
-        usual.open_session,
-        FakeRegistry,  # type: ignore[arg-type]
-        lambda: MarketSource(market, "fake"),  # type: ignore[arg-type]
-    )
+    resources = Resources.of_home(home, settings)
+    resources.open_source = lambda: MarketSource(market, "fake")  # type: ignore[arg-type]
+    resources.open_registry = FakeRegistry  # type: ignore[assignment]
     return Live(home, settings, market, resources)
 
 
