@@ -98,6 +98,12 @@ class ModelRefused(RegistryError, TerminalError):
     code_default = "registry.refused"
 
 
+class ProductionMoved(RegistryError, TerminalError):
+    """Production is not what a decision was made on."""
+
+    code_default = "registry.moved"
+
+
 class AirflowApiError(ApplianceError):
     """Airflow's REST API refused."""
 

@@ -64,6 +64,16 @@ def read_trials(
     return [_trial(row) for row in rows.to_pylist()]
 
 
+def pair_trials(session: Session, project: str, one: int, other: int) -> list[Trial]:
+    """Return the trials of exactly two versions, newest first, whichever of them was the champion."""
+    rows = session.read(
+        "SELECT * FROM trials WHERE project = $1 AND (champion, challenger) IN (($2, $3), ($3, $2))"
+        " ORDER BY started_at DESC",
+        [project, one, other],
+    )
+    return [_trial(row) for row in rows.to_pylist()]
+
+
 def paired_losses(
     session: Session,
     project: str,

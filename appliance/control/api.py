@@ -17,6 +17,7 @@ from appliance.domain.model_proof import ModelRefusal
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
 from appliance.domain.service import ServiceStatus
+from appliance.domain.trial import Trial
 from appliance.domain.workflow import DagRun, WorkflowKind, WorkflowStatus
 
 
@@ -217,12 +218,20 @@ class Control(Protocol):
         """Return the last lines of a task's newest try."""
         ...
 
-    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
-        """Make `version` the champion; the deposed one becomes the rollback target."""
+    def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
+        """Return the comparisons of exactly these two versions, newest first, whichever was in production."""
         ...
 
-    def roll_back(self, project: str, actor: str) -> ModelVersion:
-        """Make the previous champion the champion again and return it."""
+    def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+        """Make `version` the champion in place of `seen`, which becomes the rollback target.
+
+        `seen` is the champion that the operator saw, 0 for none. A version that is in production already
+        is returned and nothing changes; raises `ProductionMoved` when another one is.
+        """
+        ...
+
+    def roll_back(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+        """Make the rollback target `version` the champion again in place of `seen`; see `promote`."""
         ...
 
     def restart_service(self, name: str, actor: str) -> None:

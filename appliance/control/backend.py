@@ -26,6 +26,7 @@ from appliance.control.collector import (
     Intervals,
     Sources,
 )
+from appliance.control.decisions import Decisions
 from appliance.control.history_jobs import HistoryJobs
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelReader
@@ -41,6 +42,7 @@ from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
+from appliance.domain.trial import Trial
 from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
 from appliance.errors import (
     AirflowUnavailable,
@@ -49,12 +51,12 @@ from appliance.errors import (
     StoreUnavailable,
 )
 from appliance.forecaster_api.client import ask_report
-from appliance.registry.aliases import CHAMPION
 from appliance.registry.rest import RegistryRest
 from appliance.supervisor.log_file import read_tail
 from store import candles, coverage, events, forecasts
 from store.monitoring import read_monitoring
 from store.session import Session
+from store.trials import pair_trials
 
 _STREAM_WAIT_SECONDS = 1.0
 _NOT_READY = "service.not_ready"
@@ -141,6 +143,7 @@ class ApplianceControl:
             intervals=parts.intervals,
         )
         self._collector = Collector(identity, sources, self.hub)
+        self._decisions = Decisions(self._session, self._note_decision)
 
     # -- life
 
@@ -211,6 +214,10 @@ class ApplianceControl:
         """See `Control.monitoring`."""
         return read_monitoring(self._session(), self._known(project))
 
+    def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
+        """See `Control.verdicts`."""
+        return pair_trials(self._session(), self._known(project), champion, version)
+
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
         """See `Control.dag_runs`."""
         return self._airflow().newest_runs([dag_id(self._known(project), kind)], limit)
@@ -254,27 +261,14 @@ class ApplianceControl:
         self._collector.refresh(WORKFLOWS)
         return run
 
-    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
+    def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
         """See `Control.promote`."""
-        before = self._registry().aliases(self._known(project)).get(CHAMPION)
-        champion = self._registry().promote(project, version)
-        instead = f" in place of version {before}" if before not in (None, version) else ""
-        summary = f"version {version} promoted by {actor}{instead}"
-        details: dict[str, object] = {"version": version, "previous": before}
-        self._note(EventKind.PROMOTED, summary, project, actor, details)
-        self._collector.refresh(MODELS)
-        return champion
+        return self._decisions.promote(self._registry(), self._known(project), version, seen, actor)
 
-    def roll_back(self, project: str, actor: str) -> ModelVersion:
+    def roll_back(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
         """See `Control.roll_back`."""
-        before = self._registry().aliases(self._known(project)).get(CHAMPION)
-        champion = self._registry().roll_back(project)
-        deposed = f" from version {before}" if before is not None else ""
-        summary = f"rolled back{deposed} to version {champion.version} by {actor}"
-        details: dict[str, object] = {"version": champion.version, "previous": before}
-        self._note(EventKind.ROLLED_BACK, summary, project, actor, details)
-        self._collector.refresh(MODELS)
-        return champion
+        known = self._known(project)
+        return self._decisions.roll_back(self._registry(), known, version, seen, actor)
 
     def restart_service(self, name: str, actor: str) -> None:
         """See `Control.restart_service`."""
@@ -343,6 +337,10 @@ class ApplianceControl:
 
     def _champion(self, project: str) -> int | None:
         return self._collector.champion(project)
+
+    def _note_decision(self, event: Event) -> None:
+        self.record(event)
+        self._collector.refresh(MODELS)
 
     def _note(
         self,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
     from appliance.domain.model_version import ModelVersion
     from appliance.domain.monitoring import Monitoring
+    from appliance.domain.trial import Trial
     from appliance.domain.workflow import DagRun, WorkflowKind
 
 _CONNECT_SECONDS = 2.0
@@ -167,14 +168,20 @@ class ControlClient:
         )
         return cast("list[str]", found)
 
-    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
+    def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
+        """See `Control.verdicts`."""
+        found = self._read("verdicts", project=project, champion=champion, version=version)
+        return cast("list[Trial]", found)
+
+    def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
         """See `Control.promote`."""
-        promoted = self._act("promote", project=project, version=version, actor=actor)
+        promoted = self._act("promote", project=project, version=version, seen=seen, actor=actor)
         return cast("ModelVersion", promoted)
 
-    def roll_back(self, project: str, actor: str) -> ModelVersion:
+    def roll_back(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
         """See `Control.roll_back`."""
-        return cast("ModelVersion", self._act("roll_back", project=project, actor=actor))
+        champion = self._act("roll_back", project=project, version=version, seen=seen, actor=actor)
+        return cast("ModelVersion", champion)
 
     def restart_service(self, name: str, actor: str) -> None:
         """See `Control.restart_service`."""

@@ -44,7 +44,7 @@ class ModelReader:
             return known[1]
         facts = ModelFacts(
             champion=self._champion(project, summary.aliases.get(CHAMPION)),
-            previous=summary.aliases.get(PREVIOUS),
+            previous=_previous(summary),
             challenger=summary.aliases.get(CHALLENGER),
             newest=summary.newest_version,
         )
@@ -58,3 +58,9 @@ class ModelReader:
             return self._registry.version(project, version)
         except ModelNotFound:
             return None
+
+
+def _previous(summary: ModelSummary) -> int | None:
+    """Return the rollback target; an interrupted rollback leaves the champion as its own."""
+    previous = summary.aliases.get(PREVIOUS)
+    return previous if previous != summary.aliases.get(CHAMPION) else None

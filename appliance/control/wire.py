@@ -41,6 +41,7 @@ READS: Final = frozenset(
         "events",
         "models",
         "monitoring",
+        "verdicts",
         "dag_runs",
         "dag_run",
         "task_log",
@@ -88,6 +89,7 @@ _LIMITS: Final[Mapping[str, Any]] = {
     "params": Annotated[dict[_Name, _Word], Field(max_length=100)],
     "unit": Annotated[int, Field(ge=1, le=1440)],
     "version": Annotated[int, Field(ge=1, lt=2**31)],
+    **dict.fromkeys(("seen", "champion"), Annotated[int, Field(ge=0, lt=2**31)]),
     "hours": Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)],
     "cells": Annotated[int, Field(ge=1, le=10_000)],
 }

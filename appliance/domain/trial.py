@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +54,26 @@ class Trial:
     def words(self) -> str:
         """The newest verdict in a sentence, "" before the first look."""
         return str(self.evidence.get("words", ""))
+
+
+def describe_trials(trials: Sequence[Trial], champion: int, version: int) -> list[str]:
+    """Return what is known of exactly this pair, one sentence a comparison, newest first.
+
+    Args:
+        trials: comparisons of the two, newest first.
+        champion: the version in production.
+        version: the one that is to take its place.
+    """
+    if not trials:
+        return [
+            f"the gate has no verdict: versions {version} and {champion} were never compared on rows"
+            " that neither was trained on"
+        ]
+    return [
+        f"{trial.purpose} of version {trial.challenger} against {trial.champion}, {trial.state}:"
+        f" {trial.words or 'no common row with an outcome yet'}"
+        for trial in trials
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.domain.model_version import ModelVersion
-from appliance.errors import ModelNotFound, RegistryError
+from appliance.errors import ModelNotFound, ProductionMoved, RegistryError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -46,26 +46,77 @@ def promotion_moves(aliases: Mapping[str, int], version: int) -> list[AliasMove]
     return moves
 
 
-def rollback_moves(project: str, aliases: Mapping[str, int]) -> list[AliasMove]:
-    """Return the moves that swap the champion with the previous champion.
+def rollback_moves(aliases: Mapping[str, int], version: int) -> list[AliasMove]:
+    """Return the moves that bring `version` back in place of the champion, in the order to apply them.
+
+    No rollback target is left: a repeated rollback must not bring the deposed model back.
+    """
+    moves = []
+    if aliases.get(CHAMPION) != version:
+        moves.append(AliasMove(CHAMPION, version))
+    if PREVIOUS in aliases:
+        moves.append(AliasMove(PREVIOUS, None))
+    if aliases.get(CHALLENGER) == version:
+        moves.append(AliasMove(CHALLENGER, None))
+    return moves
+
+
+def rollback_target(project: str, aliases: Mapping[str, int]) -> int:
+    """Return the version that a rollback brings back.
 
     Raises:
-        ModelNotFound: there is no previous champion to return to.
+        ModelNotFound: there is none.
     """
-    champion, previous = aliases.get(CHAMPION), aliases.get(PREVIOUS)
-    if previous is None or previous == champion:
+    previous = aliases.get(PREVIOUS)
+    if previous is None or previous == aliases.get(CHAMPION):
         raise ModelNotFound(
             f"{project} has no previous champion to roll back to",
             code="registry.no_previous",
-            hint=f"promote a version first: appliance models promote --project {project} VERSION",
+            hint=f"name the version: appliance models promote --project {project} VERSION",
             project=project,
         )
-    moves = [AliasMove(CHAMPION, previous)]
-    if champion is not None:
-        moves.append(AliasMove(PREVIOUS, champion))
-    if aliases.get(CHALLENGER) == previous:
-        moves.append(AliasMove(CHALLENGER, None))
-    return moves
+    return previous
+
+
+def require_champion(project: str, aliases: Mapping[str, int], seen: int | None) -> None:
+    """Check that the champion is the one that a decision was made on.
+
+    Args:
+        project: the project.
+        aliases: alias -> version as the registry has them now.
+        seen: the champion that was seen, 0 for none; None checks nothing.
+
+    Raises:
+        ProductionMoved: another version is in production.
+    """
+    champion = aliases.get(CHAMPION, 0)
+    if seen is not None and champion != seen:
+        raise ProductionMoved(
+            f"nothing was changed: in production of {project} is {_named(champion)}, not {_named(seen)}"
+            " as it was when this was decided",
+            hint=f"look again, then decide: appliance models --project {project}",
+            project=project,
+            champion=champion,
+            seen=seen,
+        )
+
+
+def require_target(project: str, aliases: Mapping[str, int], version: int) -> None:
+    """Check that `version` is the rollback target.
+
+    Raises:
+        ModelNotFound: there is no rollback target.
+        ProductionMoved: it is another version.
+    """
+    target = rollback_target(project, aliases)
+    if target != version:
+        raise ProductionMoved(
+            f"nothing was changed: a rollback of {project} brings back version {target},"
+            f" not version {version}",
+            hint=f"name the version instead: appliance models promote --project {project} {version}",
+            project=project,
+            target=target,
+        )
 
 
 def return_moves(project: str, aliases: Mapping[str, int]) -> list[AliasMove]:
@@ -74,8 +125,7 @@ def return_moves(project: str, aliases: Mapping[str, int]) -> list[AliasMove]:
     Raises:
         ModelNotFound: there is no previous champion to return to.
     """
-    moves = [move for move in rollback_moves(project, aliases) if move.alias != PREVIOUS]
-    return [*moves, AliasMove(PREVIOUS, None)]
+    return rollback_moves(aliases, rollback_target(project, aliases))
 
 
 def require_files(version: ModelVersion) -> None:
@@ -116,3 +166,7 @@ def no_version(project: str, version: int | str) -> ModelNotFound:
         project=project,
         version=version,
     )
+
+
+def _named(version: int) -> str:
+    return f"version {version}" if version else "no model"

@@ -283,11 +283,18 @@ class Registry:
                 _log.warning("the copy goes on: %s", error.message)
                 return load_proven(copy, known, self._proofs, Place.COPY)
 
-    def promote(self, project: str, version: int) -> ModelVersion:
-        """Make `version` the champion; the deposed one becomes `previous`."""
+    def promote(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        """Make `version` the champion in place of `seen`; the deposed one becomes `previous`.
+
+        `seen` is the champion that was decided on, 0 for none; None takes whichever there is.
+        What is in production already stays; raises `ProductionMoved` when another version is.
+        """
         aliases.require_files(self.version(project, version))
         with self._translated():
-            self._apply(project, aliases.promotion_moves(self._aliases(project), version))
+            moved = self._aliases(project)
+            if moved.get(aliases.CHAMPION) != version:
+                aliases.require_champion(project, moved, seen)
+            self._apply(project, aliases.promotion_moves(moved, version))
         return self.version(project, version)
 
     def set_challenger(self, project: str, version: int) -> None:
@@ -301,11 +308,26 @@ class Registry:
             for name, value in tags.items():
                 self._client.set_model_version_tag(project, str(version), name, value)
 
-    def roll_back(self, project: str) -> ModelVersion:
-        """Swap champion and previous champion and return the new champion."""
+    def restore(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        """Make a deposed `version` the champion again in place of `seen`, leaving no rollback target.
+
+        See `promote`.
+        """
+        aliases.require_files(self.version(project, version))
         with self._translated():
-            self._apply(project, aliases.rollback_moves(project, self._aliases(project)))
-        return self.champion(project)
+            moved = self._aliases(project)
+            if moved.get(aliases.CHAMPION) != version:
+                aliases.require_champion(project, moved, seen)
+                self._apply(project, aliases.rollback_moves(moved, version))
+        return self.version(project, version)
+
+    def roll_back(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        """Make the rollback target `version` the champion again in place of `seen`; see `promote`."""
+        with self._translated():
+            moved = self._aliases(project)
+        if moved.get(aliases.CHAMPION) != version:
+            aliases.require_target(project, moved, version)
+        return self.restore(project, version, seen)
 
     def _experiment_id(self, project: str) -> str:
         experiment = self._client.get_experiment_by_name(project)

@@ -162,16 +162,28 @@ class RegistryRest:
         """Remove an alias."""
         self._call("DELETE", "/registered-models/alias", json={"name": project, "alias": alias})
 
-    def promote(self, project: str, version: int) -> ModelVersion:
-        """Make `version` the champion; the deposed one becomes `previous`."""
+    def promote(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        """Make `version` the champion in place of `seen`; the deposed one becomes `previous`.
+
+        `seen` is the champion that was decided on, 0 for none; None takes whichever there is.
+        What is in production already stays; raises `ProductionMoved` when another version is.
+        """
         aliases.require_files(self.version(project, version))
-        self._apply(project, aliases.promotion_moves(self.aliases(project), version))
+        moved = self.aliases(project)
+        if moved.get(aliases.CHAMPION) != version:
+            aliases.require_champion(project, moved, seen)
+        self._apply(project, aliases.promotion_moves(moved, version))
         return self.version(project, version)
 
-    def roll_back(self, project: str) -> ModelVersion:
-        """Swap champion and previous champion and return the new champion."""
-        self._apply(project, aliases.rollback_moves(project, self.aliases(project)))
-        return self.champion(project)
+    def roll_back(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        """Make the rollback target `version` the champion again in place of `seen`; see `promote`."""
+        aliases.require_files(self.version(project, version))
+        moved = self.aliases(project)
+        if moved.get(aliases.CHAMPION) != version:
+            aliases.require_champion(project, moved, seen)
+            aliases.require_target(project, moved, version)
+            self._apply(project, aliases.rollback_moves(moved, version))
+        return self.version(project, version)
 
     def return_previous(self, project: str) -> ModelVersion:
         """Make the previous champion the champion again, for good, and return it."""

@@ -106,7 +106,11 @@ def can_roll_back(board: Board) -> str:
     project = board.project
     if project is None or project.champion is None:
         return "no model is in production"
-    return "" if project.previous_champion else "no earlier champion to go back to"
+    return (
+        ""
+        if project.previous_champion
+        else "no earlier champion to go back to; p promotes any version"
+    )
 
 
 def can_restart(board: Board) -> str:

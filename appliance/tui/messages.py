@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
@@ -72,6 +73,14 @@ class ActionFailed(Message):
         super().__init__()
         self.action = action
         self.failure = failure
+
+
+class EvidenceRead(Message):
+    """What is known of the two versions of a dialog, or why it cannot be read."""
+
+    def __init__(self, sentences: Sequence[str] | Failure) -> None:
+        super().__init__()
+        self.sentences = sentences
 
 
 class LogRead(Message):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from appliance.control.api import Control
 from appliance.domain.model_version import ModelVersion
+from appliance.domain.trial import describe_trials
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.errors import ConfigError
 from appliance.tui.background import ACTOR, perform
@@ -111,11 +113,20 @@ def _challenge_promotion(app: ApplianceApp, model: ModelVersion | None) -> None:
     words = f"{change} for every forecast from the next candle on. b rolls back."
     lines = [*_lines(words), line(), *models.comparison(model, champion, _DIALOG_WIDTH)]
 
+    seen = champion.version if champion else 0
+
     def confirmed(yes: bool | None) -> None:
         if yes:
-            perform(app, "Promoted", lambda: control.promote(name, version, ACTOR), _in_production)
+            call = partial(control.promote, name, version, seen, ACTOR)
+            perform(app, "Promoted", call, _in_production)
 
-    app.push_screen(ChallengeModal(f"Promote v{version}", lines, str(version)), confirmed)
+    evidence = partial(_evidence, control, name, seen, version) if champion else None
+    modal = ChallengeModal(f"Promote v{version}", lines, str(version), evidence)
+    app.push_screen(modal, confirmed)
+
+
+def _evidence(control: Control, project: str, champion: int, version: int) -> list[str]:
+    return describe_trials(control.verdicts(project, champion, version), champion, version)
 
 
 def roll_back(app: ApplianceApp) -> None:
@@ -124,18 +135,19 @@ def roll_back(app: ApplianceApp) -> None:
     if project is None or project.champion is None or project.previous_champion is None:
         return
     control, name, previous = app.control, project.name, project.previous_champion
+    seen = project.champion.version
     words = (
-        f"v{previous} goes back into production and v{project.champion.version} becomes "
-        "the version to roll back to."
+        f"v{previous} goes back into production in place of v{seen}. p with v{seen} would undo it."
     )
 
     def confirmed(yes: bool | None) -> None:
         if yes:
-            perform(app, "Rolled back", lambda: control.roll_back(name, ACTOR), _in_production)
+            call = partial(control.roll_back, name, previous, seen, ACTOR)
+            perform(app, "Rolled back", call, _in_production)
 
-    app.push_screen(
-        ChallengeModal(f"Roll back to v{previous}", _lines(words), str(previous)), confirmed
-    )
+    evidence = partial(_evidence, control, name, seen, previous)
+    modal = ChallengeModal(f"Roll back to v{previous}", _lines(words), str(previous), evidence)
+    app.push_screen(modal, confirmed)
 
 
 def _in_production(model: object) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
-from appliance.errors import ModelNotFound, RegistryError
+from appliance.errors import ModelNotFound, ProductionMoved, RegistryError
 from appliance.registry.rest import RegistryRest
 from tests.mlflow_process import appliance_up, running_mlflow
 
@@ -192,9 +192,13 @@ def test_promotion_and_rollback(registry: Registry, project: str) -> None:
     registry.promote(project, one)
     registry.set_challenger(project, two)
     assert registry.promote(project, two).aliases == ("champion",)
-    assert registry.roll_back(project).version == one
+    assert registry.roll_back(project, one, seen=two).version == one
     assert registry.champion(project).version == one
-    assert registry.version(project, two).aliases == ("previous",)
+    assert registry.version(project, two).aliases == ()
+    assert registry.roll_back(project, one, seen=two).version == one
+    with pytest.raises(ProductionMoved):
+        registry.promote(project, two, seen=two)
+    assert registry.champion(project).version == one
 
 
 @pytest.mark.parametrize(
@@ -206,7 +210,7 @@ def test_promotion_and_rollback(registry: Registry, project: str) -> None:
         lambda r, p: r.load_model(p, 7),
         lambda r, p: r.promote(p, 7),
         lambda r, p: r.set_challenger(p, 7),
-        lambda r, p: r.roll_back(p),
+        lambda r, p: r.roll_back(p, 7),
     ],
     ids=lambda call: call.__code__.co_names[0],
 )
@@ -286,9 +290,12 @@ def test_the_rest_client_sees_and_moves_the_same(
     rest.set_alias(project, "challenger", two)
     rest.promote(project, two)
     assert rest.versions(project) == direct.versions(project)
-    assert rest.roll_back(project) == direct.champion(project)
+    with pytest.raises(ProductionMoved):
+        rest.roll_back(project, one, seen=one)
+    assert rest.roll_back(project, one, seen=two) == direct.champion(project)
+    assert rest.roll_back(project, one, seen=two).version == one
     assert rest.summary(project).newest_version == two
-    assert rest.aliases(project) == {"champion": one, "previous": two}
+    assert rest.aliases(project) == {"champion": one}
     with pytest.raises(ModelNotFound):
         rest.version(project, 9)
     with pytest.raises(ModelNotFound):

@@ -17,6 +17,7 @@ from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind, JobState
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
+from appliance.domain.trial import Trial
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
 from appliance.errors import ApplianceError, ApplianceNotRunning, ModelNotFound
 from tests import builders, monitoring_builder
@@ -168,17 +169,22 @@ class FakeControl:
         self._check("task_log")
         return [f"{task_id}: line {number}" for number in range(1, 6)]
 
-    def promote(self, project: str, version: int, actor: str) -> ModelVersion:
+    def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
+        self._check("verdicts")
+        pair = {champion, version}
+        return [t for t in self.known_monitoring.trials if {t.champion, t.challenger} == pair]
+
+    def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
         self._check("promote")
-        self.commands.append(("promote", project, version, actor))
+        self.commands.append(("promote", project, version, seen, actor))
         found = [model for model in self.known_models if model.version == version]
         if not found:
             raise ModelNotFound(f"{project} has no version {version}", hint="`appliance models`")
         return found[0]
 
-    def roll_back(self, project: str, actor: str) -> ModelVersion:
+    def roll_back(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
         self._check("roll_back")
-        self.commands.append(("roll_back", project, actor))
+        self.commands.append(("roll_back", project, version, seen, actor))
         return self.known_models[2]
 
     def restart_service(self, name: str, actor: str) -> None:

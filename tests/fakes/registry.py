@@ -11,6 +11,13 @@ import skops.io
 
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound
+from appliance.registry.aliases import (
+    AliasMove,
+    promotion_moves,
+    require_champion,
+    require_target,
+    rollback_moves,
+)
 
 
 @dataclass
@@ -106,13 +113,18 @@ class FakeRegistry:
         stored = self.runs[self.version(project, version).run_id].model
         return skops.io.loads(stored, trusted=skops.io.get_untrusted_types(data=stored))
 
-    def promote(self, project: str, version: int) -> ModelVersion:
-        if "champion" in self.aliases:
-            self.aliases["previous"] = self.aliases["champion"]
-        self.aliases["champion"] = version
-        if self.aliases.get("challenger") == version:
-            del self.aliases["challenger"]
+    def promote(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        if self.aliases.get("champion") != version:
+            require_champion(project, self.aliases, seen)
+        self._apply(promotion_moves(self.aliases, version))
         return self.version(project, version)
+
+    def _apply(self, moves: list[AliasMove]) -> None:
+        for move in moves:
+            if move.version is None:
+                self.aliases.pop(move.alias, None)
+            else:
+                self.aliases[move.alias] = move.version
 
     def set_challenger(self, project: str, version: int) -> None:
         self.aliases["challenger"] = version
@@ -122,7 +134,13 @@ class FakeRegistry:
         tagged = replace(known, tags={**known.tags, **tags})
         self.registered[self.registered.index(known)] = tagged
 
-    def roll_back(self, project: str) -> ModelVersion:
-        aliases = self.aliases
-        aliases["champion"], aliases["previous"] = aliases["previous"], aliases["champion"]
-        return self.champion(project)
+    def restore(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        if self.aliases.get("champion") != version:
+            require_champion(project, self.aliases, seen)
+            self._apply(rollback_moves(self.aliases, version))
+        return self.version(project, version)
+
+    def roll_back(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        if self.aliases.get("champion") != version:
+            require_target(project, self.aliases, version)
+        return self.restore(project, version, seen)

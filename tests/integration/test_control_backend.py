@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import (
     ConfigError,
     ModelNotFound,
+    ProductionMoved,
     RegistryUnavailable,
     ServiceError,
     TransientError,
@@ -110,15 +112,15 @@ def test_the_lag_grows_in_a_simulator_s_own_time_although_nothing_arrives() -> N
 def test_promotion_and_rollback_move_the_champion_and_say_who_did_it(bench: Bench) -> None:
     first = bench.mlflow.add_version(PROJECT, pinball=0.2)
     second = bench.mlflow.add_version(PROJECT, pinball=0.1)
-    assert bench.client.promote(PROJECT, first, "operator").is_champion
-    promoted = bench.client.promote(PROJECT, second, "operator")
+    assert bench.client.promote(PROJECT, first, 0, "operator").is_champion
+    promoted = bench.client.promote(PROJECT, second, first, "operator")
     assert promoted.metrics == {"pinball": 0.1}
     assert bench.mlflow.moved[PROJECT] == {"champion": "2", "previous": "1"}
     status = wait_for_status(
         bench, "the new champion", lambda s: s.projects[0].previous_champion == first
     )
     assert status.projects[0].champion == promoted
-    assert bench.client.roll_back(PROJECT, "operator").version == first
+    assert bench.client.roll_back(PROJECT, first, second, "operator").version == first
     assert [model.version for model in bench.client.models(PROJECT)] == [2, 1]
     wait_until(lambda: EventKind.ROLLED_BACK in kinds(bench), 5)
     event = read_events(bench.store, kinds=[EventKind.ROLLED_BACK])[-1]
@@ -126,10 +128,57 @@ def test_promotion_and_rollback_move_the_champion_and_say_who_did_it(bench: Benc
     assert event.details == {"version": first, "previous": second}
 
 
+def test_a_decision_on_a_champion_that_has_moved_is_refused_with_who_moved_it(
+    bench: Bench,
+) -> None:
+    while len(bench.mlflow.versions.get(PROJECT, [])) < 3:
+        bench.mlflow.add_version(PROJECT)
+    bench.client.promote(PROJECT, 1, champion(bench), "operator")
+    bench.client.promote(PROJECT, 2, 1, "anna")
+    for decide in (
+        lambda: bench.client.promote(PROJECT, 3, 1, "ben"),
+        lambda: bench.client.roll_back(PROJECT, 3, 1, "ben"),
+    ):
+        with pytest.raises(ProductionMoved, match=r"anna moved it at 20.*version 2") as raised:
+            decide()
+        assert raised.value.hint
+    assert champion(bench) == 2
+    bench.mlflow.promote(PROJECT, 3)  # in MLflow's own page
+    with pytest.raises(ProductionMoved, match="not done through the appliance"):
+        bench.client.promote(PROJECT, 1, 2, "ben")
+
+
+def test_two_rollbacks_at_once_and_again_are_one(bench: Bench) -> None:
+    while len(bench.mlflow.versions.get(PROJECT, [])) < 3:
+        bench.mlflow.add_version(PROJECT)
+    bench.client.promote(PROJECT, 1, champion(bench), "operator")
+    bench.client.promote(PROJECT, 2, 1, "operator")
+    before = count_rollbacks(bench)
+    with ThreadPoolExecutor(4) as operators:
+        calls = [
+            operators.submit(bench.client.roll_back, PROJECT, 1, 2, "operator") for _ in range(8)
+        ]
+    assert {call.result().version for call in calls} == {1}
+    assert bench.client.roll_back(PROJECT, 1, 2, "operator").version == 1
+    assert "previous" not in bench.mlflow.moved[PROJECT]
+    wait_until(lambda: count_rollbacks(bench) > before, 5)
+    assert count_rollbacks(bench) == before + 1
+
+
+def champion(bench: Bench) -> int:
+    """Return the version in production, 0 for none."""
+    return int(bench.mlflow.moved.get(PROJECT, {}).get("champion", 0))
+
+
+def count_rollbacks(bench: Bench) -> int:
+    """Return how many rollbacks the store holds."""
+    return len(read_events(bench.store, kinds=[EventKind.ROLLED_BACK]))
+
+
 def test_promoting_what_does_not_exist_changes_nothing(bench: Bench) -> None:
     before = dict(bench.mlflow.moved.get(PROJECT, {}))
     with pytest.raises(ModelNotFound) as raised:
-        bench.client.promote(PROJECT, 99, "operator")
+        bench.client.promote(PROJECT, 99, 0, "operator")
     assert raised.value.hint
     assert bench.mlflow.moved.get(PROJECT, {}) == before
 
@@ -176,7 +225,7 @@ def test_events_reach_the_stream_and_the_list(bench: Bench) -> None:
 
 def test_an_unreachable_source_keeps_its_last_value_and_says_why(bench: Bench) -> None:
     bench.mlflow.add_version(PROJECT)
-    bench.client.promote(PROJECT, 1, "operator")
+    bench.client.promote(PROJECT, 1, champion(bench), "operator")
     wait_for_status(bench, "a champion", lambda s: s.projects[0].champion is not None)
     bench.mlflow.failures = [Reply(503, "starting")] * 20
     status = wait_for_status(bench, "a stale part", lambda s: "models" in (s.stale or {}))
@@ -202,7 +251,7 @@ def test_alerts_are_sent_from_events(bench: Bench) -> None:
     with SlackStub() as slack:
         write_secret(bench.paths, Secret.SLACK_WEBHOOK_URL, slack.webhook_url)
         assert "webhook" in bench.client.test_alert("tui")
-        bench.client.promote(PROJECT, 2, "operator")
+        bench.client.promote(PROJECT, 2, champion(bench), "operator")
         wait_until(lambda: any("version 2 promoted" in text for text in slack.messages), 10)
         write_secret(bench.paths, Secret.SLACK_WEBHOOK_URL, "")
 

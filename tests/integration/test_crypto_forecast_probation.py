@@ -167,7 +167,7 @@ def test_a_rollback_by_key_ends_the_probation(live: Live) -> None:
     live.run(TRAIN)
     live.pass_minutes(25)
     assert live.trials(TrialPurpose.PROBATION)[0].state is TrialState.RUNNING
-    live.resources.registry.roll_back(PROJECT)
+    live.resources.registry.roll_back(PROJECT, 1)
     live.pass_minutes(25)
     (probation,) = live.trials(TrialPurpose.PROBATION)
     assert probation.state is TrialState.CANCELLED

@@ -8,7 +8,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from appliance.control.api import StreamMessage
 from appliance.domain.workflow import WorkflowKind
@@ -146,13 +146,20 @@ async def test_promotion_asks_for_the_version_number(
         await until(pilot, lambda: panel(app, "choices").selected_key == "13")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, ChallengeModal))
+        await until(pilot, lambda: "not enough evidence" in evidence(app))
+        assert "version 13 against 12" in evidence(app)
         await pilot.press(*"12", "enter")
         assert control.commands == []
         assert "that is not 13" in str(app.screen.query_one("#wrong").render())
         app.screen.query_one("#challenge", Input).value = ""
         await pilot.press(*"13", "enter")
         await until(pilot, lambda: control.commands)
-        assert control.commands == [("promote", "crypto_forecast", 13, "operator")]
+        assert control.commands == [("promote", "crypto_forecast", 13, 12, "operator")]
+
+
+def evidence(app: ApplianceApp) -> str:
+    """Return what the open dialog says of its pair."""
+    return str(app.screen.query_one("#pair-verdict", Static).render())
 
 
 async def test_rollback_asks_for_the_previous_version(
@@ -168,7 +175,7 @@ async def test_rollback_asks_for_the_previous_version(
         assert control.commands == []
         await pilot.press("b", *"v11", "enter")
         await until(pilot, lambda: control.commands)
-        assert control.commands == [("roll_back", "crypto_forecast", "operator")]
+        assert control.commands == [("roll_back", "crypto_forecast", 11, 12, "operator")]
 
 
 async def test_restart_proposes_the_chosen_service_and_asks(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from appliance.domain.service import ServiceState
 from appliance.tui.app import ApplianceApp
@@ -21,7 +22,7 @@ Before = Callable[[Pilot[int]], Awaitable[None]]
 
 
 def after_loading(*keys: str, panel: str = "", rows: int = 1) -> Before:
-    """Return a step that loads the dashboard, presses keys and waits for a panel's rows."""
+    """Return a step that loads the dashboard, presses keys and waits for what is read then."""
 
     async def before(pilot: Pilot[int]) -> None:
         await loaded(pilot)
@@ -29,6 +30,8 @@ def after_loading(*keys: str, panel: str = "", rows: int = 1) -> Before:
         if panel:
             shown = lambda: pilot.app.screen.query(f"#{panel}").results(Panel)  # noqa: E731
             await until(pilot, lambda: any(len(found.view.rows) >= rows for found in shown()))
+        verdicts = list(pilot.app.screen.query("#pair-verdict").results(Static))
+        await until(pilot, lambda: all("is read" not in str(text.render()) for text in verdicts))
         await pilot.pause(0.1)
 
     return before

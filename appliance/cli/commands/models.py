@@ -12,9 +12,13 @@ from appliance.cli.commands.reproduce import reproduce_command
 from appliance.cli.commands.retention import gc_command
 from appliance.cli.output import age, emit, emit_json, emit_table, narrate, percent
 from appliance.config.arguments import VERSION
-from appliance.errors import ConfigError, ServiceError
+from appliance.domain.trial import describe_trials
+from appliance.errors import ConfigError, ServiceError, StoreError
+from appliance.registry.aliases import CHAMPION, rollback_target
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from appliance.domain.model_version import ModelVersion
     from store.mlflow_backend.prepare import Change
 
@@ -70,23 +74,53 @@ models_command.add_command(reproduce_command)
 def promote_command(version: int, project: str | None, yes: bool, as_json: bool) -> None:
     """Make VERSION the production model."""
     name = session.choose_project(project)
-    if not yes:
-        click.confirm(
-            f"Make version {version} of {name} the production model?", abort=True, err=True
-        )
-    _print_champion(session.control().promote(name, version, actor="operator"), as_json)
+    seen = _champion(session.control().models(name))
+    if not yes and seen != version:
+        instead = f" in place of version {seen}" if seen else ""
+        question = f"Make version {version} of {name} the production model{instead}?"
+        _confirm(name, seen, version, question)
+    _print_champion(session.control().promote(name, version, seen, actor="operator"), as_json)
 
 
 @models_command.command("rollback")
+@click.argument("version", type=VERSION, required=False)
 @session.project_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @session.json_option
-def rollback_command(project: str | None, yes: bool, as_json: bool) -> None:
-    """Make the previous production model the production model again."""
+def rollback_command(version: int | None, project: str | None, yes: bool, as_json: bool) -> None:
+    """Make the previous production model, VERSION, the production model again.
+
+    Repeating it changes nothing: after a rollback there is no rollback target until the next promotion.
+    """
     name = session.choose_project(project)
-    if not yes:
-        click.confirm(f"Roll {name} back to its previous production model?", abort=True, err=True)
-    _print_champion(session.control().roll_back(name, actor="operator"), as_json)
+    versions = session.control().models(name)
+    seen = _champion(versions)
+    target = version or rollback_target(name, _aliases(versions))
+    if not yes and seen != target:
+        instead = f" in place of version {seen}" if seen else ""
+        _confirm(name, seen, target, f"Roll {name} back to version {target}{instead}?")
+    _print_champion(session.control().roll_back(name, target, seen, actor="operator"), as_json)
+
+
+def _aliases(versions: Sequence[ModelVersion]) -> dict[str, int]:
+    return {alias: version.version for version in versions for alias in version.aliases}
+
+
+def _champion(versions: Sequence[ModelVersion]) -> int:
+    return _aliases(versions).get(CHAMPION, 0)
+
+
+def _confirm(project: str, champion: int, version: int, question: str) -> None:
+    """Show what the gate knows of the pair, then ask; anything but yes ends the command."""
+    if champion:
+        try:
+            trials = session.control().verdicts(project, champion, version)
+        except StoreError as error:
+            narrate(f"the gate's verdict cannot be read: {error.message}")
+        else:
+            for sentence in describe_trials(trials, champion, version):
+                narrate(sentence)
+    click.confirm(question, abort=True, err=True)
 
 
 models_command.add_command(gc_command)

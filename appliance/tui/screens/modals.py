@@ -16,9 +16,12 @@ from textual.widgets import Input, Static
 
 from appliance import clock
 from appliance.domain.workflow import WorkflowKind
+from appliance.tui.background import ask
+from appliance.tui.messages import EvidenceRead
 from appliance.tui.presentation.formats import line
 from appliance.tui.presentation.view import Frame, PanelView, Row
 from appliance.tui.presentation.workflows import PURPOSE
+from appliance.tui.state import Failure
 from appliance.tui.widgets.field import Field
 from appliance.tui.widgets.panel import Panel, Present, plain_rows
 
@@ -107,18 +110,40 @@ class ChallengeModal(Dialog[bool]):
     AUTO_FOCUS = "#challenge"
     KEYS = (("enter", "confirm"), ("esc", "cancel"))
 
-    def __init__(self, title: str, lines: Sequence[Text], expected: str) -> None:
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[Text],
+        expected: str,
+        evidence: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
         super().__init__()
         self.TITLE_TEXT = title
         self._lines = tuple(lines)
         self.expected = expected
+        self._evidence = evidence
 
     def compose_body(self) -> ComposeResult:
         """Place the words and the field."""
-        ask = line("Type ", (self.expected, "strong"), " and press enter:")
-        yield Static(Text("\n").join([*self._lines, line(), ask]), classes="words")
+        request = line("Type ", (self.expected, "strong"), " and press enter:")
+        yield Static(Text("\n").join(self._lines), classes="words")
+        yield Static(line(("the gate's verdict is read …", "muted")), id="pair-verdict")
+        yield Static(request, classes="words")
         yield Field(id="challenge")
         yield Static("", id="wrong")
+
+    def on_mount(self) -> None:
+        """Ask for the evidence; the words are there before it."""
+        if self._evidence is None:
+            self.query_one("#pair-verdict", Static).display = False
+        else:
+            ask(self, self._evidence, EvidenceRead)
+
+    @on(EvidenceRead)
+    def _show_evidence(self, message: EvidenceRead) -> None:
+        found = message.sentences
+        sentences = [found.message] if isinstance(found, Failure) else found
+        self.query_one("#pair-verdict", Static).update(Text("\n").join(map(line, sentences)))
 
     @on(Input.Submitted)
     def _compare(self, event: Input.Submitted) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from appliance import clock
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import Trial, TrialPurpose, TrialState
-from appliance.errors import ModelNotFound
+from appliance.errors import ModelNotFound, ProductionMoved
 from appliance.pipelines.context import Json, StageContext, StageSkipped
 from appliance.pipelines.forecasting.evaluator.comparison import Comparison, compare_pairs
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
@@ -28,6 +29,8 @@ from store.retrains import claim_twin, replace_twin
 from store.trials import paired_losses, read_trials, write_trial
 
 Context = StageContext[ForecastSpec]
+
+log = logging.getLogger(__name__)
 
 _MOVES = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
 _WEAKEST = 1.0
@@ -125,7 +128,11 @@ def judge_trial(context: Context, trial: Trial) -> Trial:
         evidence["words"] = f"{comparison.words}; {note}"
     judged = replace(trial, state=state, evidence=evidence, changed_at=clock.now())
     _record_verdict(context, trial, judged, comparison)
-    _act(context, judged)
+    try:
+        _act(context, judged)
+    except ProductionMoved as error:  # while it was compared; the next look is at the new champion
+        log.warning("the verdict is not acted on: %s", error.message)
+        judged = replace(judged, state=TrialState.CANCELLED)
     write_trial(context.session, judged)
     return judged
 
@@ -176,7 +183,7 @@ def _act(context: Context, judged: Trial) -> None:
     if judged.state is TrialState.PROMOTED:
         promote(context, judged.challenger, judged.words, judged.champion)
     elif judged.state is TrialState.RESTORED:
-        registry.promote(project, judged.challenger)
+        registry.restore(project, judged.challenger, seen=judged.champion)
         context.record(
             EventKind.ROLLED_BACK,
             f"version {judged.challenger} is back in production, version {judged.champion} failed its"
@@ -195,7 +202,7 @@ def _act(context: Context, judged: Trial) -> None:
 
 def promote(context: Context, version: int, reason: str, deposed: int = 0) -> None:
     """Put a version into production and record why; the deposed one, if any, goes on in the shadow."""
-    context.registry.promote(context.project, version)
+    context.registry.promote(context.project, version, seen=deposed or None)
     context.record(
         EventKind.PROMOTED,
         f"version {version} is in production: {reason}",
