@@ -16,11 +16,14 @@ ALERTING_KINDS = (
     EventKind.GATE_VERDICT,
     EventKind.MODEL_REFUSED,
     EventKind.SERVICE_GIVEN_UP,
+    EventKind.PROBLEM_FOUND,
 )
 """The only kinds that are looked at."""
 
 QUIET_PERIOD = timedelta(minutes=30)
 """A workflow that keeps failing is reported once per period, not once per run."""
+PROBLEM_PERIOD = timedelta(hours=6)
+"""A problem that comes and goes, or is found again after a restart, is reported once per period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +50,7 @@ def _key(event: Event) -> str:
     if event.kind is EventKind.WORKFLOW_FAILED and workflow:
         period = int(event.at.timestamp() // QUIET_PERIOD.total_seconds())
         return f"{event.kind}:{event.project}:{workflow}:{period}"
+    if event.kind is EventKind.PROBLEM_FOUND:
+        period = int(event.at.timestamp() // PROBLEM_PERIOD.total_seconds())
+        return f"{event.kind}:{event.details.get('code')}:{event.details.get('subject')}:{period}"
     return f"event:{event.id}"

@@ -12,6 +12,7 @@ _HEADLINES = {
     EventKind.GATE_VERDICT: ":bulb: *A better model waits*",
     EventKind.MODEL_REFUSED: ":red_circle: *Model refused*",
     EventKind.SERVICE_GIVEN_UP: ":red_circle: *Service given up*",
+    EventKind.PROBLEM_FOUND: ":warning: *Problem*",
 }
 _LONGEST_REASON = 600
 TEST_TEXT = ":white_check_mark: *Test message* from the appliance. Alerts arrive here."
@@ -32,6 +33,8 @@ def _next_step(event: Event) -> str:
     if event.kind is EventKind.SERVICE_GIVEN_UP:
         service = _escaped(str(event.details.get("service") or "SERVICE"))
         return f"`appliance logs {service}`, then `appliance restart {service}`"
+    if event.kind is EventKind.PROBLEM_FOUND:
+        return _escaped(str(event.details.get("hint") or ""))
     if event.kind is EventKind.WORKFLOW_FAILED:
         kind = _escaped(str(event.details.get("workflow") or "WORKFLOW"))
         return f"see why and repeat it: `appliance run {kind}{project}`"

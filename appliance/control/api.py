@@ -17,7 +17,7 @@ from appliance.domain.model_proof import ModelRefusal
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
 from appliance.domain.service import ServiceStatus
-from appliance.domain.trial import Trial
+from appliance.domain.trial import ParkedRetrain, Trial
 from appliance.domain.workflow import DagRun, WorkflowKind, WorkflowStatus
 
 
@@ -38,8 +38,8 @@ class SourceStatus:
 class MarketStatus:
     """Live state of one market and timeframe; lag is seconds since the newest stored candle closed.
 
-    `gaps` counts all open gaps, `coverage` names the newest of them only. Counts are None while the
-    store has not told them.
+    `newest_candle_at` opens the newest stored candle. `gaps` counts all open gaps, `coverage` names the
+    newest of them only. Counts are None while the store has not told them.
     """
 
     market: str
@@ -48,6 +48,7 @@ class MarketStatus:
     ingestion: IngestionStatus | None = None
     lag_seconds: float | None = None
     stored_candles: int | None = None
+    newest_candle_at: datetime | None = None
     gaps: int | None = None
     coverage: MarketCoverage | None = None
 
@@ -56,7 +57,8 @@ class MarketStatus:
 class ProjectStatus:
     """One project: workflows, production model, realised performance, drift, newest forecast.
 
-    A production model older than `model_max_age_hours` is stale; 0 is never. While the registry has
+    `trials` are the comparisons that run, `parked` a retrain that waits. A production model older than
+    `model_max_age_hours` is stale; 0 is never. While the registry has
     not been read nothing is known of models (`are_models_known`), while the store has not, nothing of
     forecasts, performance and drift (`are_rows_known`).
     """
@@ -74,6 +76,8 @@ class ProjectStatus:
     drift: DriftReport | None = None
     forecast: Forecast | None = None
     forecast_count: int | None = None
+    trials: tuple[Trial, ...] = ()
+    parked: ParkedRetrain | None = None
     refusals: tuple[ModelRefusal, ...] = ()
     model_max_age_hours: int = 0
     are_models_known: bool = True
@@ -82,12 +86,16 @@ class ProjectStatus:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A detected condition with the action that ends it; `since_at` when it was first seen."""
+    """A detected condition with the action that ends it; `since_at` when it was first seen.
+
+    `subject` tells problems of the same code apart: a service, a project.
+    """
 
     code: str
     message: str
     hint: str
     since_at: datetime
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +124,9 @@ class ApplianceStatus:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether every service is ready and nothing needs the operator."""
-        return all(service.is_ready for service in self.services) and not self.problems
+        """Whether every service is ready, everything can be read and nothing needs the operator."""
+        are_ready = all(service.is_ready for service in self.services)
+        return are_ready and not self.problems and not self.stale
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from appliance.config.last_status import write_last_status
 from appliance.config.paths import Paths
 from appliance.control.api import ApplianceStatus, StreamMessage
 from appliance.control.checks import ALL_CHECKS
-from appliance.control.health import ProblemLog, Surroundings, run_checks
+from appliance.control.health import Announcements, ProblemLog, Surroundings, run_checks
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelFacts, ModelReader
 from appliance.control.poller import Poller
@@ -126,6 +126,7 @@ class Collector:
             self._forecaster,
         )
         self._problems = ProblemLog()
+        self._announcements = Announcements()
         self._problems_lock = threading.Lock()
         self._stopping = threading.Event()
         hub.on_attention = lambda: self.refresh(STORE, PRICES, WORKFLOWS, MODELS)
@@ -179,7 +180,10 @@ class Collector:
         status = compose(identity, self._facts(), clock.now())
         with self._problems_lock:
             findings = run_checks(ALL_CHECKS, status, self._surroundings())
-            return replace(status, problems=self._problems.update(findings, status.at))
+            problems = self._problems.update(findings, status.at)
+            for event in self._announcements.of(problems, status):
+                self._store_reader.record(event)
+        return replace(status, problems=problems)
 
     def _facts(self) -> Facts:
         shown: tuple[Poller[Any], ...] = (self._store, self._workflows, self._models)

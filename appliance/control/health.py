@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from appliance.control.api import ApplianceStatus, Problem
+from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.workflow import UnstartedTask
 from appliance.forecaster_api.wire import ForecasterReport
 
@@ -47,6 +48,47 @@ class Finding:
     since_at: datetime | None = None
 
 
+_ANNOUNCED = (
+    "model.coverage",
+    "model.loss",
+    "model.stale",
+    "model.no_champion",
+    "model.other_config",
+    "forecast.stale",
+    "live.failing",
+    "comparison.starved",
+    "retrain.parked",
+    "workflow.paused",
+)
+"""Codes whose beginning is an event and so an alert: production is not what it is said to be."""
+
+
+class Announcements:
+    """Turns each beginning of a problem of a model into one event."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[str, str]] = set()
+
+    def of(self, problems: Iterable[Problem], status: ApplianceStatus) -> list[Event]:
+        """Return the events of the problems that are new; one that is over is forgotten."""
+        current = {(p.code, p.subject): p for p in problems if p.code in _ANNOUNCED}
+        new = [problem for key, problem in current.items() if key not in self._known]
+        self._known = set(current)
+        names = [project.name for project in status.projects]
+        return [
+            Event(
+                EventKind.PROBLEM_FOUND,
+                problem.message,
+                "supervisor",
+                status.at,
+                Severity.WARNING,
+                project=next((n for n in names if n == problem.subject.split(".")[0]), ""),
+                details={"code": problem.code, "subject": problem.subject, "hint": problem.hint},
+            )
+            for problem in new
+        ]
+
+
 Check = Callable[[ApplianceStatus, Surroundings], Iterable[Finding]]
 
 
@@ -62,7 +104,11 @@ class ProblemLog:
         self._since = {key: self._since.get(key, now_at) for key in found}
         return tuple(
             Problem(
-                finding.code, finding.message, finding.hint, finding.since_at or self._since[key]
+                finding.code,
+                finding.message,
+                finding.hint,
+                finding.since_at or self._since[key],
+                finding.subject,
             )
             for key, finding in found.items()
             if now_at - self._since[key] >= finding.grace
@@ -71,7 +117,46 @@ class ProblemLog:
 
 def run_checks(
     checks: Sequence[Check], status: ApplianceStatus, surroundings: Surroundings
-) -> Iterator[Finding]:
-    """Yield what all checks find."""
-    for check in checks:
-        yield from check(status, surroundings)
+) -> list[Finding]:
+    """Return what all checks find, without what only follows from something else that was found."""
+    found = [finding for check in checks for finding in check(status, surroundings)]
+    roots = {
+        (finding.subject, code)
+        for finding in found
+        if finding.code in _ROOTS
+        for code in _FOLLOWS.get(finding.subject, ())
+    }
+    silent = {finding.subject for finding in found if finding.code == "service.silent"}
+    return [finding for finding in found if not _is_victim(finding, roots, silent)]
+
+
+_ROOTS = frozenset({"service.given_up", "service.unhealthy", "service.silent"})
+_OF_AIRFLOW = ("workflow.", "task.", "dag.")
+_FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    "store": (
+        "ingest.",
+        "source.",
+        "stream.",
+        "data.",
+        "forecast.",
+        "live.",
+        "model.",
+        "retrain.",
+        "comparison.",
+    ),
+    "mlflow": ("model.", "live."),
+    "ingestor": ("ingest.", "source.", "stream."),
+    "forecaster": ("forecast.", "live."),
+    "postgres": _OF_AIRFLOW,
+    "airflow-api-server": _OF_AIRFLOW,
+    "airflow-scheduler": ("task.",),
+}
+"""Service -> beginnings of the codes that mean nothing while it does not serve."""
+
+
+def _is_victim(
+    finding: Finding, roots: Collection[tuple[str, str]], silent: Collection[str]
+) -> bool:
+    if finding.code in _ROOTS:
+        return finding.code == "service.unhealthy" and finding.subject in silent
+    return any(finding.code.startswith(code) for _, code in roots)

@@ -115,6 +115,7 @@ def _market(key: MarketKey, identity: Identity, facts: Facts, now_at: datetime) 
         ingestion=ingestion,
         lag_seconds=lag_seconds(live, ingestion, now_at, is_simulated=identity.source.is_simulated),
         stored_candles=count.candles if count else None,
+        newest_candle_at=count.newest_at if count else None,
         gaps=count.gaps if count else None,
         coverage=count.coverage if count else None,
     )
@@ -137,6 +138,8 @@ def _project(project: Project, facts: Facts) -> ProjectStatus:
         drift=rows.drift,
         forecast=rows.forecast,
         forecast_count=rows.forecast_count,
+        trials=rows.trials,
+        parked=rows.parked,
         refusals=rows.refusals,
         model_max_age_hours=project.model_max_age_hours,
         are_models_known=project.name in facts.models,

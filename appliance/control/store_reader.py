@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from appliance import clock
 from appliance.config.paths import Paths
@@ -15,6 +16,7 @@ from appliance.domain.drift import DriftReport
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.model_proof import ModelRefusal
+from appliance.domain.trial import ParkedRetrain, Trial, TrialState
 from store import (
     candles,
     coverage,
@@ -24,6 +26,8 @@ from store import (
     live,
     model_proofs,
     performance,
+    retrains,
+    trials,
 )
 from store.session import Session
 
@@ -51,6 +55,8 @@ class ProjectRows:
     forecast: Forecast | None = None
     forecast_count: int | None = None
     refusals: tuple[ModelRefusal, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    parked: ParkedRetrain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Count:
     candles: int = 0
     gaps: int = 0
     coverage: MarketCoverage | None = None
+    newest_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,8 @@ class StoreReader:
             drift=drift.latest_report(session, project.name),
             forecast=newest[-1] if newest else None,
             forecast_count=forecasts.count_forecasts(session, project.name),
+            trials=tuple(trials.read_trials(session, project.name, TrialState.RUNNING)),
+            parked=retrains.parked_retrain(session, project.name),
             refusals=tuple(model_proofs.read_refusals(session, project.name, _REGISTRY)),
         )
 
@@ -207,9 +216,12 @@ class StoreReader:
 def _read_count(session: Session, market: str, unit: int) -> Count:
     known = coverage.summarise(session, market, unit)
     stored = candles.count_candles(session, market, unit)
+    newest = candles.latest_candles(session, market, unit, 1)
+    newest_at = newest[-1].candle_date_time_utc if newest else None
     if known is None:
-        return Count(stored)
-    return Count(stored, len(known.gaps), replace(known, gaps=known.gaps[-_GAPS_NAMED:]))
+        return Count(stored, newest_at=newest_at)
+    named = replace(known, gaps=known.gaps[-_GAPS_NAMED:])
+    return Count(stored, len(known.gaps), named, newest_at)
 
 
 def _read_ingestion(session: Session) -> dict[MarketKey, IngestionStatus]:

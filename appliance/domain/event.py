@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     DRIFT_VERDICT = "drift.verdict"
     RETRAIN_DECIDED = "retrain.decided"
     RETRAIN_ACCOUNTED = "retrain.accounted"
+    PROBLEM_FOUND = "problem.found"
     WORKFLOW_REQUESTED = "workflow.requested"
     WORKFLOW_FAILED = "workflow.failed"
     ALERT_SENT = "alert.sent"

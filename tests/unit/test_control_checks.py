@@ -8,14 +8,26 @@ from datetime import timedelta
 
 import pytest
 
+from appliance.alerts.policy import alert_for
 from appliance.control.api import ApplianceStatus
 from appliance.control.checks import ALL_CHECKS
-from appliance.control.health import Finding, ProblemLog, Surroundings, run_checks
+from appliance.control.health import Announcements, Finding, ProblemLog, Surroundings, run_checks
 from appliance.control.scheduler_log import start_failure
+from appliance.domain.drift import DriftReport, DriftVerdict, LossReport
 from appliance.domain.service import ServiceState
+from appliance.domain.trial import ParkedRetrain, Trial, TrialPurpose
 from appliance.domain.workflow import RunState, UnstartedTask, WorkflowKind
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
 from tests import builders
+
+PERFORMANCE = builders.performance()
+
+
+def trial(hours: float) -> Trial:
+    """Return a challenge that was looked at some hours ago."""
+    at = builders.ago(hours=hours)
+    return Trial(builders.PROJECT, TrialPurpose.CHALLENGE, 12, 13, at, at, changed_at=at)
+
 
 ROOM = Surroundings(free_bytes=10_000_000_000)
 LONG = timedelta(hours=1)
@@ -39,7 +51,15 @@ def healthy() -> ApplianceStatus:
     return replace(
         status,
         services=builders.services(),
-        markets=(replace(market, ingestion=ingestion, gaps=0, lag_seconds=3.0),),
+        markets=(
+            replace(
+                market,
+                ingestion=ingestion,
+                gaps=0,
+                lag_seconds=3.0,
+                newest_candle_at=newest[-1].candle_date_time_utc,
+            ),
+        ),
         projects=(
             replace(
                 project,
@@ -199,7 +219,7 @@ def test_a_first_start_is_not_a_missing_champion_until_training_fails() -> None:
 
 def test_an_unread_registry_is_not_a_missing_champion() -> None:
     status = with_project(champion=None)
-    assert codes(replace(status, stale={"models": "not read yet"})) == []
+    assert codes(replace(status, stale={"models": "not read yet"})) == ["service.silent"]
 
 
 def test_a_problem_keeps_the_instant_at_which_it_began() -> None:
@@ -334,3 +354,73 @@ def test_tasks_that_could_not_start_are_one_problem_with_the_cause() -> None:
     assert "data_wf.load" in found[0].message
     assert "and 2 more: ConnectError: refused" in found[0].message
     assert "queued for more than a minute" in found[1].message
+
+
+def loss(verdict: DriftVerdict, version: int = 12) -> DriftReport:
+    """Return a report whose features are stable and whose loss is not."""
+    measured = LossReport(verdict, 1_204, 0.0004, 0.19, 0.172, 12.0, 61.0)
+    report = replace(builders.drift_report(), verdict=DriftVerdict.STABLE, loss=measured)
+    return replace(report, model_version=version)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.66)}, ["model.coverage"]),
+        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.91)}, ["model.coverage"]),
+        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.77)}, []),
+        ({"horizon": 30, "performance": replace(PERFORMANCE, coverage=0.66)}, []),
+        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.5, rows=19)}, []),
+        ({"performance": replace(PERFORMANCE, coverage=0.1, model_version=11)}, []),
+        ({"drift": loss(DriftVerdict.DRIFTED)}, ["model.loss"]),
+        ({"drift": loss(DriftVerdict.DRIFTED, 11)}, []),
+        ({"drift": loss(DriftVerdict.WARNING)}, []),
+        (
+            {"parked": ParkedRetrain("p", ("coverage 66 %",), builders.ago(hours=1))},
+            ["retrain.parked"],
+        ),
+        ({"trials": (trial(hours=8),)}, ["comparison.starved"]),
+        ({"trials": (trial(hours=5),)}, []),
+    ],
+)
+def test_a_model_that_is_not_well_is_a_problem(
+    changes: dict[str, object], found: list[str]
+) -> None:
+    assert codes(with_project(**changes)) == found
+
+
+@pytest.mark.parametrize(("service", "part"), [("store", "store"), ("mlflow", "models")])
+def test_the_root_cause_is_named_and_not_its_victims(service: str, part: str) -> None:
+    ingestion = healthy().markets[0].ingestion
+    assert ingestion is not None
+    ill = with_project(performance=replace(PERFORMANCE, coverage=0.1), horizon=1, forecast=None)
+    silent = replace(ill.markets[0], ingestion=replace(ingestion, heartbeat_at=ill.at - LONG))
+    if service == "store":
+        ill = replace(ill, markets=(silent,))
+    unhealthy = builders.service(service, ServiceState.UNHEALTHY, "no answer")
+    status = replace(ill, stale={part: "no answer"}, services=(unhealthy,))
+    expected = ["service.silent"] + ([] if service == "store" else ["forecast.stale"])
+    assert codes(status) == expected
+    assert not replace(status, problems=()).is_healthy
+
+
+def test_a_problem_of_a_model_is_announced_once_until_it_is_over() -> None:
+    ill = with_project(drift=loss(DriftVerdict.DRIFTED))
+    log, announcements = ProblemLog(), Announcements()
+
+    def look(status: ApplianceStatus) -> list[str]:
+        problems = log.update(run_checks(ALL_CHECKS, status, ROOM), status.at)
+        return [str(event.details["code"]) for event in announcements.of(problems, status)]
+
+    assert look(ill) == ["model.loss"]
+    assert look(ill) == []
+    assert look(healthy()) == []
+    assert look(ill) == ["model.loss"]
+    (event,) = Announcements().of(log.update(run_checks(ALL_CHECKS, ill, ROOM), ill.at), ill)
+    assert event.project == builders.PROJECT
+    alert = alert_for(event)
+    assert alert is not None
+    assert "loss has left its band" in alert.text
+    assert "appliance run train" in alert.text
+    later = alert_for(replace(event, id=9))
+    assert later is not None and later.key == alert.key

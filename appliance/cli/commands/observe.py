@@ -141,7 +141,8 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
     drift = project.drift
     nothing = "not measured yet" if project.are_rows_known else "unknown"
     emit(
-        f"drift     {drift.verdict} against version {drift.model_version}"
+        f"drift     features {drift.verdict}, loss {drift.loss.verdict if drift.loss else 'not measured'}"
+        f" against version {drift.model_version}"
         if drift
         else f"drift     {nothing}"
     )

@@ -6,6 +6,7 @@ from appliance.control.checks.candles_late import find_candles_late
 from appliance.control.checks.candles_unsaved import find_candles_unsaved
 from appliance.control.checks.champion_elsewhere import find_champion_elsewhere
 from appliance.control.checks.champion_missing import find_champion_missing
+from appliance.control.checks.comparison_starved import find_comparison_starved
 from appliance.control.checks.dag_broken import find_dag_broken
 from appliance.control.checks.disk_full import find_disk_full
 from appliance.control.checks.forecaster_limited import find_forecaster_limited
@@ -16,7 +17,10 @@ from appliance.control.checks.ingestor_silent import find_ingestor_silent
 from appliance.control.checks.market_rejected import find_market_rejected
 from appliance.control.checks.model_refused import find_model_refused
 from appliance.control.checks.model_stale import find_model_stale
+from appliance.control.checks.model_unwell import find_model_unwell
+from appliance.control.checks.part_unread import find_part_unread
 from appliance.control.checks.project_config import find_project_config
+from appliance.control.checks.retrain_parked import find_retrain_parked
 from appliance.control.checks.service_down import find_service_down
 from appliance.control.checks.slack_config import find_slack_config
 from appliance.control.checks.source_blocked import find_source_blocked
@@ -29,6 +33,7 @@ from appliance.control.health import Check
 
 ALL_CHECKS: tuple[Check, ...] = (
     find_service_down,
+    find_part_unread,
     find_disk_full,
     find_project_config,
     find_ingestor_silent,
@@ -48,6 +53,9 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_champion_elsewhere,
     find_model_refused,
     find_model_stale,
+    find_model_unwell,
+    find_comparison_starved,
+    find_retrain_parked,
     find_forecasts_stale,
     find_forecaster_limited,
     find_slack_config,

@@ -8,19 +8,19 @@ from datetime import datetime, timedelta
 from appliance.control.api import ApplianceStatus, ProjectStatus
 from appliance.control.health import Finding, Surroundings
 
-_CANDLES_BEHIND = 5
+_TOLERANCE = timedelta(minutes=5)
+"""Several candles of a minute, and none of an hour."""
 _GRACE = timedelta(minutes=2)
 
 
 def find_forecasts_stale(status: ApplianceStatus, _: Surroundings) -> Iterator[Finding]:
-    """Find projects with a production model whose newest forecast is candles behind."""
+    """Find projects with a production model and a stored candle that no forecast was made from."""
     for project in status.projects:
         newest_at = _newest_candle(status, project)
         if project.champion is None or newest_at is None or "store" in (status.stale or {}):
             continue
         forecast = project.forecast
-        behind = timedelta(minutes=project.unit * _CANDLES_BEHIND)
-        if forecast is None or newest_at - forecast.candle_date_time_utc > behind:
+        if forecast is None or newest_at - forecast.candle_date_time_utc > _TOLERANCE:
             since = f"{forecast.candle_date_time_utc:%H:%M} UTC" if forecast else "ever"
             yield Finding(
                 "forecast.stale",
@@ -32,9 +32,8 @@ def find_forecasts_stale(status: ApplianceStatus, _: Surroundings) -> Iterator[F
 
 
 def _newest_candle(status: ApplianceStatus, project: ProjectStatus) -> datetime | None:
-    """Return the opening time of the newest candle stored without a gap before it."""
+    """Return the opening time of the newest candle of the project's market."""
     for market in status.markets:
         if (market.market, market.unit) == (project.market, project.unit):
-            watermark = market.ingestion.watermark_at if market.ingestion else None
-            return watermark - timedelta(minutes=market.unit) if watermark else None
+            return market.newest_candle_at
     return None

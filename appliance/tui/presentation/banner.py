@@ -44,6 +44,8 @@ def _health(board: Board) -> tuple[str, str]:
         return ("● healthy", "good")
     if status.problems:
         return (f"▲ {count(len(status.problems), 'problem')}", "warning")
+    if status.stale and all(service.is_ready for service in status.services):
+        return (f"◌ no answer from {', '.join(status.stale)}", "warning")
     waiting = sum(not service.is_ready for service in status.services)
     return (f"◐ {waiting} of {len(status.services)} not ready", "warning")
 

@@ -38,6 +38,8 @@ def present(board: Board, frame: Frame) -> PanelView:
     rows = tuple(Row(s.feature, _row(s, names, frame)) for s in report.ranked)
     mark = marks.DRIFT[report.verdict]
     details = [(f"{mark.glyph} {mark.word}", mark.style), *tally(report)]
+    if report.loss is not None and report.loss.verdict is DriftVerdict.DRIFTED:
+        details[0] = ("✖ loss out of its band", "bad")
     details.append((stale or age(report.computed_at, frame.now), "muted"))
     return PanelView(
         title(NAME, frame, *details),
