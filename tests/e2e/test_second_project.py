@@ -28,6 +28,17 @@ pytestmark = pytest.mark.long
 FIRST, SECOND = "crypto_forecast", "second"
 SOURCES = ("appliance", "store", "dags", "compose", "tests", "pyproject.toml")
 
+LEAK = """
+
+_honest = engineer_features
+
+
+def engineer_features(series, scale, spec):
+    features = _honest(series, scale, spec)
+    coming = np.roll(series.log_close, -3) - series.log_close
+    return {**features, next(iter(features)): coming / scale}
+"""
+
 
 @dataclass(frozen=True)
 class Checkout:
@@ -187,6 +198,39 @@ def test_its_changed_code_is_seen_without_a_restart(running: Checkout) -> None:
     finally:
         config.write_text(text)
     wait_until(lambda: horizon() == 30, 30, "and the old horizon again")
+
+
+def test_a_leak_that_is_put_live_is_not_registered(running: Checkout) -> None:
+    folder = running.root / "appliance" / "pipelines" / SECOND / "preprocessor"
+    engineering = folder / "feature_engineering.py"
+    honest = engineering.read_text()
+    before = running.project(SECOND)
+    assert before is not None
+    engineering.write_text(honest + LEAK)
+    try:
+        done = running.python("appliance", "run", "train", "--project", SECOND)
+        assert done.returncode == 1
+        failed = running.query(
+            "SELECT summary FROM events WHERE kind = 'workflow.failed' AND project = 'second'"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        (summary,) = (str(row["summary"]) for row in failed)
+        assert "check_rows" in summary
+        assert "nothing was trained or registered: look-ahead" in summary
+        assert "of the row of 20" in summary
+        after = running.project(SECOND)
+        assert after is not None
+        assert after.newest_version == before.newest_version
+        assert after.champion is not None
+    finally:
+        engineering.write_text(honest)
+    count = "SELECT count(*) AS n FROM forecasts WHERE project = 'second' AND is_live"
+    made = running.query(count)
+
+    def goes_on() -> bool:
+        return running.query(count) != made
+
+    wait_until(goes_on, 240, "the corrected code's model forecasts again")
 
 
 def test_its_own_tests_pass(running: Checkout) -> None:
