@@ -122,6 +122,8 @@ def _cell(value: object) -> str:
         return str(value) if value.tzinfo is None else local_time(value)
     if isinstance(value, Enum):
         return str(value.value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "-"
     if isinstance(value, float):
         return f"{value:,.8g}" if abs(value) >= 1000 else f"{value:.6g}"
     return _text(str(value))
@@ -154,4 +156,4 @@ def counted(number: int | None) -> str:
 
 def percent(fraction: float | None) -> str:
     """Return a fraction as a signed percentage, "-" when unknown."""
-    return "-" if fraction is None else f"{fraction:+.1%}"
+    return "-" if fraction is None or not math.isfinite(fraction) else f"{fraction:+.1%}"

@@ -125,7 +125,7 @@ class ApplianceStatus:
     @property
     def is_healthy(self) -> bool:
         """Whether every service is ready, everything can be read and nothing needs the operator."""
-        are_ready = all(service.is_ready for service in self.services)
+        are_ready = bool(self.services) and all(service.is_ready for service in self.services)
         return are_ready and not self.problems and not self.stale
 
 

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 TIMEFRAMES = (1, 3, 5, 10, 15, 30, 60, 240)
 """Candle widths in minutes that Upbit serves."""
+
+
+def impossible(
+    opened: float, high: float, low: float, close: float, volume: float, value: float
+) -> str:
+    """Return why no trades can have made such a candle, "" when they can."""
+    prices = {"open": opened, "high": high, "low": low, "close": close}
+    for name, price in prices.items():
+        if not (math.isfinite(price) and price > 0.0):
+            return f"{name} is {price:.10g}, not a price above 0"
+    for name, amount in (("volume", volume), ("value", value)):
+        if not (math.isfinite(amount) and amount >= 0.0):
+            return f"{name} is {amount:.10g}, not a number from 0 on"
+    if high < low:
+        return f"high {high:.10g} is below low {low:.10g}"
+    for name in ("open", "close"):
+        if not low <= prices[name] <= high:
+            return f"{name} {prices[name]:.10g} is outside low {low:.10g} and high {high:.10g}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,11 @@ class Candle:
     close: float
     volume: float
     value: float
+
+    @property
+    def why_impossible(self) -> str:
+        """Why no trades can have made it, "" when they can."""
+        return impossible(self.open, self.high, self.low, self.close, self.volume, self.value)
 
     @property
     def closes_at(self) -> datetime:

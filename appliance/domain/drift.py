@@ -48,6 +48,7 @@ class LossReport:
     online detector, alarmed above its limit. `expected` is the mean loss that forecasts which have
     not matured let one expect, an early warning above `expected_high`; of `tracked` earlier
     estimates the fraction `track_hits` came within 25 %, `track_bias` is how much too high they were.
+    `why` says why the loss cannot be judged, "" where it can be.
     """
 
     verdict: DriftVerdict
@@ -62,6 +63,7 @@ class LossReport:
     tracked: int = 0
     track_bias: float | None = None
     track_hits: float | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class Forecast:
 class Performance:
     """Realised performance of one model version over the newest `rows` matured forecasts.
 
-    `pinball*` are mean pinball losses of log returns; `skill_*` is 1 - pinball / pinball_benchmark;
+    `pinball*` are mean pinball losses of log returns; `skill_*` is 1 - pinball / pinball_benchmark, None
+    where it cannot be judged: no price moved, or the benchmark lost nothing; `direction` likewise.
     `coverage` is the fraction of outcomes inside [lower, upper]. Of the newest forecasts `live_rows` were
     made before their outcome and `filled_rows` later; where the live ones are enough, they alone count.
     """
@@ -57,11 +58,11 @@ class Performance:
     window_end_at: datetime
     rows: int
     pinball: float
-    skill_static: float
-    skill_ewma: float
+    skill_static: float | None
+    skill_ewma: float | None
     coverage: float
     mae: float
-    direction: float
+    direction: float | None
     computed_at: datetime
     live_rows: int = 0
     filled_rows: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,13 +51,26 @@ class Reproduction:
     def is_same_outcome(self) -> bool:
         """Whether rows of the same content have given the same predictions and metrics."""
         is_same_model = self.largest_difference <= self.tolerance and not self.differing_metrics
-        return self.has_same_rows and is_same_model
+        return self.has_same_rows and is_same_model and not self.nothing_compared
+
+    @property
+    def nothing_compared(self) -> str:
+        """Why the outcomes cannot be compared, "" when they can."""
+        if not self.rows:
+            return "no row is left of the training's"
+        if not self.metrics:
+            return "the version has no metric to compare with"
+        if not math.isfinite(self.largest_difference):
+            return "a prediction is not a number"
+        return ""
 
     @property
     def verdict(self) -> str:
         """`equal`, `not equal`, or why that cannot be judged."""
         if self.is_equal:
             return "equal"
+        if self.nothing_compared:
+            return f"cannot be judged: {self.nothing_compared}"
         if self.is_same_outcome and not self.row_digest:
             return "cannot be judged: the training did not note which code made its rows"
         return "not equal"

@@ -93,9 +93,9 @@ class TwinAccount:
     computed_at: datetime
 
     @property
-    def gain(self) -> float:
-        """The fraction by which production's loss is lower than the twin's."""
-        return 1.0 - self.production_loss / self.twin_loss if self.twin_loss > 0.0 else 0.0
+    def gain(self) -> float | None:
+        """The fraction by which production's loss is lower than the twin's; None when that lost nothing."""
+        return 1.0 - self.production_loss / self.twin_loss if self.twin_loss > 0.0 else None
 
 
 @dataclass(frozen=True, slots=True)

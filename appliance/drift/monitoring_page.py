@@ -131,7 +131,8 @@ def _loss(loss: LossReport | None) -> str:
         ),
         _measure("realised loss, bp", _basis_points(loss.realised), None, "mean pinball loss"),
     ]
-    return f"<p>{verdict}</p>{_table(names, rows)}"
+    why = _nothing(f"The loss cannot be judged: {loss.why}.") if loss.why else ""
+    return f"<p>{verdict}</p>{why}{_table(names, rows)}"
 
 
 def _measure(name: str, value: float | None, limit: float | None, words: str) -> list[str]:

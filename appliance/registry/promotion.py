@@ -67,7 +67,8 @@ class GateVerdict:
     `statistic` is positive when the challenger's loss is lower; `p_value` is valid however often one has
     looked: 1 / e-value, at most 1. `improvement` is the fraction by which the challenger's mean loss is
     lower (0.02 = 2 %). `rows_needed` is about how many rows in all would settle a difference of
-    the size seen (80 % power); None when the verdict is settled or no number of rows would do.
+    the size seen (80 % power); None when the verdict is settled or no number of rows would do. It
+    `is_void` when there are rows and the losses are equal on every one: there is nothing to compare.
     """
 
     verdict: Verdict
@@ -76,6 +77,7 @@ class GateVerdict:
     rows: int
     improvement: float
     rows_needed: int | None = None
+    is_void: bool = False
     groups: tuple[GroupResult, ...] = ()
 
     @property
@@ -128,6 +130,7 @@ def gate(
         rows=rows,
         improvement=_improvement(champion, challenger),
         rows_needed=needed_rows,
+        is_void=bool((champion == challenger).all()),
         groups=_judge_groups(champion, challenger, horizon, alpha, groups or {}),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import random
 import socket
@@ -34,6 +35,7 @@ DEAD_AFTER_SECONDS = 90.0
 _OPEN_TIMEOUT_SECONDS = 10.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30.0
+_log = logging.getLogger(__name__)
 
 
 class StreamState(StrEnum):
@@ -96,6 +98,7 @@ class CandleStream:
         self._timing = timing or StreamTiming()
         self._open_socket = open_socket
         self._failures = 0
+        self._refused: tuple[str, int, datetime] | None = None
         self._unheard: set[tuple[str, int]] = set()
         self._socket: ClientConnection | None = None
         self._heard_at = -math.inf
@@ -177,7 +180,8 @@ class CandleStream:
                 heard_at, is_silent = now, False
                 self._heard_at = now
                 self._unheard.discard((live.candle.market, live.candle.unit))
-                yield live
+                if self._is_possible(live.candle):
+                    yield live
             if not is_reported and now - subscribed_at > self._timing.silent_after:
                 is_reported = True
                 self._report_silent()
@@ -186,6 +190,15 @@ class CandleStream:
                 self._report_all_silent()
             if now - heard_at > self._timing.dead_after:
                 raise TimeoutError(f"nothing received for {self._timing.dead_after:.0f} s")
+
+    def _is_possible(self, candle: Candle) -> bool:
+        """Whether trades can have made a candle; says once of each interval that they cannot."""
+        reason = candle.why_impossible
+        key = (candle.market, candle.unit, candle.candle_date_time_utc)
+        if reason and key != self._refused:
+            self._refused = key
+            _log.warning("refused from the stream: market=%s unit=%d opens_at=%s: %s", *key, reason)
+        return not reason
 
     def _report_all_silent(self) -> None:
         message = (

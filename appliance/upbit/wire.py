@@ -99,7 +99,7 @@ def _candle(row: Mapping[str, Any]) -> RawCandle:
     for field in _INTEGER_FIELDS:
         if not isinstance(row.get(field), int) or isinstance(row.get(field), bool):
             raise _bad_field(field, row)
-    return RawCandle(
+    raw = RawCandle(
         market=row["market"],
         candle_date_time_utc=row["candle_date_time_utc"],
         candle_date_time_kst=row["candle_date_time_kst"],
@@ -112,6 +112,21 @@ def _candle(row: Mapping[str, Any]) -> RawCandle:
         candle_acc_trade_volume=float(row["candle_acc_trade_volume"]),
         unit=row["unit"],
     )
+    if reason := _impossible(raw):
+        raise UpbitUnavailable(
+            f"the market server sent a candle of {raw.market} at {raw.candle_date_time_utc} that cannot be:"
+            f" {reason}",
+            code="upbit.nonsense",
+            hint="nothing of that reply is stored; it is asked again by itself",
+        )
+    return raw
+
+
+def _impossible(raw: RawCandle) -> str:
+    try:
+        return raw.typed().why_impossible
+    except ValueError:
+        return f"it opens at {raw.candle_date_time_utc!r}"
 
 
 def _bad_field(field: str, row: Mapping[str, Any]) -> UpbitUnavailable:

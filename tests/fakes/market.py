@@ -110,3 +110,44 @@ def _raw(market: str, unit: int, row: dict[str, object]) -> RawCandle:
         candle_acc_trade_volume=float(row["volume"]),
         unit=unit,
     )
+
+
+def odd_candles(kind: str, rows: int, seed: int = 7) -> pd.DataFrame:
+    """Return candles of a market that is odd in one way.
+
+    Kinds: `flat` (trades, never another price), `constant` (flat after a normal beginning), `sparse_20`
+    (20 % of the minutes without a trade, likewise 5 and 80), `jumping` (stands, then jumps by a third),
+    `one_tick` (a price of 1,350 with ticks of 1 that mostly stands), `small` (a price of 2.2e-5 in
+    steps of 1e-8), `dies` (no trade after two thirds).
+    """
+    frame = synthetic_candles(rows, seed)
+    random = np.random.default_rng(seed)
+    prices = ["open", "high", "low", "close"]
+    name, _, percent = kind.partition("_")
+    if kind == "flat":
+        frame[prices] = 1_000.0
+    elif kind == "constant":
+        half = rows // 3
+        frame.loc[half:, prices] = frame["close"].iloc[half - 1]
+    elif name == "sparse":
+        kept = random.random(rows) >= int(percent) / 100
+        kept[0] = True
+        frame = frame[kept].reset_index(drop=True)
+    elif kind == "jumping":
+        steps = np.where(random.random(rows) < 0.01, random.choice([-1, 1], rows) / 3, 0.0)
+        close = 1_000.0 * np.exp(np.cumsum(steps) - np.cumsum(steps).mean())
+        opening = np.concatenate(([1_000.0], close[:-1]))
+        frame = frame.assign(open=opening, close=close)
+        frame = frame.assign(high=frame[["open", "close"]].max(axis=1))
+        frame = frame.assign(low=frame[["open", "close"]].min(axis=1))
+    elif kind in {"one_tick", "small"}:
+        moves = np.where(random.random(rows) < 0.1, random.choice([-1, 1], rows), 0)
+        tick, base = (1.0, 1_350) if kind == "one_tick" else (1e-8, 2_219)
+        close = (base + np.cumsum(moves).clip(-500, 500)) * tick
+        opening = np.concatenate(([base * tick], close[:-1]))
+        frame = frame.assign(open=opening, close=close)
+        frame = frame.assign(high=frame[["open", "close"]].max(axis=1))
+        frame = frame.assign(low=frame[["open", "close"]].min(axis=1))
+    elif kind == "dies":
+        frame = frame.iloc[: 2 * rows // 3]
+    return frame

@@ -194,3 +194,15 @@ def test_equality_needs_the_same_rows_and_the_same_results(trained: Bench) -> No
     again = reproduce(trained)
     assert not replace(again, has_same_rows=False).is_equal
     assert not replace(again, largest_difference=1e-6).is_equal
+
+
+def test_a_reproduction_that_compares_nothing_is_no_success(trained: Bench) -> None:
+    again = reproduce(trained)
+    assert again.is_equal
+    for nothing in (
+        replace(again, metrics=0),
+        replace(again, rows=0),
+        replace(again, largest_difference=float("nan")),
+    ):
+        assert not nothing.is_equal
+        assert nothing.verdict.startswith("cannot be judged: ")

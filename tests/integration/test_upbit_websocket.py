@@ -122,6 +122,7 @@ async def test_text_frames_status_messages_and_errors_are_understood() -> None:
         parts = json.loads(await socket.recv())
         assert parts[1] == {"type": "candle.1m", "codes": ["KRW-BTC"]}
         await socket.send('{"status":"UP"}')
+        await socket.send(json.dumps(message | {"high_price": 1.0}))
         await socket.send(json.dumps(message))
         await socket.send(b'{"error":{"name":"INVALID_PARAM","message":"no"}}')
         await socket.close()
@@ -130,6 +131,7 @@ async def test_text_frames_status_messages_and_errors_are_understood() -> None:
         port = server.sockets[0].getsockname()[1]
         async with listening(f"http://127.0.0.1:{port}", "KRW-BTC") as listener:
             await listener.until(lambda: listener.count(StreamState.DISCONNECTED) >= 1)
-    assert listener.candles[0].candle.close == 116_539_000.0
+    prices = {(c.candle.high, c.candle.close) for c in listener.candles}
+    assert prices == {(116_539_000.0, 116_539_000.0)}, "a candle that cannot be is refused"
     assert any("INVALID_PARAM" in status.message for status in listener.statuses)
     assert set(origins) == {None}

@@ -59,3 +59,19 @@ def test_fit_keeps_the_width_also_for_wide_characters() -> None:
 def test_a_passed_instant_is_due() -> None:
     assert formats.until(NOW - timedelta(seconds=3), NOW) == "due now"
     assert formats.until(NOW + timedelta(seconds=29), NOW) == "in 29 s"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00002219, "0.00002219"),
+        (0.00000001, "0.00000001000"),
+        (0.5, "0.500000"),
+        (12.3, "12.30"),
+        (150_000_000.0, "150,000,000"),
+        (float("nan"), "–"),
+        (None, "–"),
+    ],
+)
+def test_small_prices_keep_digits_that_say_something(value: float | None, text: str) -> None:
+    assert formats.price(value) == text

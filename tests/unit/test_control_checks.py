@@ -120,6 +120,11 @@ def codes(status: ApplianceStatus, surroundings: Surroundings = ROOM) -> list[st
     return [finding.code for finding in run_checks(ALL_CHECKS, status, surroundings)]
 
 
+def test_an_appliance_without_a_service_is_not_healthy() -> None:
+    assert healthy().is_healthy
+    assert not replace(healthy(), services=()).is_healthy
+
+
 def test_a_healthy_appliance_has_no_problem() -> None:
     assert codes(healthy()) == []
 

@@ -15,7 +15,11 @@ from appliance.domain.trial import ParkedRetrain
 from appliance.pipelines.forecasting.evaluator.retrain_policy import RetrainFacts, decide
 from appliance.pipelines.forecasting.forecast_spec import MonitoringSpec, QualitySpec, RetrainSpec
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
-from appliance.pipelines.forecasting.preprocessor.quality import Quality, judge_quality
+from appliance.pipelines.forecasting.preprocessor.quality import (
+    MarketActivity,
+    Quality,
+    judge_quality,
+)
 
 NOW = datetime(2026, 3, 14, 5, 0, tzinfo=UTC)
 PERFORMANCE = Performance(
@@ -100,7 +104,8 @@ def test_trainings_of_yesterday_cost_no_budget() -> None:
 
 def prepared(count: int = 100) -> pd.DataFrame:
     times = pd.date_range(NOW - timedelta(minutes=count), periods=count, freq="1min")
-    return pd.DataFrame({TIME: times, "close": 100.0, "volatility": 0.1})
+    close = 100.0 + np.arange(count) % 2
+    return pd.DataFrame({TIME: times, "close": close, "volatility": 0.1})
 
 
 def judge(rows: pd.DataFrame, now_at: datetime = NOW) -> tuple[Quality, set[str]]:
@@ -142,9 +147,36 @@ def test_repeated_rows_are_unusable() -> None:
     assert judge(rows)[0] is Quality.UNUSABLE
 
 
+@pytest.mark.parametrize(
+    ("price", "activity", "codes"),
+    [
+        (100.0, MarketActivity(), {"still"}),
+        (None, MarketActivity(idle=0.8), {"idle"}),
+        (None, MarketActivity(idle=0.2, widths=np.zeros(20)), {"no_width"}),
+        (None, MarketActivity(idle=0.05, widths=np.full(20, 1e-3)), set()),
+    ],
+)
+def test_what_leaves_nothing_to_forecast_is_a_warning(
+    price: float | None, activity: MarketActivity, codes: set[str]
+) -> None:
+    rows = prepared()
+    if price is not None:
+        rows["close"] = price
+    report = judge_quality(rows, 1, NOW, QualitySpec(), activity)
+    assert set(report.findings) == codes
+    assert (report.verdict is Quality.WARNING) == bool(codes)
+
+
+def test_a_price_that_mostly_stands_is_named_with_its_share() -> None:
+    rows = prepared()
+    rows["close"] = np.where(np.arange(100) < 90, 100.0, rows["close"])
+    report = judge_quality(rows, 1, NOW, QualitySpec())
+    assert report.findings == {"still": "the price did not move in 91 % of the intervals"}
+
+
 def test_a_price_jump_is_a_warning() -> None:
     rows = prepared()
-    rows.loc[50:, "close"] = 130.0
+    rows.loc[50:, "close"] += 30.0
     assert judge(rows) == (Quality.WARNING, {"price_jump"})
 
 

@@ -87,3 +87,29 @@ def test_too_few_outcomes_say_nothing() -> None:
 def test_a_reference_survives_json() -> None:
     stored = reference()
     assert LossReference.from_json(json.loads(json.dumps(stored.to_json()))) == stored
+
+
+def test_a_benchmark_without_width_cannot_be_judged_and_says_why() -> None:
+    rng = np.random.default_rng(7)
+    values = losses(rng, 720)
+    report = judge_loss(reference(), live(values, widths=0.0), 120)
+    assert report.verdict is DriftVerdict.INSUFFICIENT
+    assert report.relative is report.page_hinkley is None
+    assert "no width in 720 of 720 rows" in report.why
+    still = build_reference(np.zeros(800), np.zeros(800), np.zeros(800), 100)
+    assert not still.is_judged
+    stored = json.loads(json.dumps(still.to_json(), allow_nan=False))
+    report = judge_loss(LossReference.from_json(stored), live(values), 120)
+    assert report.verdict is DriftVerdict.INSUFFICIENT
+    assert "at training" in report.why
+    assert report.expected is None
+
+
+def test_rows_without_width_are_left_out_while_most_have_one() -> None:
+    rng = np.random.default_rng(8)
+    window = live(losses(rng, 720))
+    window.ewma_widths[:200] = 0.0
+    report = judge_loss(reference(), window, 120)
+    assert report.verdict is DriftVerdict.STABLE
+    assert report.relative is not None and np.isfinite(report.relative)
+    assert report.why == ""

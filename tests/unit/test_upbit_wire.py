@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.domain.candle import impossible
 from appliance.errors import UpbitUnavailable
 from appliance.upbit.client import format_to
 from appliance.upbit.websocket import StreamRefused, parse_message
@@ -97,3 +98,31 @@ def test_a_status_message_and_foreign_types_are_no_candles() -> None:
 def test_an_error_message_ends_the_connection() -> None:
     with pytest.raises(StreamRefused, match="NO_CODES"):
         parse_message(b'{"error":{"name":"NO_CODES","message":"x"}}', NOW)
+
+
+IMPOSSIBLE = [
+    ({"high_price": 103400000.0}, "high 103400000 is below low"),
+    ({"opening_price": 103700000.0}, "open 103700000 is outside"),
+    ({"trade_price": 1.0}, "close 1 is outside"),
+    ({"low_price": 0.0}, "low is 0, not a price above 0"),
+    ({"low_price": -5.0}, "low is -5"),
+    ({"candle_acc_trade_volume": -1.0}, "volume is -1"),
+    ({"candle_acc_trade_price": -1.0}, "value is -1"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), IMPOSSIBLE)
+def test_a_candle_that_cannot_be_is_refused_by_name(change: dict[str, float], words: str) -> None:
+    with pytest.raises(UpbitUnavailable, match=words) as caught:
+        parse_candles(json.dumps([ROW, ROW | change]).encode())
+    assert "KRW-BTC at 2026-03-11T14:40:00" in caught.value.message
+    frame = json.dumps(ROW | change | {"type": "candle.1m", "code": "KRW-BTC"})
+    live = parse_message(frame, NOW)
+    assert live is not None and words in live.candle.why_impossible
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_price_that_is_no_number_is_impossible(number: float) -> None:
+    assert impossible(number, 1.0, 1.0, 1.0, 0.0, 0.0).startswith("open is")
+    assert impossible(1.0, 1.0, 1.0, 1.0, number, 0.0).startswith("volume is")
+    assert impossible(1.0, 1.0, 1.0, 1.0, 0.0, 0.0) == ""

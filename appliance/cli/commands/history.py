@@ -208,7 +208,8 @@ def audit_command(
 ) -> int:
     """Compare stored candles of MARKET, or of all, with the exchange once more, and correct them.
 
-    Works with the appliance up and down. The same runs every night at `ingest.audit_at`.
+    Works with the appliance up and down. The same runs every night at `ingest.audit_at`. Exit code 1 when
+    nothing of what was asked for could be compared.
     """
     arguments.require_order(start_at, end_at)
     settings = session.settings()
@@ -230,6 +231,9 @@ def audit_command(
             ("MARKET", "UNIT", "FROM", "TO", "CHECKED", "CORRECTED", "RECOVERED", "REMOVED"),
             [(*(r.market, r.unit, r.start_at, r.end_at), *_counts(r)) for r in results],
         )
+    if sum(result.checked for result in results) == 0:
+        narrate("cannot be judged: no interval was compared")
+        return ExitCode.FAILED
     return ExitCode.DONE
 
 

@@ -111,6 +111,8 @@ def _print_report(report: DriftReport) -> None:
 
 
 def _print_loss(loss: LossReport) -> None:
+    if loss.why:
+        emit(f"loss      cannot be judged: {loss.why}")
     if loss.relative is not None and loss.relative_high is not None:
         emit(
             f"loss      {loss.verdict}: {loss.relative:.3f} of the benchmark's interval over "

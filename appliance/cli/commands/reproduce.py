@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -50,10 +51,13 @@ def _print(result: Reproduction) -> None:
     emit(f"rows         {'the same' if result.has_same_rows else 'changed since the training'}")
     made_by, now = result.row_digest or "not noted", result.current_row_digest
     emit(f"made by      {'the same code' if made_by == now else f'other code: {made_by} -> {now}'}")
-    emit(
-        f"predictions  {'equal' if is_close else 'differ'}, largest difference"
-        f" {result.largest_difference:.3g} of log return"
-    )
+    if math.isfinite(result.largest_difference):
+        emit(
+            f"predictions  {'equal' if is_close else 'differ'}, largest difference"
+            f" {result.largest_difference:.3g} of log return"
+        )
+    else:
+        emit("predictions  cannot be compared: one is not a number")
     emit(f"metrics      {result.metrics - len(differing)} of {result.metrics} equal")
     for each in differing[:_SHOWN]:
         emit(f"  {each.name}: {each.recorded:.6g} -> {each.again:.6g}")

@@ -157,6 +157,10 @@ class QualitySpec(SpecSection):
     """More of the window than this in gaps is unusable."""
     max_price_jump: Annotated[float, Field(gt=0.0, le=100.0)] = 0.1
     """A log return between neighbours beyond this is a warning."""
+    max_idle_fraction: Fraction = 0.5
+    """More of the window's intervals than this without a trade is a warning."""
+    max_still_fraction: Fraction = 0.8
+    """More of the window's intervals than this in which the price did not move is a warning."""
 
 
 class ForecastSpec(ProjectSpec):

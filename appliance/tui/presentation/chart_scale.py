@@ -55,7 +55,7 @@ def price_label(price: float, step: float, *, compact: bool) -> str:
     decimals = max(0, math.ceil(-math.log10(step / size) - 1e-9)) if step > 0 else 0
     if step > 0 and abs(step / size * 10**decimals - round(step / size * 10**decimals)) > 1e-6:
         decimals += 1
-    return f"{price / size:,.{min(decimals, 8)}f}{suffix}"
+    return f"{price / size:,.{min(decimals, 14)}f}{suffix}"
 
 
 def time_labels(times: list[datetime | None], minutes: int, room: int) -> str:

@@ -75,16 +75,18 @@ def moment(at: datetime | None, now: datetime) -> str:
 
 
 def price(value: float | None) -> str:
-    """Return a price with as many decimals as its size wants."""
-    if value is None:
+    """Return a price with as many decimals as its size wants: at least four digits that say something."""
+    if value is None or not math.isfinite(value):
         return UNKNOWN
     decimals = 0 if abs(value) >= 1000 else 2 if abs(value) >= 1 else 6
+    if 0.0 < abs(value) < 1.0:
+        decimals = max(decimals, 3 - math.floor(math.log10(abs(value))))
     return f"{value:,.{decimals}f}"
 
 
 def percent(fraction: float | None, decimals: int = 1, *, signed: bool = False) -> str:
     """Return a fraction in percent, `+2.5 %`; None and NaN are unknown."""
-    if fraction is None or math.isnan(fraction):
+    if fraction is None or not math.isfinite(fraction):
         return UNKNOWN
     sign = "+" if signed else ""
     return f"{fraction * 100:{sign}.{decimals}f} %".replace("-", "−")

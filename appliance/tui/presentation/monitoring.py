@@ -69,7 +69,12 @@ def losses(state: MonitoringState, frame: Frame) -> PanelView:
         return empty(LOSS, frame, "no loss to compare", "the model's profile does not hold one")
     mark = marks.DRIFT[report.verdict]
     details = [(f"{mark.glyph} {mark.word}", mark.style), (count(report.rows, "outcome"), "muted")]
-    rows = [*_loss_rows(report, frame.width), *_track(report, known.estimates, frame.width)]
+    why = wrapped(f"cannot be judged: {report.why}", frame.width) if report.why else []
+    rows = [
+        *(line((text, "warn")) for text in why),
+        *_loss_rows(report, frame.width),
+        *_track(report, known.estimates, frame.width),
+    ]
     return PanelView(
         title(LOSS, frame, *details),
         tuple(Row("", row) for row in rows),

@@ -18,7 +18,7 @@ from appliance.pipelines.forecasting.core.trials import (
     promote,
 )
 from appliance.pipelines.forecasting.evaluator.figures import fold_figure
-from appliance.pipelines.forecasting.evaluator.scores import Scores, pinball_losses
+from appliance.pipelines.forecasting.evaluator.scores import Scores, in_words, pinball_losses
 from appliance.pipelines.forecasting.evaluator.walk_forward import (
     Evaluation,
     evaluate_walk_forward,
@@ -79,8 +79,8 @@ def _own_metrics(evaluation: Evaluation, spec: ForecastSpec) -> dict[str, float]
 
 def _tell_fold(number: int, count: int, scores: Scores) -> None:
     tell(
-        f"fold {number} of {count}: {100 * scores.skill_ewma:+.1f} % over EWMA,"
-        f" {100 * scores.skill_static:+.1f} % over static quantiles,"
+        f"fold {number} of {count}: skill {in_words(scores.skill_ewma)} over EWMA,"
+        f" {in_words(scores.skill_static)} over static quantiles,"
         f" {100 * scores.coverage:.0f} % inside the interval"
     )
 

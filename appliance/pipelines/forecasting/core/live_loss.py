@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,11 @@ def report_loss(
     reconcile_estimates(context.session, context.project, champion.version)
     estimates = read_estimates(context.session, context.project, champion.version)
     _estimate(context, champion.version, reference, coming, estimates)
-    known = [(each.expected, each.realised) for each in estimates if each.realised is not None]
+    known = [
+        (each.expected, each.realised)
+        for each in estimates
+        if each.realised is not None and math.isfinite(each.expected)
+    ]
     live = LiveLosses(
         losses=outcomes.column("pinball").to_numpy(),
         ewma_widths=_width(outcomes, "ewma_"),
@@ -81,7 +86,7 @@ def _estimate(
 ) -> None:
     covered_at = estimates[-1].window_end_at if estimates else None
     new = [each for each in coming if covered_at is None or each.candle_date_time_utc > covered_at]
-    if not new:
+    if not new or not math.isfinite(reference.per_width):
         return
     expected = reference.per_width * float(np.mean([_own_width(each) for each in new]))
     estimate = LossEstimate(

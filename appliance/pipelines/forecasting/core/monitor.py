@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -152,6 +153,7 @@ def _performance(
     loss = float(frame["pinball"].mean())
     realised, median = frame["realised_return"], frame["median"]
     moved = realised != 0.0
+    has_moved = bool(moved.any())
     is_right = np.sign(realised[moved]) == np.sign(median[moved])
     return Performance(
         project=context.project,
@@ -162,13 +164,19 @@ def _performance(
         window_end_at=frame["candle_date_time_utc"].iloc[-1].to_pydatetime(),
         rows=len(frame),
         pinball=loss,
-        skill_static=skill(loss, float(frame["pinball_static"].mean())),
-        skill_ewma=skill(loss, float(frame["pinball_ewma"].mean())),
+        skill_static=_judged(
+            skill(loss, float(frame["pinball_static"].mean()), has_moved=has_moved)
+        ),
+        skill_ewma=_judged(skill(loss, float(frame["pinball_ewma"].mean()), has_moved=has_moved)),
         coverage=float(frame["is_inside"].mean()),
         mae=float((realised - median).abs().mean()),
-        direction=float(is_right.mean()) if len(is_right) else 0.0,
+        direction=float(is_right.mean()) if has_moved else None,
         computed_at=clock.now(),
     )
+
+
+def _judged(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _new_outcomes(outcomes: pa.Table, since_at: datetime | None) -> int:

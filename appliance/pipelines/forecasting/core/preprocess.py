@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import numpy as np
+import pandas as pd
+
 from appliance import clock
 from appliance.domain.event import EventKind, Severity
 from appliance.errors import DataQualityError
@@ -19,6 +22,7 @@ from appliance.pipelines.forecasting.loader.feature_loader import (
 )
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from appliance.pipelines.forecasting.preprocessor.quality import (
+    MarketActivity,
     Quality,
     QualityReport,
     judge_quality,
@@ -27,6 +31,7 @@ from appliance.pipelines.forecasting.preprocessor.soundness import ABSOLUTE, REL
 from appliance.pipelines.forecasting.row_digest import row_digest
 from appliance.pipelines.forecasting.serving import serves
 from appliance.pipelines.progress import tell
+from store.candles import count_between
 from store.events import read_events
 from store.features import note_equal_rows
 from store.forecasts import latest_forecasts
@@ -115,7 +120,7 @@ def check_quality(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         )
     told = context.result_of("load_candles", "exchange_at")
     now_at = datetime.fromisoformat(told) if isinstance(told, str) else clock.now()
-    report = judge_quality(rows, spec.unit, now_at, spec.quality)
+    report = judge_quality(rows, spec.unit, now_at, spec.quality, _activity(context, rows))
     _record_change(context, report)
     if report.verdict is Quality.UNUSABLE:
         raise DataQualityError(
@@ -188,6 +193,17 @@ def _compute_repaired(
     return written
 
 
+def _activity(context: StageContext[ForecastSpec], rows: pd.DataFrame) -> MarketActivity:
+    spec, width = context.spec, timedelta(minutes=context.spec.unit)
+    start_at, end_at = rows[TIME].iloc[0].to_pydatetime(), rows[TIME].iloc[-1].to_pydatetime()
+    traded = count_between(context.session, spec.market, spec.unit, start_at, end_at + width)
+    made = latest_forecasts(context.session, context.project, len(rows))
+    return MarketActivity(
+        idle=max(0.0, 1.0 - traded / len(rows)),
+        widths=np.array([each.quantiles.upper - each.quantiles.lower for each in made]),
+    )
+
+
 def _record_change(context: StageContext[ForecastSpec], report: QualityReport) -> None:
     earlier = read_events(
         context.session, limit=1, kinds=[EventKind.QUALITY_CHECKED], project=context.project
@@ -216,15 +232,15 @@ def _record_change(context: StageContext[ForecastSpec], report: QualityReport) -
 def _first_training(context: StageContext[ForecastSpec]) -> Json:
     """Ask for a training when no model can serve this config and there are enough rows.
 
-    While a backfill still adds older rows it waits. The request's id changes every ten minutes, so that a
-    failed first training is tried again.
+    While a backfill still adds older rows, or as long as the price has never moved, it waits. The
+    request's id changes every ten minutes, so that a failed first training is tried again.
     """
     spec = context.spec
     if _is_served(context):
         return None
     rows = load_rows(context.session, context.project, spec, limit=spec.min_rows + spec.horizon)
     is_growing = bool(context.result_of("prepare_features", "older"))
-    if len(rows) < spec.min_rows + spec.horizon or is_growing:
+    if len(rows) < spec.min_rows + spec.horizon or is_growing or rows["close"].nunique() < 2:
         return None
     champion = context.champion()
     if champion is not None and serves(context, champion):

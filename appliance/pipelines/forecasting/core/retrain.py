@@ -20,6 +20,7 @@ from appliance.pipelines.forecasting.evaluator.retrain_policy import (
     RetrainFacts,
     decide,
 )
+from appliance.pipelines.forecasting.evaluator.scores import in_words
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.feature_loader import load_rows
 from appliance.pipelines.forecasting.loader.market_loader import TRADED_VOLUME
@@ -98,7 +99,7 @@ def _account_for_retrains(context: StageContext[ForecastSpec]) -> None:
     if before is None or before.verdict != account.verdict:
         context.record(
             EventKind.RETRAIN_ACCOUNTED,
-            f"retraining has {account.verdict}: loss {100 * account.gain:+.2f} % lower than that of"
+            f"retraining has {account.verdict}: loss {in_words(account.gain)} lower than that of"
             f" version {twin}, frozen, over {account.rows} candles",
             {"gain": account.gain, **comparison.evidence()},
         )

@@ -12,6 +12,7 @@ from appliance.pipelines.forecasting.core.soundness import check_rows
 from appliance.pipelines.forecasting.evaluator.effects import loss_effects
 from appliance.pipelines.forecasting.evaluator.figures import holdout_figures, importance_figure
 from appliance.pipelines.forecasting.evaluator.holdout import score_held_out
+from appliance.pipelines.forecasting.evaluator.scores import in_words
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.completeness import require_complete
 from appliance.pipelines.forecasting.loader.feature_loader import load_labelled
@@ -109,8 +110,8 @@ def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     context.record(
         EventKind.TRAINED,
         f"trained version {version} on {trained['rows']} rows ({trained['reason']}):"
-        f" skill {_percent(metrics['skill_ewma'])} over EWMA,"
-        f" {_percent(metrics['skill_static'])} over static quantiles",
+        f" skill {in_words(metrics.get('skill_ewma'))} over EWMA,"
+        f" {in_words(metrics.get('skill_static'))} over static quantiles",
         {"version": version, **trained, "metrics": metrics},
     )
     return {"version": version}
@@ -155,7 +156,3 @@ def _fit_and_log(
         },
         dataset=window,
     )
-
-
-def _percent(value: Json) -> str:
-    return f"{100 * value:+.1f} %" if isinstance(value, float) else "unknown"

@@ -33,6 +33,11 @@ class Comparison:
     def words(self) -> str:
         """The verdict with its evidence in one sentence."""
         verdict = self.verdict
+        if verdict.is_void:
+            return (
+                f"cannot be judged: both lost the same on each of {verdict.rows} rows that neither was"
+                " trained on"
+            )
         more = ""
         if verdict.rows_needed is not None:
             more = f", about {max(verdict.rows_needed - verdict.rows, 0)} more candles would tell"

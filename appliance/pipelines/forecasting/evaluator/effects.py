@@ -20,7 +20,7 @@ def loss_effects(
 
     Permutation importance (Breiman, Random Forests, Machine Learning 45, 2001) on rows that the model was
     not trained on; times the distance that the feature has moved, in standard deviations, it ranks drift by
-    what it may do to the loss.
+    what it may do to the loss. Nothing is returned where the model has lost nothing: no price moved.
     """
     rng = np.random.default_rng(_SEED)
 
@@ -29,8 +29,8 @@ def loss_effects(
         return float(pinball_losses(rows.returns, forecast, model.quantiles).mean())
 
     usual = loss(rows.features)
-    effects = {}
-    for name in names:
+    effects: dict[str, float] = {}
+    for name in names if usual > 0.0 else ():
         shuffled = rng.permutation(rows.features[name].to_numpy())
         effects[name] = max(loss(rows.features.assign(**{name: shuffled})) / usual - 1.0, 0.0)
     return effects

@@ -94,7 +94,7 @@ def find_triggers(facts: RetrainFacts, monitoring: MonitoringSpec) -> list[str]:
     performance = facts.performance
     if performance is None or performance.rows < monitoring.min_performance_rows:
         return triggers
-    if facts.trained_skill is not None:
+    if facts.trained_skill is not None and performance.skill_ewma is not None:
         drop = facts.trained_skill - performance.skill_ewma
         if drop > monitoring.max_skill_drop:
             triggers.append(
@@ -147,4 +147,6 @@ def _parked_words(parked: ParkedRetrain | None, now_at: datetime) -> list[str]:
 def _calm(facts: RetrainFacts) -> str:
     if facts.drift is DriftVerdict.INSUFFICIENT:
         return "too few rows to judge drift, and performance gives no cause"
+    if facts.loss is not None and facts.loss.why:
+        return f"drift is {facts.drift.value}, and the loss cannot be judged: {facts.loss.why}"
     return f"drift is {facts.drift.value} and performance gives no cause"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class Scores:
     `pinball*` are mean losses of log returns; `skill_*` is 1 - pinball / benchmark's pinball;
     `coverage` the fraction of outcomes inside [lower, upper]; `below_*` the fraction at or
     below each quantile; `mae` and `rmse` of the median; `direction` the fraction of
-    non-zero returns whose sign the median has.
+    non-zero returns whose sign the median has. Skills and direction are NaN where nothing moved.
     """
 
     rows: int
@@ -46,8 +47,9 @@ class Scores:
     direction: float
 
     def metrics(self) -> dict[str, float]:
-        """Return all values by name."""
-        return {name: float(value) for name, value in asdict(self).items()}
+        """Return all values by name but those that cannot be judged."""
+        values = {name: float(value) for name, value in asdict(self).items()}
+        return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def score(
@@ -67,18 +69,28 @@ def score(
         pinball=loss,
         pinball_static=loss_static,
         pinball_ewma=loss_ewma,
-        skill_static=skill(loss, loss_static),
-        skill_ewma=skill(loss, loss_ewma),
+        skill_static=skill(loss, loss_static, has_moved=bool(moved.any())),
+        skill_ewma=skill(loss, loss_ewma, has_moved=bool(moved.any())),
         coverage=float(is_inside.mean()),
         below_lower=float(below[0]),
         below_median=float(below[1]),
         below_upper=float(below[2]),
         mae=float(np.abs(error).mean()),
         rmse=float(np.sqrt((error**2).mean())),
-        direction=float(has_sign.mean()) if has_sign.size else 0.0,
+        direction=float(has_sign.mean()) if has_sign.size else math.nan,
     )
 
 
-def skill(loss: float, benchmark: float) -> float:
-    """Return the fraction by which a loss beats a benchmark's; 0 when the benchmark is perfect."""
-    return 1.0 - loss / benchmark if benchmark > 0.0 else 0.0
+def skill(loss: float, benchmark: float, *, has_moved: bool = True) -> float:
+    """Return the fraction by which a loss beats a benchmark's.
+
+    NaN where there is nothing to compare: no outcome has moved, or the benchmark has lost nothing.
+    """
+    return 1.0 - loss / benchmark if has_moved and benchmark > 0.0 else math.nan
+
+
+def in_words(skill: object) -> str:
+    """Return a skill in percent, or that it cannot be judged."""
+    if not isinstance(skill, float) or not math.isfinite(skill):
+        return "not judged (no price moved)"
+    return f"{100 * skill:+.1f} %"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +95,8 @@ def _run(study: Study, rows: LabelledRows, spec: ForecastSpec, seconds: float) -
         scores = evaluate_walk_forward(
             rows, lambda: new_model(candidate), _inner_folds(spec), spec.horizon
         ).overall
-        relative = 1.0 - scores.skill_ewma
+        skill = scores.skill_ewma
+        relative = 1.0 - skill if math.isfinite(skill) else 1.0
         tell(f"trial {trial.number + 1}: loss {100 * relative:.2f} % of EWMA's")
         return relative
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from appliance.drift.profile import ReferenceProfile, build_profile
-from appliance.errors import InsufficientData
+from appliance.errors import DataQualityError, InsufficientData
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
 from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
@@ -40,6 +40,7 @@ def split_rows(rows: LabelledRows, spec: ForecastSpec) -> Split:
 
     Raises:
         InsufficientData: nothing would be left to train on.
+        DataQualityError: the price never moved: there is nothing to learn, and nothing to judge it by.
     """
     kept = min(spec.evaluation.comparison_rows, len(rows) // 5)
     training = rows.slice(0, len(rows) - kept - spec.horizon)
@@ -47,6 +48,12 @@ def split_rows(rows: LabelledRows, spec: ForecastSpec) -> Split:
         raise InsufficientData(
             f"{len(rows)} labelled rows leave {len(training)} to train on",
             hint="wait for more candles",
+        )
+    if not training.realised.any():
+        raise DataQualityError(
+            f"the price did not move in any of {len(training)} rows: nothing can be learnt from them",
+            code="data.still",
+            hint="wait for trades, or configure another market",
         )
     return Split(training, rows.slice(len(rows) - kept))
 

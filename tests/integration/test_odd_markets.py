@@ -1,0 +1,160 @@
+"""Markets with hardly anything to forecast: every workflow, verdict and screen has words for it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+
+import pytest
+
+from appliance.cli.output import emit_json
+from appliance.config.paths import Paths
+from appliance.domain.drift import DriftVerdict
+from appliance.domain.event import EventKind
+from appliance.domain.model_version import ModelVersion
+from appliance.domain.workflow import RunState, WorkflowKind
+from appliance.errors import DataQualityError
+from appliance.tui.app import ApplianceApp
+from store.candles import latest_candles
+from store.coverage import summarise
+from store.drift import latest_report
+from store.events import read_events
+from store.forecasts import latest_forecasts
+from store.monitoring import read_monitoring
+from store.open import open_store
+from store.performance import latest_performance
+from store.session import Session
+from tests import builders
+from tests.fakes.control import FakeControl
+from tests.fakes.market import ORIGIN, FakeMarket, odd_candles
+from tests.fakes.registry import FakeRegistry
+from tests.integration.test_crypto_forecast_workflows import Bench, settings_with
+from tests.tui.conftest import loaded
+
+PROJECT, MARKET = "crypto_forecast", "KRW-BTC"
+DATA, TRAIN = WorkflowKind.DATA, WorkflowKind.TRAIN
+INFERENCE, MONITORING = WorkflowKind.INFERENCE, WorkflowKind.MONITORING
+SCREENS = ("", "m", "v", "d", "t", "exclamation_mark")
+NOT_A_NUMBER = re.compile(r"\b(nan|inf|infinity)\b", re.IGNORECASE)
+
+ALL = {
+    "sparse_5": set(),
+    "sparse_20": set(),
+    "sparse_80": {"idle", "still", "no_width"},
+    "constant": {"still", "no_width"},
+    "jumping": {"still", "price_jump", "no_width"},
+    "one_tick": {"still", "no_width"},
+    "small": {"still", "no_width"},
+    "dies": {"idle", "still"},
+}
+"""By kind, which findings may be made of the newest rows; one at least where there are any."""
+SHORT = ("sparse_80",)
+
+
+@pytest.fixture
+def session(home: Paths) -> Iterator[Session]:
+    with open_store(home) as opened:
+        yield opened
+
+
+def bench(home: Paths, session: Session, kind: str) -> Bench:
+    start_at = ORIGIN + timedelta(minutes=2_500, seconds=5)
+    market = FakeMarket(MARKET, 1, odd_candles(kind, 4_000), start_at)
+    return Bench(home, settings_with(horizon=1), market, FakeRegistry(), session)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in SHORT else pytest.param(kind, marks=pytest.mark.long) for kind in ALL]
+)
+async def test_an_odd_market_is_said_to_be_one_and_nothing_is_nan(
+    home: Paths, session: Session, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_work = bench(home, session, kind)
+    at_work.run(DATA)
+    assert set(at_work.run(TRAIN).states.values()) == {RunState.SUCCESS}
+    for _ in range(2):
+        at_work.pass_minutes(300)
+        found = at_work.run(DATA).outputs["check_quality"]["findings"]
+        at_work.run(INFERENCE)
+        at_work.run(MONITORING)
+    assert isinstance(found, dict)
+    assert set(found) <= ALL[kind]
+    assert bool(found) == bool(ALL[kind]), "what is odd is a finding of data quality"
+    report = latest_report(session, PROJECT)
+    assert report is not None and report.loss is not None
+    if report.loss.relative is None:
+        assert report.loss.why
+        assert report.loss.verdict in {DriftVerdict.INSUFFICIENT, DriftVerdict.WARNING}
+    require_finite(session, at_work.registry.versions(PROJECT))
+    emit_json(read_monitoring(session, PROJECT))
+    assert json.loads(capsys.readouterr().out)
+    await require_words_on_every_screen(session, at_work.registry.versions(PROJECT))
+
+
+def test_a_market_whose_price_never_moved_trains_no_model_and_says_why(
+    home: Paths, session: Session
+) -> None:
+    at_work = bench(home, session, "flat")
+    outputs = at_work.run(DATA).outputs["check_quality"]
+    assert outputs["findings"] == {"still": "the price never moved"}
+    assert outputs["request"] is None, "no training is asked for that cannot succeed"
+    with pytest.raises(DataQualityError, match="did not move in any of"):
+        at_work.run(TRAIN)
+    assert not read_events(session, kinds=[EventKind.TRAINED])
+
+
+def require_finite(session: Session, versions: list[ModelVersion]) -> None:
+    """Check that nothing that is stored for people to see holds a number that is none."""
+    shown = [
+        asdict(read_monitoring(session, PROJECT)),
+        asdict(latest_performance(session, PROJECT)),  # type: ignore[arg-type]
+        *(asdict(each) for each in latest_forecasts(session, PROJECT, 50)),
+        *(version.metrics for version in versions),
+        *(event.details for event in read_events(session)),
+    ]
+    assert not [path for each in shown for path in not_finite(each)]
+    assert not [e.summary for e in read_events(session) if NOT_A_NUMBER.search(e.summary)]
+
+
+def not_finite(value: object, path: str = "") -> Iterator[str]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from not_finite(inner, f"{path}.{name}")
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from not_finite(inner, f"{path}[{index}]")
+
+
+async def require_words_on_every_screen(session: Session, versions: list[ModelVersion]) -> None:
+    control = FakeControl()
+    newest = latest_forecasts(session, PROJECT, 1)[0]
+    control.closed = latest_candles(session, MARKET, 1, 120)
+    control.known_monitoring = read_monitoring(session, PROJECT)
+    control.known_events = read_events(session)
+    control.known_models = versions
+    coverage = summarise(session, MARKET, 1)
+    assert coverage is not None
+    control.known_coverage = coverage
+    project = builders.project(
+        champion=versions[0],
+        performance=latest_performance(session, PROJECT),
+        drift=latest_report(session, PROJECT),
+        forecast=newest,
+    )
+    control.snapshot = builders.status(projects=(project,))
+    for size in ((80, 24), (120, 40)):
+        app = ApplianceApp(control)
+        async with app.run_test(size=size) as pilot:
+            await loaded(pilot)
+            for key in SCREENS:
+                await pilot.press(*([key] if key else []))
+                await pilot.pause(0.1)
+                text = re.sub(r"<[^>]*>", " ", app.export_screenshot())
+                assert not NOT_A_NUMBER.search(text), (key, NOT_A_NUMBER.findall(text))
+                await pilot.press("escape")
