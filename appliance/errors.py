@@ -146,7 +146,17 @@ class UnrepairedGap(DataQualityError, TransientError):
     code_default = "data.gap"
 
 
-class AlertDeliveryError(TransientError):
+class AlertDeliveryError(ApplianceError):
     """A message could not be handed to Slack."""
 
     code_default = "alert.undelivered"
+
+
+class AlertUndelivered(AlertDeliveryError, TransientError):
+    """Slack does not answer, or not as Slack does; it may later."""
+
+
+class AlertRefused(AlertDeliveryError, TerminalError):
+    """Slack itself refuses, and will until the webhook, the token or the channel is another."""
+
+    code_default = "alert.refused"

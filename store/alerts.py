@@ -14,12 +14,6 @@ INSERT INTO alert_outbox (key, text, enqueued_at) VALUES (?, ?, ?)
 ON CONFLICT DO NOTHING RETURNING id
 """
 
-_DUE = """
-SELECT * FROM alert_outbox
-WHERE sent_at IS NULL AND (next_attempt_at IS NULL OR next_attempt_at <= ?)
-ORDER BY id LIMIT ?
-"""
-
 _FAILED = """
 UPDATE alert_outbox SET attempts = attempts + 1, last_error = ?, next_attempt_at = ? WHERE id = ?
 """
@@ -30,9 +24,10 @@ def enqueue(session: Session, key: str, text: str, at: datetime) -> bool:
     return bool(session.write(Statement(_ENQUEUE, (key, text, at))).num_rows)
 
 
-def due(session: Session, now_at: datetime, limit: int = 20) -> list[Alert]:
-    """Return unsent messages whose next attempt is due, oldest first."""
-    return [_alert(row) for row in session.read(_DUE, [now_at, limit]).to_pylist()]
+def waiting(session: Session, limit: int) -> list[Alert]:
+    """Return unsent messages, due or not, oldest first."""
+    sql = "SELECT * FROM alert_outbox WHERE sent_at IS NULL ORDER BY id LIMIT ?"
+    return [_alert(row) for row in session.read(sql, [limit]).to_pylist()]
 
 
 def recent(session: Session, limit: int) -> list[Alert]:

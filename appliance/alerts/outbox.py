@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from appliance.config.reading import MissingFile, UnreadableFile, read_text
 from appliance.config.state_file import set_aside
 from appliance.domain.alert import Alert
 from appliance.domain.event import Event, EventKind, Severity
-from appliance.errors import AlertDeliveryError
+from appliance.errors import AlertDeliveryError, AlertRefused
 from store import alerts, events
 from store.session import Session
 
@@ -34,10 +35,24 @@ _FIRST_RETRY_SECONDS = 15.0
 _LONGEST_RETRY_SECONDS = 900.0
 
 
+@dataclass(frozen=True, slots=True)
+class SlackTrouble:
+    """Slack has taken nothing since `since_at`, because of `reason`.
+
+    It `is_refusal` when Slack itself refuses, which only the operator can end.
+    """
+
+    since_at: datetime
+    reason: str
+    hint: str
+    is_refusal: bool
+
+
 class AlertDispatcher:
     """Enqueues messages for new events and delivers those that are due; one caller at a time.
 
-    While Slack is not configured nothing is enqueued, and events of that time are never sent.
+    While Slack is not configured nothing is enqueued, and events of that time are never sent. While it takes
+    nothing, the oldest message alone is tried, less and less often; another webhook or token at once.
 
     Args:
         sender: returns the configured way to Slack, None when there is none; asked at each step.
@@ -48,6 +63,9 @@ class AlertDispatcher:
         self._sender = sender
         self._position_file = position_file
         self._position: int | None = None
+        self._tried: Sender | None = None
+        self.trouble: SlackTrouble | None = None
+        """Why nothing is delivered, None when all is well; may be read from any thread."""
 
     def step(self, session: Session, now_at: datetime) -> int:
         """Look at new events, deliver what is due, and return how many messages were delivered.
@@ -73,13 +91,21 @@ class AlertDispatcher:
 
     def _deliver(self, session: Session, sender: Sender, now_at: datetime) -> int:
         delivered = 0
-        for alert in alerts.due(session, now_at, _BATCH):
+        is_new, self._tried = self._tried not in {None, sender}, sender
+        queue = alerts.waiting(session, _BATCH)
+        if not queue:
+            self.trouble = None
+        for alert in queue:
+            if not is_new and alert.next_attempt_at is not None and now_at < alert.next_attempt_at:
+                self.trouble = self.trouble or _known_trouble(alert)
+                break
             try:
                 sender.send(alert.text)
             except AlertDeliveryError as error:
                 self._note_failure(session, alert, error, now_at)
                 break
             alerts.mark_sent(session, alert.id, now_at)
+            self.trouble = None
             delivered += 1
             headline = alert.text.splitlines()[0]
             _append(session, EventKind.ALERT_SENT, f"{sender.target}: {headline}", alert, now_at)
@@ -89,6 +115,12 @@ class AlertDispatcher:
         self, session: Session, alert: Alert, error: AlertDeliveryError, now_at: datetime
     ) -> None:
         wait = retry_wait(alert.attempts, error.fields.get("retry_after"))
+        self.trouble = SlackTrouble(
+            since_at=self.trouble.since_at if self.trouble else alert.enqueued_at,
+            reason=error.message,
+            hint=error.hint,
+            is_refusal=isinstance(error, AlertRefused),
+        )
         alerts.mark_failed(session, alert.id, error.message, now_at + wait)
         if alert.attempts == 0:
             _log.warning("alert=%s undelivered: %s", alert.key, error.message)
@@ -122,6 +154,12 @@ class AlertDispatcher:
     def _save_position(self, event_id: int) -> None:
         write_atomically(self._position_file, f"{event_id}\n")
         self._position = event_id
+
+
+def _known_trouble(alert: Alert) -> SlackTrouble:
+    """Return what an earlier process has noted of the oldest message."""
+    hint = "it is tried again by itself; appliance alerts test tries it now"
+    return SlackTrouble(alert.enqueued_at, alert.last_error, hint, is_refusal=False)
 
 
 def retry_wait(attempts: int, retry_after: object = None) -> timedelta:

@@ -19,11 +19,14 @@ TEST_TEXT = ":white_check_mark: *Test message* from the appliance. Alerts arrive
 
 
 def render(event: Event) -> str:
-    """Return the message of an event: at most three lines."""
+    """Return the message of an event: at most four lines."""
     headline = _HEADLINES.get(event.kind, f"*{event.kind}*")
     if event.project:
         headline += f" · {_escaped(event.project)}"
     lines = [headline, _escaped(_shortened(event.summary))]
+    if event.kind is EventKind.WORKFLOW_FAILED and event.details.get("run_id"):
+        task = _escaped(str(event.details.get("task") or "unknown"))
+        lines.append(f"Task {task} of run {_escaped(str(event.details['run_id']))}")
     step = _next_step(event)
     return "\n".join([*lines, f"Next: {step}"] if step else lines)
 

@@ -18,9 +18,22 @@ from appliance.config import outbound
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret
 from appliance.config.settings import Settings
-from appliance.errors import AlertDeliveryError, ConfigError
+from appliance.errors import AlertDeliveryError, AlertRefused, AlertUndelivered, ConfigError
 
 _TIMEOUT_SECONDS = 5
+_GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_REFUSALS = frozenset(
+    {
+        *("account_inactive", "action_prohibited", "channel_is_archived", "channel_not_found"),
+        *("invalid_auth", "invalid_token", "is_archived", "missing_scope", "no_active_hooks"),
+        *("no_permission", "no_service", "no_service_id", "no_team", "not_authed"),
+        *("not_allowed_token_type", "not_in_channel", "org_login_required", "team_disabled"),
+        *("posting_to_general_channel_denied", "restricted_action", "team_not_found"),
+        *("token_expired", "token_revoked", "user_not_found"),
+    }
+)
+"""Answers after which only another webhook, token or channel helps (docs.slack.dev: incoming webhooks,
+chat.postMessage)."""
 
 
 class Sender(Protocol):
@@ -54,10 +67,15 @@ class WebhookSender:
         with _translated(self.target, self.url):
             client = WebhookClient(self.url, **_options(self.url))
             answer = client.send(text=text)
-        words = _first_line(answer.body)
-        if answer.status_code != HTTPStatus.OK or answer.body.strip() != "ok":
-            reason = f"HTTP {answer.status_code} {words}".strip()
-            raise _undelivered(self.target, reason, _retry_after(answer.headers))
+        status, body = answer.status_code, answer.body.strip()
+        if status == HTTPStatus.OK and body == "ok":
+            return
+        reason = f"HTTP {status} {_first_line(body)}".strip()
+        if status in _GONE or body in _REFUSALS:
+            raise _refused(self.target, reason)
+        if status == HTTPStatus.OK:
+            reason = f"it answered {_first_line(body) or 'nothing'!r}, and not ok as Slack does"
+        raise _undelivered(self.target, reason, _retry_after(answer.headers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,9 @@ class BotSender:
         url = f"{self.base_url.rstrip('/')}/"
         with _translated(self.target, url):
             client = WebClient(self.token, base_url=url, **_options(url))
-            client.chat_postMessage(channel=self.channel, text=text, unfurl_links=False)
+            answer = client.chat_postMessage(channel=self.channel, text=text, unfurl_links=False)
+        if answer.get("ok") is not True:
+            raise _undelivered(self.target, "it answered, and not ok as Slack does")
 
 
 def sender_of(settings: Settings, paths: Paths) -> Sender | None:
@@ -142,17 +162,35 @@ def _translated(target: str, url: str) -> Iterator[None]:
     except ConfigError as error:
         raise _undelivered(target, error.message) from None
     except SlackApiError as error:
-        answer = error.response
-        reason = str(answer.get("error") or f"HTTP {answer.status_code}")
-        raise _undelivered(target, reason, _retry_after(answer.headers)) from None
+        raise _of_answer(target, error.response) from None
     except OSError as error:
         raise _undelivered(target, outbound.explain(url, error)) from None
     except (SlackClientError, HTTPException, ValueError) as error:
         raise _undelivered(target, type(error).__name__) from None
 
 
+def _of_answer(target: str, answer: Any) -> AlertDeliveryError:
+    """Return the error of an answer that is not `ok`; one that is no JSON comes as a plain mapping."""
+    if isinstance(answer, Mapping):
+        words = _first_line(str(answer.get("body", "")))
+        reason = f"HTTP {answer.get('status')}: it answered {words!r}, and no JSON as Slack does"
+        return _undelivered(target, reason, _retry_after(answer.get("headers") or {}))
+    code = str(answer.get("error") or "")
+    if code in _REFUSALS:
+        return _refused(target, code)
+    return _undelivered(target, code or f"HTTP {answer.status_code}", _retry_after(answer.headers))
+
+
+def _refused(target: str, reason: str) -> AlertRefused:
+    return AlertRefused(
+        f"{target} refuses every message: {reason}",
+        hint="make a new webhook or token in Slack, write it into the secret,"
+        " then: appliance alerts test",
+    )
+
+
 def _undelivered(target: str, reason: str, retry_after: float | None = None) -> AlertDeliveryError:
-    return AlertDeliveryError(
+    return AlertUndelivered(
         f"{target} did not take the message: {reason}",
         hint="check the webhook URL or bot token and the network; it is tried again by itself",
         retry_after=retry_after,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from appliance.config.paths import Paths
+from appliance import clock
+from appliance.config.paths import Paths, write_atomically
 from appliance.errors import ServiceError
 
 _PATIENCE_SECONDS = 0.3
@@ -83,13 +86,30 @@ def is_supervised(paths: Paths) -> bool:
 
 
 def mark_stopping(paths: Paths) -> None:
-    """Let whoever looks at the lock know that its holder, who calls this, is stopping."""
+    """Let whoever looks at the lock know that its holder, who calls this, is stopping, and keep when."""
+    with suppress(OSError):  # a full disk keeps nobody from stopping
+        write_atomically(paths.last_stop_file, f"{clock.now().isoformat()}\n")
     paths.supervisor_lock.write_text(f"{os.getpid()}\n{_STOPPING}\n", encoding="ascii")
 
 
 def is_stopping(paths: Paths) -> bool:
     """Return whether this home's supervisor is stopping, so that its end can be waited for."""
     return _STOPPING in _note_of_holder(paths)
+
+
+def last_stop_at(paths: Paths) -> datetime | None:
+    """Return when a supervisor of this home was last asked to stop, None when nobody has noted it."""
+    try:
+        return datetime.fromisoformat(paths.last_stop_file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        return None
+
+
+def was_stopped_since(paths: Paths, began_at: datetime | None) -> bool:
+    """Whether the appliance is stopping, or has been asked to stop since something began."""
+    stopped_at = last_stop_at(paths)
+    is_older = began_at is not None and stopped_at is not None and began_at < stopped_at
+    return is_stopping(paths) or is_older
 
 
 def holder_pid(paths: Paths) -> int | None:

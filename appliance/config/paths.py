@@ -204,6 +204,11 @@ class Paths:
         """Id of the newest event that was looked at for Slack."""
         return self.home / "alert_position"
 
+    @property
+    def last_stop_file(self) -> Path:
+        """Instant at which a supervisor of this home was last asked to stop."""
+        return self.home / "last_stop"
+
     def create(self) -> None:
         """Make all directories, 0700; a home that is open to others is closed.
 

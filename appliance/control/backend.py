@@ -138,6 +138,7 @@ class ApplianceControl:
             projects=self._projects,
             models=ModelReader(parts.registry, self._projects.names),
             deliver_alerts=self._deliver_alerts,
+            slack_trouble=lambda: dispatcher.trouble,
             jobs=self._jobs.jobs,
             forecaster=lambda: ask_report(paths),
             intervals=parts.intervals,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from appliance import clock
 from appliance.airflow_api.watch import WorkflowWatch
+from appliance.alerts.outbox import SlackTrouble
 from appliance.config.last_status import write_last_status
 from appliance.config.paths import Paths
 from appliance.control.api import ApplianceStatus, StreamMessage
@@ -75,6 +76,7 @@ class Sources:
     deliver_alerts: Callable[[], int]
     jobs: Callable[[], tuple[HistoryJob, ...]]
     forecaster: Callable[[], ForecasterReport]
+    slack_trouble: Callable[[], SlackTrouble | None] = lambda: None
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -94,6 +96,7 @@ class Collector:
         self._workflow_watch = sources.workflows
         self._projects = sources.projects
         self._jobs = sources.jobs
+        self._slack_trouble = sources.slack_trouble
         self._hub = hub
         every = sources.intervals
         self._publish_seconds = self._paced(every.publish)
@@ -218,6 +221,7 @@ class Collector:
             unstarted_cause=self._start_failure() if unstarted else "",
             project_errors=tuple((p.name, p.error, p.hint) for p in broken),
             slack_error=(slack.error, slack.hint) if is_misconfigured else ("", ""),
+            slack_trouble=self._slack_trouble(),
             forecaster=None if live.error else live.value,
         )
 

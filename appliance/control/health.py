@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from appliance.alerts.outbox import SlackTrouble
 from appliance.control.api import ApplianceStatus, Problem
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.workflow import UnstartedTask
@@ -27,6 +28,8 @@ class Surroundings:
     """What the scheduler's log says about it."""
     slack_error: tuple[str, str] = ("", "")
     """Why alerts cannot be sent as configured, next step; empty when they can."""
+    slack_trouble: SlackTrouble | None = None
+    """Why Slack takes no message, None when it does."""
     forecaster: ForecasterReport | None = None
     """What the forecaster says, None while it does not answer."""
 

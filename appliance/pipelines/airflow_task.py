@@ -18,12 +18,14 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
+from appliance.config.instance_lock import is_stopping, was_stopped_since
 from appliance.config.paths import Paths
 from appliance.config.settings import load_settings
 from appliance.domain.workflow import WorkflowKind, dag_id
 from appliance.errors import ApplianceError, TransientError
 from appliance.pipelines.context import Json, Resources, StageContext, StageSkipped
 from appliance.pipelines.spec import ProjectSpec, describe_project
+from appliance.pipelines.task_log import logged_error
 from appliance.pipelines.workflow import (
     execute_stage,
     find_stage,
@@ -127,11 +129,18 @@ def train_trigger(project: str, task_id: str, requested_by: str) -> TriggerDagRu
 def record_dag_failure(context: Mapping[str, Any]) -> None:
     """Append the event that a DAG run failed, unless its task has said why; Airflow calls this.
 
-    A task that was killed says nothing.
+    A task that was killed says nothing: then the newest error of the run's logs does. A run that was on its
+    way when the appliance was stopped has not failed: the appliance has ended it.
     """
-    project, _, kind = context["dag"].dag_id.removesuffix("_wf").rpartition("_")
+    identity = context["dag"].dag_id
+    project, _, kind = identity.removesuffix("_wf").rpartition("_")
     run_id, run = str(context.get("run_id", "")), context.get("dag_run")
     paths = Paths.from_environment()
+    if was_stopped_since(paths, getattr(run, "start_date", None)):
+        log.warning("run=%s of %s was ended with the appliance", run_id, identity)
+        return
+    stage = str(getattr(context.get("ti"), "task_id", ""))
+    logged_by, reason = logged_error(paths, identity, run_id, stage)
     resources = Resources.of_home(paths, load_settings(paths))
     try:
         if has_recorded_failure(resources, project, run_id, getattr(run, "start_date", None)):
@@ -140,9 +149,9 @@ def record_dag_failure(context: Mapping[str, Any]) -> None:
             resources,
             project,
             WorkflowKind(kind),
-            stage=str(getattr(context.get("ti"), "task_id", "")),
+            stage=stage or logged_by,
             run_id=run_id,
-            reason=_KILLED,
+            reason=reason or _KILLED,
             actor=f"{kind}_wf",
         )
     finally:
@@ -158,6 +167,9 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
     actor, run_id = conf.get("actor", f"{kind.value}_wf"), str(airflow["run_id"])
 
     def record(reason: str) -> None:
+        if is_stopping(paths):
+            log.warning("ended with the appliance: %s", reason)
+            return
         try_to_record_failure(
             resources, project, kind, stage=name, run_id=run_id, reason=reason, actor=actor
         )
@@ -183,7 +195,7 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
         is_transient = isinstance(error, TransientError)
         if not is_transient or _is_last_try(airflow["ti"]):
             record(describe(error))
-        if is_transient:
+        if is_transient or is_stopping(paths):
             raise
         raise AirflowFailException(describe(error)) from error
     except Exception as error:

@@ -9,15 +9,19 @@ import pytest
 
 from appliance.alerts.outbox import AlertDispatcher
 from appliance.alerts.slack import send_test_message, sender_of
+from appliance.cli.exit_code import ExitCode, exit_code_of
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, write_secret
 from appliance.config.settings import Settings, SlackSettings
+from appliance.control.checks.slack_taken import find_slack_taken
+from appliance.control.health import Surroundings
 from appliance.domain.event import Event, EventKind
-from appliance.errors import AlertDeliveryError, ConfigError
+from appliance.errors import AlertDeliveryError, AlertRefused, AlertUndelivered, ConfigError
 from store import open_store
-from store.alerts import due
+from store.alerts import waiting
 from store.events import append_event, read_events
 from store.session import Session
+from tests.builders import status
 from tests.stubs.http_server import Reply
 from tests.stubs.slack import SlackStub
 
@@ -86,8 +90,9 @@ def test_a_failing_slack_is_tried_again_later_and_loses_nothing(
     slack.failures = [Reply(503, "down")]
     assert alerts.step(session, NOW) == 0
     assert len(slack.requests) == 1, "a second message was tried although Slack is down"
-    assert alerts.step(session, NOW + timedelta(seconds=1)) == 1
-    assert alerts.step(session, NOW + timedelta(minutes=1)) == 1
+    assert alerts.step(session, NOW + timedelta(seconds=1)) == 0, "the others wait for the oldest"
+    assert len(slack.requests) == 1
+    assert alerts.step(session, NOW + timedelta(minutes=1)) == 2
     assert sorted(text.splitlines()[1] for text in slack.messages) == [
         "version 1 promoted",
         "version 2 promoted",
@@ -100,8 +105,9 @@ def test_slack_decides_how_long_to_wait(home: Paths, session: Session, slack: Sl
     slack.failures = [Reply(429, "slow down", {"Retry-After": "300"})]
     alerts = dispatcher(home)
     alerts.step(session, NOW)
-    assert due(session, NOW + timedelta(seconds=299)) == []
-    assert len(due(session, NOW + timedelta(seconds=300))) == 1
+    assert alerts.step(session, NOW + timedelta(seconds=299)) == 0
+    assert len(slack.requests) == 1
+    assert alerts.step(session, NOW + timedelta(seconds=300)) == 1
 
 
 def test_without_slack_nothing_is_enqueued_and_old_events_stay_unsent(
@@ -110,7 +116,7 @@ def test_without_slack_nothing_is_enqueued_and_old_events_stay_unsent(
     append_event(session, promoted(1))
     alerts = dispatcher(home)
     alerts.step(session, NOW)
-    assert due(session, NOW) == []
+    assert waiting(session, 1) == []
     write_secret(home, Secret.SLACK_WEBHOOK_URL, slack.webhook_url)
     append_event(session, promoted(2))
     assert alerts.step(session, NOW) == 1
@@ -148,6 +154,83 @@ def test_a_test_message_without_slack_says_how_to_set_it_up(home: Paths) -> None
     with pytest.raises(ConfigError) as raised:
         send_test_message(Settings(), home)
     assert "slack_webhook_url" in raised.value.hint
+
+
+ANSWERS = {
+    "page": Reply(200, "<html><body>Sign in to this network</body></html>"),
+    "no_service_200": Reply(200, "no_service"),
+    "false": Reply(200, {"ok": False, "error": "invalid_auth"}),
+    "empty": Reply(200, ""),
+    "no_service": Reply(404, "no_service"),
+    "gone": Reply(410, "channel_is_archived"),
+    "forbidden": Reply(403, "invalid_token"),
+    "busy": Reply(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "30"}),
+    "date": Reply(429, "", {"Retry-After": "Wed, 25 Nov 2026 23:59:00 GMT"}),
+    "down": Reply(500, ""),
+}
+REFUSED_BY_WEBHOOK = {"no_service_200", "no_service", "gone", "forbidden"}
+REFUSED_TO_BOT = {"false"}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("way", ["webhook", "bot"])
+def test_only_slack_s_own_acceptance_is_delivery(
+    home: Paths, session: Session, slack: SlackStub, answer: str, way: str
+) -> None:
+    settings = Settings(slack=SlackSettings(channel="#ops", base_url=f"{slack.url}/api"))
+    if way == "webhook":
+        write_secret(home, Secret.SLACK_WEBHOOK_URL, slack.webhook_url)
+    else:
+        write_secret(home, Secret.SLACK_BOT_TOKEN, "xoxb-very-secret")
+    refused = REFUSED_BY_WEBHOOK if way == "webhook" else REFUSED_TO_BOT
+    slack.failures = [ANSWERS[answer]] * 2
+    kind = AlertRefused if answer in refused else AlertUndelivered
+    with pytest.raises(kind) as raised:
+        send_test_message(settings, home)
+    assert exit_code_of(raised.value) != ExitCode.DONE
+    append_event(session, promoted())
+    alerts = dispatcher(home, settings)
+    assert alerts.step(session, NOW) == 0
+    assert alerts.trouble is not None
+    assert alerts.trouble.is_refusal == (answer in refused)
+    assert "very-secret" not in alerts.trouble.reason
+    assert [alert.sent_at for alert in waiting(session, 9)] == [None]
+
+
+def test_a_revoked_webhook_is_a_problem_at_once_and_until_another_one_is_taken(
+    home: Paths, session: Session, slack: SlackStub
+) -> None:
+    write_secret(home, Secret.SLACK_WEBHOOK_URL, slack.webhook_url)
+    minutes = 24 * 60
+    for version in (1, 2, 3):
+        append_event(session, promoted(version))
+    slack.failures = [Reply(404, "no_service")] * minutes
+    alerts = dispatcher(home)
+    for minute in range(minutes):
+        alerts.step(session, NOW + timedelta(minutes=minute))
+    assert len(slack.requests) < minutes / 13, "refusals are tried less and less often"
+    (finding,) = find_slack_taken(status(), Surroundings(1, slack_trouble=alerts.trouble))
+    assert finding.grace == timedelta(0)
+    assert finding.message.startswith("Slack has taken nothing since 2026-03-01 12:00 UTC, because")
+    assert "no_service" in finding.message
+    slack.failures = []
+    write_secret(home, Secret.SLACK_WEBHOOK_URL, slack.webhook_url + "-new")
+    assert alerts.step(session, NOW + timedelta(minutes=minutes)) == 3
+    assert alerts.trouble is None
+
+
+def test_a_restarted_dispatcher_still_knows_that_nothing_was_taken(
+    home: Paths, session: Session, slack: SlackStub
+) -> None:
+    write_secret(home, Secret.SLACK_WEBHOOK_URL, slack.webhook_url)
+    append_event(session, promoted())
+    slack.failures = [Reply(503, "down")]
+    dispatcher(home).step(session, NOW)
+    again = dispatcher(home)
+    assert again.step(session, NOW + timedelta(seconds=1)) == 0
+    assert again.trouble is not None and "503" in again.trouble.reason
+    assert again.step(session, NOW + timedelta(minutes=1)) == 1
+    assert again.trouble is None
 
 
 @pytest.mark.parametrize("is_there", [True, False])

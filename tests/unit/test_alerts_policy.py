@@ -86,3 +86,18 @@ def test_waits_double_up_to_a_quarter_of_an_hour_and_respect_slack() -> None:
     assert retry_wait(0) < retry_wait(1) < retry_wait(2)
     assert retry_wait(50) == timedelta(minutes=15)
     assert retry_wait(0, 120.0) == timedelta(seconds=120)
+
+
+def test_a_failure_names_the_error_the_task_and_the_run() -> None:
+    failed = Event(
+        EventKind.WORKFLOW_FAILED,
+        "shop_train_wf failed in train_model: data.gap: 3 candles are unknown",
+        "train_wf",
+        AT,
+        project="shop",
+        details={"workflow": "train", "task": "train_model", "run_id": "manual__1"},
+    )
+    draft = alert_for(failed)
+    assert draft is not None
+    assert "data.gap: 3 candles are unknown" in draft.text
+    assert "Task train_model of run manual__1" in draft.text

@@ -39,7 +39,10 @@ def alerts_command(context: click.Context, as_json: bool, limit: int) -> None:
 
 @alerts_command.command("test")
 def test_command() -> None:
-    """Send a test message now."""
+    """Send a test message now.
+
+    Exit code 1 when Slack refuses it, 3 when it does not answer, or something else does in its place.
+    """
     from appliance.alerts.slack import send_test_message
 
-    emit(send_test_message(session.settings(), session.paths()))
+    emit(f"accepted by {send_test_message(session.settings(), session.paths())}")

@@ -23,6 +23,7 @@ from appliance.control.checks.project_config import find_project_config
 from appliance.control.checks.retrain_parked import find_retrain_parked
 from appliance.control.checks.service_down import find_service_down
 from appliance.control.checks.slack_config import find_slack_config
+from appliance.control.checks.slack_taken import find_slack_taken
 from appliance.control.checks.source_blocked import find_source_blocked
 from appliance.control.checks.source_garbled import find_source_garbled
 from appliance.control.checks.source_unreachable import find_source_unreachable
@@ -59,5 +60,6 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_forecasts_stale,
     find_forecaster_limited,
     find_slack_config,
+    find_slack_taken,
 )
 """Every check, the most fundamental first."""
