@@ -11,13 +11,14 @@ from datetime import timedelta
 
 import pytest
 
-from appliance.cli.output import emit_json
+from appliance.cli.exit_code import ExitCode
+from appliance.cli.main import run
 from appliance.config.paths import Paths
 from appliance.domain.drift import DriftVerdict
 from appliance.domain.event import EventKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import RunState, WorkflowKind
-from appliance.errors import DataQualityError
+from appliance.errors import DataQualityError, UpbitRejected
 from appliance.tui.app import ApplianceApp
 from store.candles import latest_candles
 from store.coverage import summarise
@@ -34,6 +35,7 @@ from tests.fakes.market import ORIGIN, FakeMarket, odd_candles
 from tests.fakes.registry import FakeRegistry
 from tests.integration.test_crypto_forecast_workflows import Bench, settings_with
 from tests.tui.conftest import loaded
+from tests.unit.test_cli import no_dashboard
 
 PROJECT, MARKET = "crypto_forecast", "KRW-BTC"
 DATA, TRAIN = WorkflowKind.DATA, WorkflowKind.TRAIN
@@ -53,12 +55,16 @@ ALL = {
 }
 """By kind, which findings may be made of the newest rows; one at least where there are any."""
 SHORT = ("sparse_80",)
-
-
-@pytest.fixture
-def session(home: Paths) -> Iterator[Session]:
-    with open_store(home) as opened:
-        yield opened
+COMMANDS = (
+    ("drift",),
+    ("candles", "-n", "50"),
+    ("coverage",),
+    ("events", "-n", "500"),
+    ("alerts",),
+    ("project", "list"),
+    ("sql", "SELECT * FROM performance"),
+    ("sql", "SELECT * FROM forecasts ORDER BY id DESC LIMIT 20"),
+)
 
 
 def bench(home: Paths, session: Session, kind: str) -> Bench:
@@ -71,9 +77,16 @@ def bench(home: Paths, session: Session, kind: str) -> Bench:
     "kind", [kind if kind in SHORT else pytest.param(kind, marks=pytest.mark.long) for kind in ALL]
 )
 async def test_an_odd_market_is_said_to_be_one_and_nothing_is_nan(
-    home: Paths, session: Session, kind: str, capsys: pytest.CaptureFixture[str]
+    home: Paths, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at_work = bench(home, session, kind)
+    with open_store(home) as session:
+        await work_through(bench(home, session, kind), kind)
+    require_json(capsys)
+
+
+async def work_through(at_work: Bench, kind: str) -> None:
+    """Run every workflow twice, and look at what is stored and shown."""
+    session = at_work.session
     at_work.run(DATA)
     assert set(at_work.run(TRAIN).states.values()) == {RunState.SUCCESS}
     for _ in range(2):
@@ -90,28 +103,61 @@ async def test_an_odd_market_is_said_to_be_one_and_nothing_is_nan(
         assert report.loss.why
         assert report.loss.verdict in {DriftVerdict.INSUFFICIENT, DriftVerdict.WARNING}
     require_finite(session, at_work.registry.versions(PROJECT))
-    emit_json(read_monitoring(session, PROJECT))
-    assert json.loads(capsys.readouterr().out)
     await require_words_on_every_screen(session, at_work.registry.versions(PROJECT))
 
 
-def test_a_market_whose_price_never_moved_trains_no_model_and_says_why(
-    home: Paths, session: Session
+async def test_a_market_whose_price_never_moved_trains_no_model_and_says_why(
+    home: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at_work = bench(home, session, "flat")
-    outputs = at_work.run(DATA).outputs["check_quality"]
-    assert outputs["findings"] == {"still": "the price never moved"}
-    assert outputs["request"] is None, "no training is asked for that cannot succeed"
-    with pytest.raises(DataQualityError, match="did not move in any of"):
+    with open_store(home) as session:
+        at_work = bench(home, session, "flat")
+        outputs = at_work.run(DATA).outputs["check_quality"]
+        assert outputs["findings"] == {"still": "the price never moved"}
+        assert outputs["request"] is None, "no training is asked for that cannot succeed"
+        with pytest.raises(DataQualityError, match="did not move in any of"):
+            at_work.run(TRAIN)
+        assert not read_events(session, kinds=[EventKind.TRAINED])
+        at_work.run(INFERENCE)
+        require_finite(session, [])
+        await require_words_on_every_screen(session, [])
+    require_json(capsys)
+
+
+@pytest.mark.long
+async def test_a_market_that_was_renamed_is_named_and_what_is_stored_goes_on(
+    home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_store(home) as session:
+        at_work = bench(home, session, "sparse_5")
+        at_work.run(DATA)
         at_work.run(TRAIN)
-    assert not read_events(session, kinds=[EventKind.TRAINED])
+        at_work.pass_minutes(60)
+        at_work.market.failure = UpbitRejected("no such market KRW-BTC")
+        with pytest.raises(UpbitRejected, match="no such market KRW-BTC"):
+            at_work.run(DATA)
+        (failed,) = read_events(session, kinds=[EventKind.WORKFLOW_FAILED])
+        assert "no such market KRW-BTC" in failed.summary
+        at_work.run(INFERENCE)
+        at_work.run(MONITORING)
+        require_finite(session, at_work.registry.versions(PROJECT))
+        await require_words_on_every_screen(session, at_work.registry.versions(PROJECT))
+    require_json(capsys)
+
+
+def require_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Check what the commands print of the home, in which the appliance is down."""
+    for words in COMMANDS:
+        capsys.readouterr()
+        assert run([*words, "--json"], no_dashboard) == ExitCode.DONE, words
+        json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
 
 
 def require_finite(session: Session, versions: list[ModelVersion]) -> None:
     """Check that nothing that is stored for people to see holds a number that is none."""
+    performance = latest_performance(session, PROJECT)
     shown = [
         asdict(read_monitoring(session, PROJECT)),
-        asdict(latest_performance(session, PROJECT)),  # type: ignore[arg-type]
+        {} if performance is None else asdict(performance),
         *(asdict(each) for each in latest_forecasts(session, PROJECT, 50)),
         *(version.metrics for version in versions),
         *(event.details for event in read_events(session)),
@@ -133,7 +179,7 @@ def not_finite(value: object, path: str = "") -> Iterator[str]:
 
 async def require_words_on_every_screen(session: Session, versions: list[ModelVersion]) -> None:
     control = FakeControl()
-    newest = latest_forecasts(session, PROJECT, 1)[0]
+    newest = latest_forecasts(session, PROJECT, 1)
     control.closed = latest_candles(session, MARKET, 1, 120)
     control.known_monitoring = read_monitoring(session, PROJECT)
     control.known_events = read_events(session)
@@ -142,10 +188,10 @@ async def require_words_on_every_screen(session: Session, versions: list[ModelVe
     assert coverage is not None
     control.known_coverage = coverage
     project = builders.project(
-        champion=versions[0],
+        champion=versions[0] if versions else None,
         performance=latest_performance(session, PROJECT),
         drift=latest_report(session, PROJECT),
-        forecast=newest,
+        forecast=newest[0] if newest else None,
     )
     control.snapshot = builders.status(projects=(project,))
     for size in ((80, 24), (120, 40)):
