@@ -160,7 +160,7 @@ def _measure(
         psi=index,
         ks=ks,
         p_value=_p_value(feature, distances, rows, window_rows, thresholds),
-        wasserstein=wasserstein,
+        wasserstein=wasserstein if feature.shape.std > 0.0 else None,
         missing_rate=missing,
         outside=feature.shape.outside(ordered),
     )

@@ -14,6 +14,8 @@ import pytest
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.main import run
 from appliance.config.paths import Paths
+from appliance.control.checks.model_unwell import find_model_unwell
+from appliance.control.health import Surroundings
 from appliance.domain.drift import DriftVerdict
 from appliance.domain.event import EventKind
 from appliance.domain.model_version import ModelVersion
@@ -102,6 +104,7 @@ async def work_through(at_work: Bench, kind: str) -> None:
     if report.loss.relative is None:
         assert report.loss.why
         assert report.loss.verdict in {DriftVerdict.INSUFFICIENT, DriftVerdict.WARNING}
+        assert any("cannot be judged" in each for each in problems(session, at_work))
     require_finite(session, at_work.registry.versions(PROJECT))
     await require_words_on_every_screen(session, at_work.registry.versions(PROJECT))
 
@@ -142,6 +145,13 @@ async def test_a_market_that_was_renamed_is_named_and_what_is_stored_goes_on(
         require_finite(session, at_work.registry.versions(PROJECT))
         await require_words_on_every_screen(session, at_work.registry.versions(PROJECT))
     require_json(capsys)
+
+
+def problems(session: Session, at_work: Bench) -> list[str]:
+    champion = at_work.registry.champion(PROJECT)
+    project = builders.project(champion=champion, drift=latest_report(session, PROJECT))
+    found = find_model_unwell(builders.status(projects=(project,)), Surroundings(free_bytes=1))
+    return [finding.message for finding in found]
 
 
 def require_json(capsys: pytest.CaptureFixture[str]) -> None:

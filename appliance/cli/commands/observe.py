@@ -135,7 +135,7 @@ def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:
     if live is not None:
         emit(
             f"measured  {live.rows} outcomes ({live.live_rows} forecast live, {live.filled_rows} filled"
-            f" later): skill {percent(live.skill_ewma)} against EWMA, "
+            f" later): skill {_judged(live.skill_ewma)} against EWMA, "
             f"{live.coverage:.0%} inside the 80 % interval"
         )
     drift = project.drift
@@ -215,6 +215,10 @@ def logs_command(service: str | None, lines: int, follow: bool) -> None:
         emit(line)
     if follow:
         _follow(logs[service])
+
+
+def _judged(skill: float | None) -> str:
+    return "cannot be judged (no price moved)" if skill is None else percent(skill)
 
 
 def _follow(path: Path) -> None:

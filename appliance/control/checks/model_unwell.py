@@ -57,6 +57,14 @@ def _loss(project: ProjectStatus, version: int) -> Iterator[Finding]:
     report = project.drift
     if report is None or report.model_version != version or report.loss is None:
         return
+    if report.loss.why:
+        yield Finding(
+            "model.unjudged",
+            project.name,
+            f"{project.name}: version {version}'s loss cannot be judged: {report.loss.why}",
+            f"look at the market: appliance candles; train anew once it moves: appliance run train"
+            f" --project {project.name}",
+        )
     if report.loss.verdict is not DriftVerdict.DRIFTED:
         return
     yield Finding(

@@ -86,7 +86,9 @@ def _lines(project: ProjectStatus, champion: ModelVersion, frame: Frame) -> list
     static = live.skill_static if live and is_live else None
     coverage = live.coverage if live and is_live else None
     metrics = champion.metrics
+    unjudged = line(("skill cannot be judged: no price moved", "warning"))
     lines = [
+        *([unjudged] if live and is_live and live.skill_ewma is None else []),
         _skill("skill/EWMA", ewma, metrics.get("skill_ewma")),
         _skill("skill/static", static, metrics.get("skill_static")),
         _coverage(coverage, metrics.get("coverage")),

@@ -71,7 +71,7 @@ def losses(state: MonitoringState, frame: Frame) -> PanelView:
     details = [(f"{mark.glyph} {mark.word}", mark.style), (count(report.rows, "outcome"), "muted")]
     why = wrapped(f"cannot be judged: {report.why}", frame.width) if report.why else []
     rows = [
-        *(line((text, "warn")) for text in why),
+        *(line((text, "warning")) for text in why),
         *_loss_rows(report, frame.width),
         *_track(report, known.estimates, frame.width),
     ]
