@@ -17,6 +17,8 @@ from appliance.domain.workflow import DagRun, RunState, UnstartedTask
 from appliance.errors import AirflowApiError, AirflowUnavailable
 
 _API = "/api/v2"
+PAUSED = "airflow.paused"
+"""Code of the error that a DAG is paused."""
 _TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 """Whoever asks the control API gets an answer within five seconds."""
 _PAGE = 100
@@ -90,6 +92,7 @@ class AirflowApi:
             AirflowApiError: no such DAG; names its file and, when it is broken, its error.
         """
         self._refuse_broken(dag_id)
+        self._refuse_paused(dag_id)
         run_id = run_id or f"manual__{clock.now().isoformat()}__{uuid.uuid4().hex[:6]}"
         body = {"logical_date": None, "conf": dict(conf), "dag_run_id": run_id}
         try:
@@ -122,6 +125,22 @@ class AirflowApi:
         if attempt == 0:
             return []
         return wire.read_log(self._call("GET", f"{path}/logs/{attempt}"))[-lines:]
+
+    def unpause(self, dag_id: str) -> None:
+        """Let Airflow start runs of a DAG again; raises `AirflowApiError` when there is none."""
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def _refuse_paused(self, dag_id: str) -> None:
+        """Refuse a paused DAG: its run would stay queued until somebody unpauses it."""
+        info = self.dags().get(dag_id)
+        if info is not None and info.is_paused:
+            project, _, kind = dag_id.removesuffix("_wf").rpartition("_")
+            raise AirflowApiError(
+                f"{dag_id} is paused in Airflow: a run of it would not start",
+                code=PAUSED,
+                hint=f"unpause it and run it: appliance run {kind} --project {project} --unpause",
+                status=409,
+            )
 
     def _refuse_broken(self, dag_id: str) -> None:
         """Refuse a DAG whose file does not import: Airflow would run its last good version."""

@@ -102,6 +102,7 @@ class Problem:
 class ApplianceStatus:
     """The whole appliance at `at`; parts that could not be read keep their last value.
 
+    `disabled` names the projects that are configured and not enabled: nothing runs for them.
     `stale` maps the name of such a part (`workflows`, `models`, `store`) to the reason, `read_at` to
     when it was last read; one that never was is missing there.
     """
@@ -115,6 +116,7 @@ class ApplianceStatus:
     markets: tuple[MarketStatus, ...]
     projects: tuple[ProjectStatus, ...]
     problems: tuple[Problem, ...] = ()
+    disabled: tuple[str, ...] = ()
     jobs: tuple[HistoryJob, ...] = ()
     stale: Mapping[str, str] | None = None
     read_at: Mapping[str, datetime] | None = None
@@ -225,6 +227,17 @@ class Control(Protocol):
         self, project: str, kind: WorkflowKind, run_id: str, task_id: str, lines: int = 200
     ) -> list[str]:
         """Return the last lines of a task's newest try."""
+        ...
+
+    def unpause(self, project: str, kind: WorkflowKind, actor: str) -> None:
+        """Let Airflow start runs of a workflow again that was paused, in its page or otherwise."""
+        ...
+
+    def enable_project(self, project: str, is_enabled: bool, actor: str) -> None:
+        """Enable or disable a project in this machine's configuration; effective within seconds.
+
+        Raises `ConfigError` for a project that is not configured, and when something else overrides it.
+        """
         ...
 
     def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:

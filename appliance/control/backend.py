@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event as Signal
@@ -13,6 +13,7 @@ from appliance.airflow_api.client import AirflowApi
 from appliance.airflow_api.watch import WorkflowWatch
 from appliance.alerts.outbox import AlertDispatcher
 from appliance.alerts.slack import send_test_message, sender_of
+from appliance.config.enabling import enable_project
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
 from appliance.config.proven_http import ProvenTransport
@@ -30,7 +31,7 @@ from appliance.control.decisions import Decisions
 from appliance.control.history_jobs import HistoryJobs
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelReader
-from appliance.control.projects import FollowedProjects, Project
+from appliance.control.projects import FollowedProjects
 from appliance.control.services import Services, trouble_of
 from appliance.control.snapshot import WORKFLOWS, Facts, Identity, compose
 from appliance.control.store_reader import StoreLink, StoreReader
@@ -119,13 +120,14 @@ class ApplianceControl:
     ) -> None:
         self._parts = parts
         self._dispatcher = dispatcher
+        self._paths = paths
         self._projects = FollowedProjects(paths, settings)
-        identity = _identity(paths, settings, source, parts, self._projects())
+        identity = _identity(paths, source, parts, self._projects)
         self.hub = Hub(compose(identity, Facts(services=parts.services.services()), clock.now()))
         self._jobs = HistoryJobs(paths, on_change=lambda: self._collector.refresh(STORE))
         self._reader = StoreReader(
             parts.store.session,
-            identity.markets,
+            self._projects.markets,
             self._projects,
             champion=self._champion,
             on_live=lambda live: self.hub.publish(StreamMessage(live=live)),
@@ -262,6 +264,25 @@ class ApplianceControl:
         self._collector.refresh(WORKFLOWS)
         return run
 
+    def unpause(self, project: str, kind: WorkflowKind, actor: str) -> None:
+        """See `Control.unpause`."""
+        self._airflow().unpause(dag_id(self._known(project), kind))
+        summary = f"{kind.value} unpaused by {actor}"
+        details: dict[str, object] = {"workflow": kind.value}
+        self._note(EventKind.WORKFLOW_UNPAUSED, summary, project, actor, details)
+        self._collector.refresh(WORKFLOWS)
+
+    def enable_project(self, project: str, is_enabled: bool, actor: str) -> None:
+        """See `Control.enable_project`."""
+        known = [*self._projects.names(), *self._projects.disabled()]
+        if project not in known:
+            raise _unknown_project(project, known)
+        if not enable_project(self._paths, project, is_enabled=is_enabled):
+            return
+        word = "enabled" if is_enabled else "disabled"
+        summary = f"{project} {word} by {actor}"
+        self._note(EventKind.PROJECT_SWITCHED, summary, project, actor, {"enabled": is_enabled})
+
     def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
         """See `Control.promote`."""
         return self._decisions.promote(self._registry(), self._known(project), version, seen, actor)
@@ -329,11 +350,13 @@ class ApplianceControl:
     def _known(self, project: str) -> str:
         known = sorted(self._projects.names())
         if project not in known:
-            raise ConfigError(
-                f"no enabled project is called {project!r}",
-                code="project.unknown",
-                hint=f"one of: {', '.join(known) or 'none is configured'}",
-            )
+            if project in self._projects.disabled():
+                raise ConfigError(
+                    f"project {project} is disabled",
+                    code="project.disabled",
+                    hint=f"appliance project enable {project}",
+                )
+            raise _unknown_project(project, known)
         return project
 
     def _champion(self, project: str) -> int | None:
@@ -357,21 +380,28 @@ class ApplianceControl:
         return self._dispatcher.step(self._session(), clock.now())
 
 
+def _unknown_project(project: str, known: Sequence[str]) -> ConfigError:
+    return ConfigError(
+        f"no enabled project is called {project!r}",
+        code="project.unknown",
+        hint=f"one of: {', '.join(known) or 'none is configured'}",
+    )
+
+
 def _identity(
     paths: Paths,
-    settings: Settings,
     source: SourceStatus,
     parts: Parts,
-    projects: tuple[Project, ...],
+    followed: FollowedProjects,
 ) -> Identity:
-    ingest = settings.ingest
     return Identity(
         version=appliance.__version__,
         home=str(paths.home),
         started_at=clock.now(),
         source=source,
-        markets=tuple((market, unit) for market in ingest.markets for unit in ingest.timeframes),
-        projects=projects,
+        markets=followed.markets(),
+        projects=followed(),
+        disabled=followed.disabled(),
         airflow_url=parts.airflow.base_url,
         mlflow_url=parts.registry.base_url,
     )

@@ -168,6 +168,14 @@ class ControlClient:
         )
         return cast("list[str]", found)
 
+    def unpause(self, project: str, kind: WorkflowKind, actor: str) -> None:
+        """See `Control.unpause`."""
+        self._act("unpause", project=project, kind=kind, actor=actor)
+
+    def enable_project(self, project: str, is_enabled: bool, actor: str) -> None:
+        """See `Control.enable_project`."""
+        self._act("enable_project", project=project, is_enabled=is_enabled, actor=actor)
+
     def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
         """See `Control.verdicts`."""
         found = self._read("verdicts", project=project, champion=champion, version=version)

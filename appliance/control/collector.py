@@ -179,7 +179,12 @@ class Collector:
 
     def current(self) -> ApplianceStatus:
         """Return the status as of now."""
-        identity = replace(self._identity, projects=self._projects())
+        identity = replace(
+            self._identity,
+            projects=self._projects(),
+            disabled=self._projects.disabled(),
+            markets=self._projects.markets(),
+        )
         status = compose(identity, self._facts(), clock.now())
         with self._problems_lock:
             findings = run_checks(ALL_CHECKS, status, self._surroundings())

@@ -55,7 +55,7 @@ LOOK_SECONDS = 2.0
 
 
 class FollowedProjects:
-    """The enabled projects, followed through changes of configuration and code; callable from any thread.
+    """The projects and markets, followed through changes of configuration and code; callable from any thread.
 
     While the configuration cannot be read, what was there before stays.
     """
@@ -64,7 +64,7 @@ class FollowedProjects:
         self._paths = paths
         self._watch = ConfigWatch(paths)
         self._code = CodeWatch()
-        self._known = tuple(read_projects(settings))
+        self._take(settings)
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
 
@@ -81,9 +81,25 @@ class FollowedProjects:
         if not self._watch.has_changed() and not changed:
             return
         try:
-            self._known = tuple(read_projects(load_settings(self._paths)))
+            self._take(load_settings(self._paths))
         except ConfigError as error:
             _log.warning("the changed configuration is not used: %s", error.message)
+
+    def _take(self, settings: Settings) -> None:
+        projects, ingest = settings.projects, settings.ingest
+        self._known = tuple(read_projects(settings))
+        self._disabled = tuple(name for name, each in projects.items() if not each.enabled)
+        self._markets = tuple((m, unit) for m in ingest.markets for unit in ingest.timeframes)
+
+    def disabled(self) -> tuple[str, ...]:
+        """Return the names of the projects that are configured and not enabled."""
+        self()
+        return self._disabled
+
+    def markets(self) -> tuple[tuple[str, int], ...]:
+        """Return the markets and timeframes that are ingested."""
+        self()
+        return self._markets
 
     def names(self) -> list[str]:
         """Return their names, as configured."""

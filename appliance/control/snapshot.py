@@ -22,7 +22,7 @@ _WALL_CLOCK_TOLERANCE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the status says of the appliance itself; only `projects` may change while it lives."""
+    """What the status says of the appliance itself; only `markets`, `projects` and `disabled` may change."""
 
     version: str
     home: str
@@ -30,6 +30,7 @@ class Identity:
     source: SourceStatus
     markets: tuple[MarketKey, ...]
     projects: tuple[Project, ...]
+    disabled: tuple[str, ...] = ()
     airflow_url: str = ""
     mlflow_url: str = ""
 
@@ -62,6 +63,7 @@ def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStat
         services=facts.services,
         markets=tuple(_market(key, identity, facts, now_at) for key in identity.markets),
         projects=tuple(_project(project, facts) for project in identity.projects),
+        disabled=identity.disabled,
         jobs=facts.jobs,
         stale=dict(facts.stale) or None,
         read_at=dict(facts.read_at) or None,

@@ -110,7 +110,7 @@ class StoreReader:
 
     Args:
         session: returns the session to use.
-        markets: the markets and timeframes that are ingested.
+        markets: returns the markets and timeframes that are ingested.
         projects: returns the enabled projects.
         champion: returns a project's production version, None when unknown.
         on_live: told of each changed forming candle.
@@ -120,7 +120,7 @@ class StoreReader:
     def __init__(
         self,
         session: Callable[[], Session],
-        markets: Sequence[MarketKey],
+        markets: Callable[[], Sequence[MarketKey]],
         projects: Callable[[], Sequence[Project]],
         *,
         champion: Callable[[str], int | None],
@@ -128,7 +128,8 @@ class StoreReader:
         on_event: Callable[[Event], None],
     ) -> None:
         self._session = session
-        self._markets = tuple(markets)
+        self._markets = markets
+        self._counted: tuple[MarketKey, ...] = ()
         self._projects = projects
         self._champion = champion
         self._on_live = on_live
@@ -173,7 +174,9 @@ class StoreReader:
             rows = {p.name: self._read_project(session, p) for p in self._projects()}
             self._facts = replace(self._facts, projects=rows)
             self._projects_at = now
-        if now - self._counts_at >= _COUNTS_EVERY_SECONDS:
+        markets = tuple(self._markets())
+        if now - self._counts_at >= _COUNTS_EVERY_SECONDS or markets != self._counted:
+            self._counted = markets
             self._facts = replace(self._facts, counts=self._read_counts(session))
             self._counts_at = now
         return self._facts
@@ -210,7 +213,7 @@ class StoreReader:
         )
 
     def _read_counts(self, session: Session) -> dict[MarketKey, Count]:
-        return {key: _read_count(session, *key) for key in self._markets}
+        return {key: _read_count(session, *key) for key in self._counted}
 
 
 def _read_count(session: Session, market: str, unit: int) -> Count:

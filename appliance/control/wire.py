@@ -52,6 +52,8 @@ READS: Final = frozenset(
 ACTIONS: Final = frozenset(
     {
         "run_workflow",
+        "unpause",
+        "enable_project",
         "promote",
         "roll_back",
         "restart_service",

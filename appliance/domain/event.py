@@ -30,6 +30,8 @@ class EventKind(StrEnum):
     DRIFT_VERDICT = "drift.verdict"
     RETRAIN_DECIDED = "retrain.decided"
     RETRAIN_ACCOUNTED = "retrain.accounted"
+    WORKFLOW_UNPAUSED = "workflow.unpaused"
+    PROJECT_SWITCHED = "project.switched"
     PROBLEM_FOUND = "problem.found"
     WORKFLOW_REQUESTED = "workflow.requested"
     WORKFLOW_FAILED = "workflow.failed"

@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import (
 
 from appliance.config.instance_lock import is_stopping, was_stopped_since
 from appliance.config.paths import Paths
-from appliance.config.settings import load_settings
+from appliance.config.settings import ProjectSettings, Settings, load_settings
 from appliance.domain.workflow import WorkflowKind, dag_id
 from appliance.errors import ApplianceError, TransientError
 from appliance.pipelines.context import Json, Resources, StageContext, StageSkipped
@@ -136,12 +136,15 @@ def record_dag_failure(context: Mapping[str, Any]) -> None:
     project, _, kind = identity.removesuffix("_wf").rpartition("_")
     run_id, run = str(context.get("run_id", "")), context.get("dag_run")
     paths = Paths.from_environment()
+    settings = load_settings(paths)
+    if not _is_enabled(settings, project):
+        return
     if was_stopped_since(paths, getattr(run, "start_date", None)):
         log.warning("run=%s of %s was ended with the appliance", run_id, identity)
         return
     stage = str(getattr(context.get("ti"), "task_id", ""))
     logged_by, reason = logged_error(paths, identity, run_id, stage)
-    resources = Resources.of_home(paths, load_settings(paths))
+    resources = Resources.of_home(paths, settings)
     try:
         if has_recorded_failure(resources, project, run_id, getattr(run, "start_date", None)):
             return
@@ -162,6 +165,8 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
     kind, stage = find_stage(project, name)
     paths = Paths.from_environment()
     settings = load_settings(paths)
+    if not _is_enabled(settings, project):
+        raise AirflowSkipException(f"project {project} is disabled")
     resources = Resources.of_home(paths, settings)
     conf = {str(key): str(value) for key, value in (airflow["dag_run"].conf or {}).items()}
     actor, run_id = conf.get("actor", f"{kind.value}_wf"), str(airflow["run_id"])
@@ -208,6 +213,10 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
 
 def _is_last_try(instance: Any) -> bool:
     return bool(instance.try_number > instance.max_tries)
+
+
+def _is_enabled(settings: Settings, project: str) -> bool:
+    return settings.projects.get(project, ProjectSettings()).enabled
 
 
 def describe(error: ApplianceError) -> str:

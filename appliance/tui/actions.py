@@ -322,6 +322,14 @@ ACTIONS = (
         "project", "n", "Next project", "show the next project", group="Look", blocked=can_switch
     ),
     Action(
+        "switch_project",
+        "x",
+        "Enable or disable a project …",
+        "choose a project; a disabled one runs, forecasts and alerts nothing",
+        group="Act",
+        blocked=can_change,
+    ),
+    Action(
         "test_alert", "", "Send a test alert", "hand a test message to Slack", blocked=can_change
     ),
     Action(

@@ -15,7 +15,7 @@ from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.errors import ConfigError
 from appliance.tui.background import ACTOR, perform
 from appliance.tui.feed_operations import FEED_OPERATIONS
-from appliance.tui.presentation import banner, keys, models, services
+from appliance.tui.presentation import banner, keys, models, projects, services
 from appliance.tui.presentation.formats import line
 from appliance.tui.presentation.view import wrapped
 from appliance.tui.screens.logs import LogsPage, ServiceLog
@@ -249,6 +249,22 @@ def zoom(app: ApplianceApp) -> None:
         screen.maximize(screen.focused, container=False)
 
 
+def switch_project(app: ApplianceApp) -> None:
+    """Ask which project, then enable the disabled one or disable the enabled one."""
+
+    def chosen(name: str | None) -> None:
+        status = app.board.status.value
+        if not name or status is None:
+            return
+        is_enabled = name in status.disabled
+        call = partial(app.control.enable_project, name, is_enabled, ACTOR)
+        word = "enabled" if is_enabled else "disabled: nothing runs for it; x enables it"
+        perform(app, "Project", call, lambda _: f"{name} is {word}")
+
+    view = partial(projects.present, app.board)
+    app.push_screen(PickModal("Enable or disable which project?", view), chosen)
+
+
 def next_project(app: ApplianceApp) -> None:
     """Show the next project."""
     status, project = app.board.status.value, app.board.project
@@ -275,6 +291,7 @@ OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
     **FEED_OPERATIONS,
     "zoom": zoom,
     "project": next_project,
+    "switch_project": switch_project,
     "test_alert": test_alert,
     "shut_down": shut_down,
     "help": show_help,

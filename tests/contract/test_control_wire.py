@@ -70,6 +70,8 @@ def newest_run(control: Control) -> str:
         lambda c: c.events(after_id=2, limit=1),
         lambda c: c.models(PROJECT),
         lambda c: c.monitoring(PROJECT),
+        lambda c: c.unpause(PROJECT, TRAIN, "me"),
+        lambda c: c.enable_project(PROJECT, False, "me"),
         lambda c: c.verdicts(PROJECT, 12, 13),
         lambda c: c.dag_runs(PROJECT, TRAIN, 2),
         lambda c: c.dag_run(PROJECT, TRAIN, newest_run(c)),

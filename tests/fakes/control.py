@@ -169,6 +169,14 @@ class FakeControl:
         self._check("task_log")
         return [f"{task_id}: line {number}" for number in range(1, 6)]
 
+    def unpause(self, project: str, kind: WorkflowKind, actor: str) -> None:
+        self._check("unpause")
+        self.commands.append(("unpause", project, kind, actor))
+
+    def enable_project(self, project: str, is_enabled: bool, actor: str) -> None:
+        self._check("enable_project")
+        self.commands.append(("enable_project", project, is_enabled, actor))
+
     def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
         self._check("verdicts")
         pair = {champion, version}

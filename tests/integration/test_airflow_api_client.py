@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from appliance.airflow_api.client import AirflowApi
+from appliance.airflow_api.client import PAUSED, AirflowApi
 from appliance.airflow_api.watch import WorkflowWatch
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import AirflowApiError, AirflowUnavailable
@@ -137,3 +137,16 @@ def test_a_quiet_poll_is_one_call(airflow: AirflowStub, api: AirflowApi) -> None
     before = len(airflow.requests)
     watch.statuses(["shop"])
     assert len(airflow.requests) == before + 1
+
+
+def test_a_run_of_a_paused_dag_is_refused_until_it_is_unpaused(
+    airflow: AirflowStub, api: AirflowApi
+) -> None:
+    airflow.dags[TRAIN]["is_paused"] = True
+    with pytest.raises(AirflowApiError, match="shop_train_wf is paused") as raised:
+        api.trigger(TRAIN, {})
+    assert raised.value.code == PAUSED
+    assert "appliance run train --project shop --unpause" in raised.value.hint
+    assert airflow.runs == []
+    api.unpause(TRAIN)
+    assert api.trigger(TRAIN, {}).state is RunState.QUEUED

@@ -273,6 +273,41 @@ def test_a_project_that_is_added_shows_without_a_restart(bench: Bench) -> None:
     wait_for_status(bench, "it goes with its file", lambda s: names(s) == [PROJECT])
 
 
+def test_a_project_that_is_disabled_is_listed_and_runs_nothing(bench: Bench) -> None:
+    file = bench.paths.compose / "projects" / f"{PROJECT}.toml"
+    try:
+        bench.client.enable_project(PROJECT, False, "anna")
+        status = wait_for_status(bench, "disabled", lambda s: s.disabled == (PROJECT,))
+        assert PROJECT not in [project.name for project in status.projects]
+        with pytest.raises(ConfigError) as raised:
+            bench.client.run_workflow(PROJECT, WorkflowKind.DATA, {}, "anna")
+        assert raised.value.hint == f"appliance project enable {PROJECT}"
+        bench.client.enable_project(PROJECT, True, "anna")
+        wait_for_status(bench, "enabled", lambda s: s.disabled == () and bool(s.projects))
+        wait_until(lambda: EventKind.PROJECT_SWITCHED in kinds(bench), 5)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def test_markets_that_are_changed_show_without_a_restart(bench: Bench) -> None:
+    file = bench.paths.compose / "appliance.toml"
+
+    def feeds(status: ApplianceStatus) -> set[tuple[str, int]]:
+        return {(market.market, market.unit) for market in status.markets}
+
+    before = feeds(bench.client.status())
+    try:
+        file.write_text('[ingest]\nmarkets = ["KRW-XRP"]\ntimeframes = [5]\n')
+        wait_for_status(bench, "the new market", lambda s: feeds(s) == {("KRW-XRP", 5)})
+    finally:
+        file.unlink()
+    wait_for_status(
+        bench,
+        "the markets of before, counted",
+        lambda s: feeds(s) == before and all(m.stored_candles is not None for m in s.markets),
+    )
+
+
 def test_a_service_that_does_not_serve_is_not_asked_and_its_values_are_shown_with_their_age(
     bench: Bench,
 ) -> None:

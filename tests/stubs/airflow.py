@@ -78,6 +78,9 @@ class AirflowStub(HttpStub):
             return self._list(request.body)
         if path == "/dags/~/dagRuns/~/taskInstances/list":
             return Reply(body={"task_instances": self.suspects, "total_entries": 1})
+        if request.method == "PATCH" and path.removeprefix("/dags/") in self.dags:
+            self.dags[path.removeprefix("/dags/")].update(request.body)
+            return Reply(body=self.dags[path.removeprefix("/dags/")])
         return self._of_dag(request, path)
 
     def _is_authorized(self, request: Request) -> bool:

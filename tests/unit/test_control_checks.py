@@ -429,3 +429,9 @@ def test_a_problem_of_a_model_is_announced_once_until_it_is_over() -> None:
     assert "appliance run train" in alert.text
     later = alert_for(replace(event, id=9))
     assert later is not None and later.key == alert.key
+
+
+def test_a_paused_workflow_is_a_problem_with_the_command_that_unpauses_it() -> None:
+    (finding,) = run_checks(ALL_CHECKS, with_train(is_paused=True), ROOM)
+    assert finding.code == "workflow.paused"
+    assert "appliance run train --project crypto_forecast --unpause" in finding.hint

@@ -82,6 +82,9 @@ def _print_status(status: ApplianceStatus) -> None:
     for project in status.projects:
         emit("")
         _print_project(project, status)
+    for name in status.disabled:
+        emit("")
+        _print_disabled(name)
     for problem in status.problems:
         emit("")
         emit(f"problem   {problem.message} (since {age(problem.since_at, status.at)})")
@@ -102,6 +105,10 @@ def _print_market(market: MarketStatus) -> None:
     )
     if market.ingestion and market.ingestion.message:
         emit(f"          {market.ingestion.message}")
+
+
+def _print_disabled(name: str) -> None:
+    emit(f"project   {name} is disabled: nothing runs for it; appliance project enable {name}")
 
 
 def _print_project(project: ProjectStatus, status: ApplianceStatus) -> None:

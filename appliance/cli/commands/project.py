@@ -9,7 +9,7 @@ import click
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, emit_table, narrate
-from appliance.config.arguments import TEXT
+from appliance.config.arguments import TEXT, unknown
 
 if TYPE_CHECKING:
     from appliance.project_kit.finding import Report
@@ -94,6 +94,36 @@ def check_command(name: str, as_json: bool) -> int:
     else:
         _print(report)
     return ExitCode.DONE if report.is_conforming else ExitCode.FAILED
+
+
+@project_command.command("enable")
+@click.argument("name", type=TEXT)
+def enable_command(name: str) -> None:
+    """Let workflows, forecasts and alerts of a project run again; effective within seconds."""
+    _switch(name, is_enabled=True)
+
+
+@project_command.command("disable")
+@click.argument("name", type=TEXT)
+def disable_command(name: str) -> None:
+    """Run, forecast and alert nothing for a project; what is stored stays.
+
+    A task that runs ends its stage, later ones are skipped.
+    """
+    _switch(name, is_enabled=False)
+
+
+def _switch(name: str, *, is_enabled: bool) -> None:
+    configured = session.settings().projects
+    if name not in configured:
+        raise unknown("project", name, sorted(configured))
+    if session.is_supervised():
+        session.control().enable_project(name, is_enabled, "operator")
+    else:
+        from appliance.config.enabling import enable_project
+
+        enable_project(session.paths(), name, is_enabled=is_enabled)
+    emit(f"{name} is {'enabled' if is_enabled else 'disabled'}")
 
 
 def _print(report: Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from appliance.cli.task_progress import TaskProgress
 from appliance.cli.waiting_for import WaitingFor
 from appliance.config.arguments import PAIR
 from appliance.domain.workflow import DagRun, RunState, WorkflowKind
-from appliance.errors import ApplianceError, ConfigError, TransientError
+from appliance.errors import AirflowApiError, ApplianceError, ConfigError, TransientError
 
 if TYPE_CHECKING:
     from appliance.control.api import Control
@@ -38,12 +39,14 @@ PATIENCE_SECONDS = 60.0
     metavar="KEY=VALUE",
     help="Workflow parameter.",
 )
+@click.option("--unpause", is_flag=True, help="Unpause it first when it is paused in Airflow.")
 @click.option("--no-wait", is_flag=True, help="Return once the DAG run exists.")
 @session.json_option
 def run_command(
     kind: str,
     project: str | None,
     params: tuple[tuple[str, str], ...],
+    unpause: bool,
     no_wait: bool,
     as_json: bool,
 ) -> int:
@@ -52,6 +55,8 @@ def run_command(
     chosen = WorkflowKind(kind)
     parsed = dict(params)
     if session.is_supervised():
+        if unpause:
+            session.control().unpause(name, chosen, "operator")
         return _run_in_airflow(name, chosen, parsed, no_wait=no_wait, as_json=as_json)
     return _run_here(name, chosen, parsed, as_json=as_json)
 
@@ -92,6 +97,11 @@ def _request(
                 raise
             narrate(f"  waiting: {error.message}")
             time.sleep(RETRY_SECONDS)
+        except AirflowApiError as error:
+            is_asked = error.code == "airflow.paused" and sys.stdin.isatty()
+            if not is_asked or not click.confirm(f"{error.message}. Unpause it?", err=True):
+                raise
+            control.unpause(project, kind, "operator")
 
 
 def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> DagRun:

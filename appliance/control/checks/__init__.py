@@ -30,6 +30,7 @@ from appliance.control.checks.source_unreachable import find_source_unreachable
 from appliance.control.checks.stream_silent import find_stream_silent
 from appliance.control.checks.task_unstarted import find_task_unstarted
 from appliance.control.checks.workflow_failed import find_workflow_failed
+from appliance.control.checks.workflow_paused import find_workflow_paused
 from appliance.control.health import Check
 
 ALL_CHECKS: tuple[Check, ...] = (
@@ -49,6 +50,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_gaps_open,
     find_dag_broken,
     find_task_unstarted,
+    find_workflow_paused,
     find_workflow_failed,
     find_champion_missing,
     find_champion_elsewhere,

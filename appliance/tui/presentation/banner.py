@@ -53,9 +53,11 @@ def _health(board: Board) -> tuple[str, str]:
 def _project(board: Board) -> tuple[tuple[str, str], ...]:
     """Which project all panels show, while there are several."""
     project, status = board.project, board.status.value
-    if project is None or status is None or len(status.projects) < 2:
+    if status is None:
         return ()
-    return ((f"  {project.name}", "accent"),)
+    off = f"  {', '.join(status.disabled)} disabled: x enables" if status.disabled else ""
+    name = f"  {project.name}" if project is not None and len(status.projects) > 1 else ""
+    return ((name, "accent"), (off, "warning"))
 
 
 def source_chip(source: SourceStatus, width: int) -> Text:
