@@ -24,7 +24,8 @@ class DriftScore:
     `wasserstein` the distance in reference standard deviations; `p_value` how likely a stable market
     lies that far away; `outside` the fraction of rows where hardly any of the reference's are. None
     where the sample was insufficient, or (`wasserstein`) the reference has no deviation to measure in.
-    `missing_rate` is the fraction of the window's candles without a value; `effect` the part of the loss that hangs on the feature times how far it has moved, for ranking.
+    `missing_rate` is the fraction of the window's candles without a value; `effect` the part of the loss
+    that hangs on the feature times how far it has moved, for ranking.
     """
 
     feature: str
