@@ -174,7 +174,7 @@ def _doubt(context: Context, challenger: int) -> str:
         return ""
     return (
         f"held for a person: skill {100 * own:+.1f} % over EWMA, where this config never had more than"
-        f" {100 * best:+.1f} %; look for a leak, then promote it or reject it"
+        f" {100 * best:+.1f} %; look for a leak before you promote it"
     )
 
 
@@ -312,7 +312,7 @@ def twin_of(context: Context, champion: ModelVersion) -> int:
     are_copies = context.is_registry_away or context.resources.warm_models is not None
     if twin == champion.version or are_copies or serving_version(context, twin) is not None:
         return twin
-    if context.is_registry_away:
+    if context.is_registry_away:  # found out just now: copies know nothing of the twin
         return twin
     replace_twin(session, project, config, champion.version, now_at)
     context.record(
