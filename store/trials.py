@@ -74,6 +74,21 @@ def pair_trials(session: Session, project: str, one: int, other: int) -> list[Tr
     return [_trial(row) for row in rows.to_pylist()]
 
 
+def reject_challenger(session: Session, project: str, version: int, now_at: datetime) -> int:
+    """End the challenges of a version that run or wait for a decision; returns how many."""
+    rows = session.write(
+        Statement(
+            "UPDATE trials SET state = ?, changed_at = ? WHERE project = ? AND challenger = ?"
+            " AND purpose = ? AND state IN (?, ?) RETURNING TRUE",
+            (
+                *(TrialState.REJECTED, now_at, project, version),
+                *(TrialPurpose.CHALLENGE, TrialState.RUNNING, TrialState.BETTER),
+            ),
+        )
+    )
+    return int(rows.num_rows)
+
+
 def paired_losses(
     session: Session,
     project: str,

@@ -15,6 +15,7 @@ _HEADLINES = {
     EventKind.PROBLEM_FOUND: ":warning: *Problem*",
 }
 _LONGEST_REASON = 600
+_DECISIONS = ("promote", "reject")
 TEST_TEXT = ":white_check_mark: *Test message* from the appliance. Alerts arrive here."
 
 
@@ -45,7 +46,8 @@ def _next_step(event: Event) -> str:
         return "nothing; the train workflow runs and the gate decides"
     if event.kind is EventKind.GATE_VERDICT:
         version = _escaped(str(event.details.get("challenger") or "VERSION"))
-        return f"put it into production: `appliance models promote {version}{project}`"
+        promote, reject = (f"`appliance models {do} {version}{project}`" for do in _DECISIONS)
+        return f"put it into production: {promote}; or not: {reject}"
     if event.kind is EventKind.MODEL_REFUSED:
         return f"find out who changed it, then train anew: `appliance run train{project}`"
     if event.kind is EventKind.PROMOTED:

@@ -256,6 +256,14 @@ class Control(Protocol):
         """Make the rollback target `version` the champion again in place of `seen`; see `promote`."""
         ...
 
+    def reject(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+        """Compare `version` no more with the champion `seen`, and let it not be the challenger.
+
+        Again changes nothing. Raises `ProductionMoved` as `promote` does, and `RegistryError` for the version
+        in production.
+        """
+        ...
+
     def restart_service(self, name: str, actor: str) -> None:
         """Stop and start one service; clears a used-up restart budget."""
         ...

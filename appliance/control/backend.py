@@ -292,6 +292,10 @@ class ApplianceControl:
         known = self._known(project)
         return self._decisions.roll_back(self._registry(), known, version, seen, actor)
 
+    def reject(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+        """See `Control.reject`."""
+        return self._decisions.reject(self._registry(), self._known(project), version, seen, actor)
+
     def restart_service(self, name: str, actor: str) -> None:
         """See `Control.restart_service`."""
         self._parts.services.restart(name, actor)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 2.0
 _CALL_SECONDS = 4.2
-_SLOW = ("promote", "roll_back", "test_alert", "start_history", "cancel_history")
+_SLOW = ("promote", "roll_back", "reject", "test_alert", "start_history", "cancel_history")
 """Actions that make several calls of their own, or one to another machine."""
 _SECONDS = {"status": 3.0, **dict.fromkeys(_SLOW, 30.0)}
 _SILENCE_SECONDS = 4.5  # three heartbeats of the stream
@@ -190,6 +190,11 @@ class ControlClient:
         """See `Control.roll_back`."""
         champion = self._act("roll_back", project=project, version=version, seen=seen, actor=actor)
         return cast("ModelVersion", champion)
+
+    def reject(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+        """See `Control.reject`."""
+        rejected = self._act("reject", project=project, version=version, seen=seen, actor=actor)
+        return cast("ModelVersion", rejected)
 
     def restart_service(self, name: str, actor: str) -> None:
         """See `Control.restart_service`."""

@@ -9,16 +9,17 @@ from appliance import clock
 from appliance.domain.event import Event, EventKind
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ProductionMoved, StoreError
-from appliance.registry.aliases import CHAMPION
+from appliance.registry.aliases import CHALLENGER, CHAMPION
 from appliance.registry.rest import RegistryRest
 from store.events import read_events
 from store.session import Session
+from store.trials import reject_challenger
 
 _MOVES = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
 
 
 class Decisions:
-    """Promotes and rolls back; a decision on a champion that has moved is refused with who moved it.
+    """Promotes, rolls back and rejects; a decision on a champion that has moved is refused with who moved it.
 
     Args:
         session: returns the store, raises `StoreError` when it does not serve.
@@ -54,6 +55,29 @@ class Decisions:
             summary = f"rolled back{deposed} to version {version} by {actor}"
             self._note(EventKind.ROLLED_BACK, summary, champion, before, actor)
         return champion
+
+    def reject(
+        self, registry: RegistryRest, project: str, version: int, seen: int, actor: str
+    ) -> ModelVersion:
+        """See `Control.reject`."""
+        with self._lock:
+            session = self._session()
+            rejected = self._attempt(lambda: registry.reject(project, version, seen), project)
+            ended = reject_challenger(session, project, version, clock.now())
+            if ended or CHALLENGER in rejected.aliases:
+                summary = f"version {version} rejected by {actor}: it is not compared any more"
+                details: dict[str, object] = {"version": version, "champion": seen}
+                self._record(
+                    Event(
+                        EventKind.REJECTED,
+                        summary,
+                        actor,
+                        clock.now(),
+                        project=project,
+                        details=details,
+                    )
+                )
+        return rejected
 
     def _attempt(self, move: Callable[[], ModelVersion], project: str) -> ModelVersion:
         try:

@@ -56,6 +56,7 @@ ACTIONS: Final = frozenset(
         "enable_project",
         "promote",
         "roll_back",
+        "reject",
         "restart_service",
         "start_history",
         "cancel_history",

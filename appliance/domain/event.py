@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     GATE_VERDICT = "model.gate_verdict"
     PROMOTED = "model.promoted"
     ROLLED_BACK = "model.rolled_back"
+    REJECTED = "model.rejected"
     FILES_REMOVED = "model.files_removed"
     MODEL_REFUSED = "model.refused"
     MODEL_UNPROVEN = "model.unproven"

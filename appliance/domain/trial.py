@@ -31,6 +31,7 @@ class TrialState(StrEnum):
     RESTORED = "restored"
     PASSED = "passed"
     CANCELLED = "cancelled"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)

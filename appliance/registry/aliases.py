@@ -143,6 +143,17 @@ def require_files(version: ModelVersion) -> None:
         )
 
 
+def in_production(project: str, version: int) -> RegistryError:
+    """Return the error that says that a version cannot be rejected."""
+    return RegistryError(
+        f"version {version} of {project} is in production: it cannot be rejected",
+        code="registry.in_production",
+        hint=f"go back to the model before it: appliance models rollback --project {project}",
+        project=project,
+        version=version,
+    )
+
+
 def no_champion(project: str) -> ModelNotFound:
     """Return the error that says that nothing is in production yet."""
     return ModelNotFound(

@@ -185,6 +185,20 @@ class RegistryRest:
             self._apply(project, aliases.rollback_moves(moved, version))
         return self.version(project, version)
 
+    def reject(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
+        """Let a version no longer be the challenger of `seen`; see `promote` for `seen`.
+
+        Raises:
+            RegistryError: it is in production itself.
+        """
+        known, moved = self.version(project, version), self.aliases(project)
+        aliases.require_champion(project, moved, seen)
+        if moved.get(aliases.CHAMPION) == version:
+            raise aliases.in_production(project, version)
+        if moved.get(aliases.CHALLENGER) == version:
+            self.delete_alias(project, aliases.CHALLENGER)
+        return known
+
     def return_previous(self, project: str) -> ModelVersion:
         """Make the previous champion the champion again, for good, and return it."""
         self._apply(project, aliases.return_moves(project, self.aliases(project)))

@@ -113,6 +113,13 @@ def can_roll_back(board: Board) -> str:
     )
 
 
+def can_reject(board: Board) -> str:
+    """Block a rejection without a production model that something could be compared with."""
+    if reason := can_change(board):
+        return reason
+    return "" if board.project and board.project.champion else "no model is in production"
+
+
 def can_restart(board: Board) -> str:
     """Block restarts."""
     return can_change(board)
@@ -192,6 +199,13 @@ ACTIONS = (
         "return to the previous champion; asks for its number",
         "Rollback",
         blocked=can_roll_back,
+    ),
+    Action(
+        "reject",
+        "o",
+        "Reject a challenger …",
+        "compare a version no more; asks for its number",
+        blocked=can_reject,
     ),
     Action(
         "restart",

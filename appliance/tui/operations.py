@@ -150,6 +150,31 @@ def roll_back(app: ApplianceApp) -> None:
     app.push_screen(modal, confirmed)
 
 
+def reject(app: ApplianceApp) -> None:
+    """Ask for the challenger's number, or that of the chosen version, and compare it no more."""
+    project = app.board.project
+    if project is None or project.champion is None:
+        return
+    page = app.screen
+    chosen = page.chosen if isinstance(page, ModelsPage) else None
+    version = chosen.version if chosen is not None else project.challenger
+    seen = project.champion.version
+    if version is None or version == seen:
+        app.notify("no challenger waits; m lists the versions", severity="warning")
+        return
+    control, name = app.control, project.name
+    words = f"v{version} is not compared with v{seen} any more. p would still promote it."
+
+    def confirmed(yes: bool | None) -> None:
+        if yes:
+            call = partial(control.reject, name, version, seen, ACTOR)
+            perform(app, "Rejected", call, lambda _: f"v{version} is not compared any more")
+
+    evidence = partial(_evidence, control, name, seen, version)
+    modal = ChallengeModal(f"Reject v{version}", _lines(words), str(version), evidence)
+    app.push_screen(modal, confirmed)
+
+
 def _in_production(model: object) -> str:
     return f"v{model.version} is in production" if isinstance(model, ModelVersion) else ""
 
@@ -282,6 +307,7 @@ OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
     "run": run,
     "promote": promote,
     "roll_back": roll_back,
+    "reject": reject,
     "restart": restart,
     "logs": show_logs,
     "models": show_models,

@@ -195,6 +195,11 @@ class FakeControl:
         self.commands.append(("roll_back", project, version, seen, actor))
         return self.known_models[2]
 
+    def reject(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+        self._check("reject")
+        self.commands.append(("reject", project, version, seen, actor))
+        return next(model for model in self.known_models if model.version == version)
+
     def restart_service(self, name: str, actor: str) -> None:
         self._check("restart_service")
         self.commands.append(("restart_service", name, actor))

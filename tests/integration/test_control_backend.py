@@ -18,11 +18,13 @@ from appliance.control.snapshot import lag_seconds
 from appliance.domain.candle import IngestionStatus, LiveCandle
 from appliance.domain.event import EventKind
 from appliance.domain.service import ServiceState
+from appliance.domain.trial import Trial, TrialPurpose, TrialState
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import (
     ConfigError,
     ModelNotFound,
     ProductionMoved,
+    RegistryError,
     RegistryUnavailable,
     ServiceError,
     TransientError,
@@ -32,6 +34,7 @@ from store.events import append_event, read_events
 from store.forecasts import insert_forecasts
 from store.live import write_ingestion, write_live
 from store.session import Session
+from store.trials import write_trial
 from tests import builders
 from tests.control_bench import PROJECT, Bench, running_bench
 from tests.store_process import START, raw_candle
@@ -163,6 +166,25 @@ def test_two_rollbacks_at_once_and_again_are_one(bench: Bench) -> None:
     assert "previous" not in bench.mlflow.moved[PROJECT]
     wait_until(lambda: count_rollbacks(bench) > before, 5)
     assert count_rollbacks(bench) == before + 1
+
+
+def test_a_rejected_challenger_is_compared_no_more(bench: Bench) -> None:
+    while len(bench.mlflow.versions.get(PROJECT, [])) < 3:
+        bench.mlflow.add_version(PROJECT)
+    bench.client.promote(PROJECT, 1, champion(bench), "operator")
+    at = clock.now()
+    write_trial(bench.store, Trial(PROJECT, TrialPurpose.CHALLENGE, 1, 2, at, at))
+    for _ in range(2):
+        assert bench.client.reject(PROJECT, 2, 1, "anna").version == 2
+    (trial,) = bench.client.verdicts(PROJECT, 1, 2)
+    assert trial.state is TrialState.REJECTED
+    wait_until(lambda: EventKind.REJECTED in kinds(bench), 5)
+    (event,) = read_events(bench.store, kinds=[EventKind.REJECTED])
+    assert (event.actor, event.details["version"]) == ("anna", 2)
+    with pytest.raises(RegistryError, match="is in production"):
+        bench.client.reject(PROJECT, 1, 1, "anna")
+    with pytest.raises(ProductionMoved):
+        bench.client.reject(PROJECT, 2, 3, "anna")
 
 
 def champion(bench: Bench) -> int:

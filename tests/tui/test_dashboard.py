@@ -178,6 +178,20 @@ async def test_rollback_asks_for_the_previous_version(
         assert control.commands == [("roll_back", "crypto_forecast", 11, 12, "operator")]
 
 
+async def test_reject_asks_for_the_challengers_number(
+    app: ApplianceApp, control: FakeControl
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, ChallengeModal))
+        assert isinstance(app.screen, ChallengeModal)
+        assert app.screen.expected == "13"
+        await pilot.press(*"13", "enter")
+        await until(pilot, lambda: control.commands)
+        assert control.commands == [("reject", "crypto_forecast", 13, 12, "operator")]
+
+
 async def test_restart_proposes_the_chosen_service_and_asks(
     app: ApplianceApp, control: FakeControl
 ) -> None:

@@ -102,6 +102,27 @@ def rollback_command(version: int | None, project: str | None, yes: bool, as_jso
     _print_champion(session.control().roll_back(name, target, seen, actor="operator"), as_json)
 
 
+@models_command.command("reject")
+@click.argument("version", type=VERSION)
+@session.project_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@session.json_option
+def reject_command(version: int, project: str | None, yes: bool, as_json: bool) -> None:
+    """Compare VERSION no more with the production model: it is not promoted by itself.
+
+    `promote` still puts it into production.
+    """
+    name = session.choose_project(project)
+    seen = _champion(session.control().models(name))
+    if not yes:
+        _confirm(name, seen, version, f"Reject version {version} of {name}?")
+    rejected = session.control().reject(name, version, seen, actor="operator")
+    if as_json:
+        emit_json(rejected)
+    else:
+        emit(f"{name}: version {version} is rejected")
+
+
 def _aliases(versions: Sequence[ModelVersion]) -> dict[str, int]:
     return {alias: version.version for version in versions for alias in version.aliases}
 

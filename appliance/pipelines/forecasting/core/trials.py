@@ -174,7 +174,7 @@ def _doubt(context: Context, challenger: int) -> str:
         return ""
     return (
         f"held for a person: skill {100 * own:+.1f} % over EWMA, where this config never had more than"
-        f" {100 * best:+.1f} %; look for a leak before you promote it"
+        f" {100 * best:+.1f} %; look for a leak, then promote it or reject it"
     )
 
 
