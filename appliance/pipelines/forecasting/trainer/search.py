@@ -107,6 +107,8 @@ def _run(study: Study, rows: LabelledRows, spec: ForecastSpec, seconds: float) -
         study.set_user_attr(_SPENT, before + clock.monotonic() - began)
 
     study.optimize(loss, timeout=seconds, callbacks=[note])
+    # A trial may end a moment before the time is up, when no other begins.
+    study.set_user_attr(_SPENT, max(before + seconds, _spent(study)))
 
 
 def space_of(learner: LearnerSpec) -> dict[str, tuple[float, float]]:
