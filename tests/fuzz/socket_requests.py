@@ -40,7 +40,7 @@ RIGHT: dict[str, object] = {
     **{"market": builders.MARKET, "unit": 1, "count": 5, "hours": 24.0, "cells": 10, "project": builders.PROJECT},
     **{"kind": "train", "limit": 3, "run_id": "manual__x", "task_id": "fit", "lines": 3, "name": "mlflow"},
     **{"after_id": 0, "actor": "fuzz", "version": 1, "params": {}, "job": 1, "start_at": "2026-01-01T00:00:00Z"},
-    **{"end_at": "2026-01-02T00:00:00Z", "request": "a"},
+    **{"end_at": "2026-01-02T00:00:00Z", "request": "a", "champion": 1, "seen": 1, "is_enabled": True},
 }  # fmt: skip
 
 

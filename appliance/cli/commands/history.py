@@ -233,6 +233,7 @@ def audit_command(
         )
     if sum(result.checked for result in results) == 0:
         narrate("cannot be judged: no interval was compared")
+        narrate("next:  `appliance coverage` shows what is proven; `appliance backfill` loads more")
         return ExitCode.FAILED
     return ExitCode.DONE
 
