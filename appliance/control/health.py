@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from appliance.alerts.outbox import SlackTrouble
@@ -121,8 +121,12 @@ class ProblemLog:
 def run_checks(
     checks: Sequence[Check], status: ApplianceStatus, surroundings: Surroundings
 ) -> list[Finding]:
-    """Return what all checks find, without what only follows from something else that was found."""
-    found = [finding for check in checks for finding in check(status, surroundings)]
+    """Return what all checks find, without what only follows from something else that was found.
+
+    Of a project whose configuration cannot be used nothing is known that a check could judge.
+    """
+    usable = replace(status, projects=tuple(each for each in status.projects if each.unit))
+    found = [finding for check in checks for finding in check(usable, surroundings)]
     roots = {
         (finding.subject, code)
         for finding in found

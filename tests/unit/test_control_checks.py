@@ -222,6 +222,14 @@ def test_a_first_start_is_not_a_missing_champion_until_training_fails() -> None:
     assert "model.no_champion" in codes(replace(young, projects=(project,)))
 
 
+def test_of_a_project_that_cannot_be_used_only_its_configuration_is_a_problem() -> None:
+    status = with_project(market="", unit=0, horizon=0)
+    assert codes(status) == []
+    room = replace(ROOM, project_errors=((status.projects[0].name, "SyntaxError", "correct it"),))
+    (finding,) = run_checks(ALL_CHECKS, status, room)
+    assert finding.code == "config.project"
+
+
 def test_an_unread_registry_is_not_a_missing_champion() -> None:
     status = with_project(champion=None)
     assert codes(replace(status, stale={"models": "not read yet"})) == ["service.silent"]
