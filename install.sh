@@ -165,6 +165,44 @@ link_command() {
     esac
 }
 
+# What makes manual page and completion, and where each belongs beside a command in .../bin.
+help_files() { # DIRECTORY_OF_THE_COMMAND
+    local share="${1%/bin}/share"
+    [[ $1 == */bin ]] || return 0
+    printf '%s\n' "man|$share/man/man1/appliance.1" \
+        "completion bash|$share/bash-completion/completions/appliance" \
+        "completion zsh|$share/zsh/site-functions/_appliance" \
+        "completion fish|$share/fish/vendor_completions.d/appliance.fish"
+}
+
+is_our_help() { grep -q APPLIANCE "$1" 2>/dev/null; } # FILE
+
+install_help() {
+    local words file text
+    while IFS='|' read -r words file; do
+        if [[ -e $file ]] && ! is_our_help "$file"; then
+            warn "$file is not of this installer; it is left alone"
+            continue
+        fi
+        # shellcheck disable=SC2086 # two words
+        text="$("$COMMAND" $words 2>>"$log")" || text=""
+        [[ $text == *APPLIANCE* ]] || continue
+        if ! mkdir -p "$(dirname "$file")" 2>>"$log" || ! printf '%s\n' "$text" 2>>"$log" >"$file"; then
+            warn "$file cannot be written; the appliance works without it"
+        fi
+    done < <(help_files "$(link_directory)")
+}
+
+remove_help() { # DIRECTORY_OF_THE_COMMAND
+    local words file
+    while IFS='|' read -r words file; do
+        if is_our_help "$file"; then
+            step "removing $file"
+            rm -f "$file"
+        fi
+    done < <(help_files "$1")
+}
+
 # --- the running appliance ---------------------------------------------------------------------
 
 # Evaluates an expression in the appliance's own terms; needs no installed package.
@@ -323,7 +361,7 @@ finish() {
     say "the appliance runs."
     say "next:  appliance           open the dashboard"
     say "       appliance status    the same in words"
-    say "       appliance --help    everything else"
+    say "       appliance --help    everything else; man appliance is the manual, tab completes in a new shell"
     if [[ $APPLIANCE_HOME != "$HOME/.local/share/appliance" ]]; then
         say "       export APPLIANCE_HOME=$(printf %q "$APPLIANCE_HOME")   in each shell: this home is not the default one"
     fi
@@ -353,6 +391,7 @@ install_all() {
     sync_environment --no-dev
     link_command
     initialise
+    install_help
     install_unit
     start_appliance
     finish
@@ -370,10 +409,11 @@ uninstall_all() {
         rm -f "$(unit_file)"
         control_systemd daemon-reload
     fi
-    local link
-    for link in "$(link_directory)" "$HOME/.local/bin" /usr/local/bin; do
-        link="$link/appliance"
+    local directory link
+    for directory in "$(link_directory)" "$HOME/.local/bin" /usr/local/bin; do
+        link="$directory/appliance"
         if is_our_link "$link"; then
+            remove_help "$directory"
             step "removing $link"
             rm -f "$link"
         fi

@@ -9,15 +9,18 @@ import asyncio
 import logging
 import sys
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.cli.exit_code import ExitCode, exit_code_of
 from appliance.cli.output import narrate_error
 from appliance.config import outbound
 from appliance.config.paths import Paths
 from appliance.config.secret import generate_missing
+from appliance.config.service_log import log_to_stderr
 from appliance.config.settings import Settings, load_settings
 from appliance.control.api import SourceStatus
 from appliance.control.backend import ApplianceControl, open_control
+from appliance.control.recording.opening import open_recorder
+from appliance.control.recording.recorder import Recorder
 from appliance.control.server import ControlServer, build_app
 from appliance.control.services import SupervisedServices
 from appliance.domain.event import Event, EventKind, Severity
@@ -63,17 +66,31 @@ class Daemon:
         source = resolve_source(self._settings, self._paths)
         services = SupervisedServices(supervisor, asyncio.get_running_loop(), self._paths)
         control = open_control(self._paths, self._settings, services, _status_of(source))
-        server = ControlServer(build_app(control, control.hub), self._paths.control_socket)
+        recorder = self._recorder(control)
+        hear = recorder.hear if recorder else lambda *_: None
+        server = ControlServer(build_app(control, control.hub, hear), self._paths.control_socket)
         self._control = control
         for event in (*self._waiting, _source_event(source)):
             control.record(event)
         control.start()
+        if recorder:
+            recorder.start()
         await server.start()
         try:
             await asyncio.Event().wait()
         finally:
             await server.stop()
+            if recorder:
+                await asyncio.to_thread(recorder.stop)
             await asyncio.to_thread(control.close)
+
+    def _recorder(self, control: ApplianceControl) -> Recorder | None:
+        settings = self._settings.recorder
+        if not settings.enabled:
+            return None
+        recorder = open_recorder(self._paths, settings, control, control.hub)
+        control.recorder_trouble = lambda: recorder.trouble
+        return recorder
 
 
 def _status_of(source: Source) -> SourceStatus:
@@ -94,17 +111,15 @@ def _source_event(source: Source) -> Event:
 def main() -> int:
     """Supervise the home of `$APPLIANCE_HOME`; return an exit code."""
     guard()
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    log_to_stderr("%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         paths = Paths.from_environment()
         paths.create()
         generate_missing(paths)
-        asyncio.run(Daemon(paths, load_settings(paths)).run())
+        settings = load_settings(paths)
+        zone.use(zone.named(settings.display.timezone))  # of messages to Slack
+        asyncio.run(Daemon(paths, settings).run())
     except ApplianceError as error:
         narrate_error(error)
         return exit_code_of(error)

@@ -70,6 +70,10 @@ class CleanStream(TextIOBase):
         self._terminal.write(f"\r\x1b[K{clean_line(text)}")
         self._terminal.flush()
 
+    def clear_screen(self) -> None:
+        """Empty the screen and go to its top."""
+        self._terminal.write("\x1b[H\x1b[2J")
+
     def flush(self) -> None:
         """Flush."""
         self._terminal.flush()

@@ -19,7 +19,7 @@ from store.client import FlightSession
 from store.connection import wal_of
 from store.database import Database
 from store.faults import translate
-from store.migrate import schema_version
+from store.migrate import known_migrations, migrate, schema_version
 from store.session import Session
 
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -143,6 +143,7 @@ def _read(file: Path, told: Progress, *, is_read_only: bool) -> StoreFacts:
             if not is_read_only:
                 connection.execute("CHECKPOINT")
             schema = _schema(connection, file)
+            _refuse_missing_tables(connection, schema, file)
             tables = _tables(connection, told)
     except duckdb.Error as error:
         raise translate(error, file) from error
@@ -167,13 +168,31 @@ def _schema(connection: Any, file: Path) -> int:
     return int(found)
 
 
-def _tables(connection: Any, told: Progress) -> tuple[TableFacts, ...]:
-    named = connection.execute(
+def _refuse_missing_tables(connection: Any, schema: int, file: Path) -> None:
+    """Refuse a file without a table of its schema: of a table that is not there every row can be read."""
+    with duckdb.connect(":memory:", config={"threads": 1}) as empty:
+        migrate(empty, known_migrations()[:schema])
+        missing = sorted(set(_table_names(empty)) - set(_table_names(connection)))
+    if missing:
+        raise StoreError(
+            f"{file} is no whole store: schema {schema} has the tables {', '.join(missing)}, it has not",
+            code="store.damaged",
+            hint="give another backup",
+        )
+
+
+def _table_names(connection: Any) -> list[str]:
+    sql = (
         "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND schema_name = 'main'"
         " ORDER BY table_name"
-    ).fetchall()
+    )
+    return [str(name) for (name,) in connection.execute(sql).fetchall()]
+
+
+def _tables(connection: Any, told: Progress) -> tuple[TableFacts, ...]:
+    names = _table_names(connection)
     return tuple(
-        _table(connection, str(name), told, done, len(named)) for done, (name,) in enumerate(named)
+        _table(connection, name, told, done, len(names)) for done, name in enumerate(names)
     )
 
 

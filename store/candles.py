@@ -126,11 +126,13 @@ def read_candles(
     )
 
 
-def latest_candles(session: Session, market: str, unit: int, count: int) -> list[Candle]:
-    """Return the newest `count` candles, ascending."""
+def latest_candles(
+    session: Session, market: str, unit: int, count: int, end_at: datetime | None = None
+) -> list[Candle]:
+    """Return the newest `count` candles, those that open before `end_at` where it is given, ascending."""
     return [
         Candle(**{**row, "candle_date_time_utc": utc(row["candle_date_time_utc"])})
-        for row in read_candles(session, market, unit, limit=count).to_pylist()
+        for row in read_candles(session, market, unit, end_at=end_at, limit=count).to_pylist()
     ]
 
 

@@ -9,7 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from appliance import clock
-from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict, LossReport
+from appliance.domain.drift import (
+    DriftReport,
+    DriftScore,
+    DriftVerdict,
+    Histogram,
+    LossReport,
+    RegimeLoss,
+)
 from store.rows import delete_before, scalar, utc
 from store.session import Session, Statement
 
@@ -27,6 +34,14 @@ ON CONFLICT DO UPDATE SET verdict = excluded.verdict, scores = excluded.scores, 
     window_start_at = excluded.window_start_at, window_end_at = excluded.window_end_at
 """
 
+_BY_STEP = """
+SELECT * FROM drift_reports WHERE rowid IN (
+    SELECT arg_max(rowid, computed_at) FROM drift_reports
+    WHERE project = $1 AND window_end_at BETWEEN $2::TIMESTAMPTZ AND $3::TIMESTAMPTZ
+    GROUP BY epoch(window_end_at)::BIGINT // $4
+) ORDER BY window_end_at
+"""
+
 
 def write_profile(
     session: Session, project: str, model_version: int, profile: Mapping[str, object]
@@ -41,6 +56,12 @@ def read_profile(session: Session, project: str, model_version: int) -> dict[str
     sql = "SELECT profile FROM reference_profiles WHERE project = ? AND model_version = ?"
     text = scalar(session.read(sql, [project, model_version]))
     return None if text is None else dict(json.loads(text))
+
+
+def newest_profiled(session: Session, project: str) -> int:
+    """Return the highest version that a project has ever had a profile of; 0 without one."""
+    sql = "SELECT coalesce(max(model_version), 0) FROM reference_profiles WHERE project = ?"
+    return int(scalar(session.read(sql, [project])))
 
 
 def write_report(session: Session, report: DriftReport) -> None:
@@ -81,6 +102,16 @@ def read_reports(
     return [_report(row) for row in rows.to_pylist()]
 
 
+def newest_reports_by_step(
+    session: Session, project: str, start_at: datetime, end_at: datetime, seconds: int
+) -> list[DriftReport]:
+    """Return the newest report of each step of time, by the end of its window, oldest first."""
+    return [
+        _report(row)
+        for row in session.read(_BY_STEP, [project, start_at, end_at, seconds]).to_pylist()
+    ]
+
+
 def forget(session: Session, before_at: datetime) -> int:
     """Delete reports made before an instant, but never a version's newest; returns how many."""
     condition = (
@@ -100,7 +131,13 @@ def _report(row: dict[str, Any]) -> DriftReport:
         window_end_at=utc(row["window_end_at"]),
         computed_at=utc(row["computed_at"]),
         scores=tuple(
-            DriftScore(**{**score, "verdict": DriftVerdict(score["verdict"])})
+            DriftScore(
+                **{
+                    **score,
+                    "verdict": DriftVerdict(score["verdict"]),
+                    "histogram": _histogram(score.get("histogram")),
+                }
+            )
             for score in json.loads(row["scores"])
         ),
         loss=_loss(row["loss"]),
@@ -111,4 +148,11 @@ def _loss(text: str | None) -> LossReport | None:
     if text is None:
         return None
     stored = json.loads(text)
-    return LossReport(**{**stored, "verdict": DriftVerdict(stored["verdict"])})
+    regimes = tuple(RegimeLoss(**regime) for regime in stored.get("regimes", ()))
+    return LossReport(**{**stored, "verdict": DriftVerdict(stored["verdict"]), "regimes": regimes})
+
+
+def _histogram(stored: dict[str, list[float]] | None) -> Histogram | None:
+    if stored is None:
+        return None
+    return Histogram(**{name: tuple(values) for name, values in stored.items()})

@@ -14,6 +14,8 @@ from appliance.domain.model_version import ModelVersion
 from store.rows import scalar, utc
 from store.session import Session, Statement
 
+REGISTRY = "registry"
+"""The place of a refusal that lies in the registry, as `appliance.registry.proofs.Place` names it."""
 _RECORD = """
 INSERT INTO model_proofs (project, run_id, sha256, probe, recorded_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING

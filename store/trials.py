@@ -35,6 +35,22 @@ WHERE a.project = $1 AND {champion} AND b.model_version = $2
 ORDER BY a.market, a.candle_date_time_utc
 """
 
+_SCORES = """
+SELECT avg(x.pinball) AS first_loss, avg(y.pinball) AS second_loss,
+    avg(x.pinball_ewma) AS first_ewma, avg(y.pinball_ewma) AS second_ewma,
+    avg(x.pinball_static) AS first_static, avg(y.pinball_static) AS second_static,
+    avg(x.is_inside::INTEGER) AS first_coverage, avg(y.is_inside::INTEGER) AS second_coverage,
+    min(greatest(x.joined_at, y.joined_at)) FILTER (a.is_live AND b.is_live) AS first_live_at,
+    count(*) FILTER (a.is_live AND b.is_live AND greatest(x.joined_at, y.joined_at) >= $7) AS recent
+FROM forecasts a
+JOIN forecasts b ON b.project = a.project AND b.market = a.market AND b.unit = a.unit
+    AND b.candle_date_time_utc = a.candle_date_time_utc AND b.horizon = a.horizon
+JOIN outcomes x ON x.forecast_id = a.id
+JOIN outcomes y ON y.forecast_id = b.id
+WHERE a.project = $1 AND a.model_version = $6 AND b.model_version = $2
+    AND a.unit = $3 AND a.horizon = $4 AND a.candle_date_time_utc >= $5
+"""
+
 
 def write_trial(session: Session, trial: Trial) -> None:
     """Store a trial, or its new state and evidence."""
@@ -105,6 +121,27 @@ def paired_losses(
     """
     sql = _PAIRS.format(champion="a.model_version = $6")
     return session.read(sql, [project, challenger, unit, horizon, from_at, champion])
+
+
+def paired_scores(
+    session: Session,
+    project: str,
+    first: int,
+    second: int,
+    unit: int,
+    horizon: int,
+    from_at: datetime,
+    recent_at: datetime,
+) -> dict[str, Any]:
+    """Return the means over the rows of `paired_losses`, of both versions and of their benchmarks.
+
+    Keys: loss, ewma, static, coverage of each (`first_loss`, ...), None without a row; first_live_at, when
+    the first live row got its outcome; recent, how many live rows got theirs since `recent_at`.
+    """
+    values = [project, second, unit, horizon, from_at, first, recent_at]
+    (row,) = session.read(_SCORES, values).to_pylist()
+    row["first_live_at"] = utc(row["first_live_at"]) if row["first_live_at"] else None
+    return dict(row)
 
 
 def production_losses(

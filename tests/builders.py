@@ -20,7 +20,15 @@ from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.forecast import Forecast, Performance, Quantiles
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind, JobState
+from appliance.domain.model_comparison import (
+    ModelComparison,
+    RegimeLosses,
+    RowScores,
+    SameRows,
+    TrainingFacts,
+)
 from appliance.domain.model_version import ModelVersion
+from appliance.domain.origin import Origin, Through
 from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.domain.workflow import (
     DagRun,
@@ -35,6 +43,7 @@ NOW = datetime(2026, 3, 14, 5, 2, 31, tzinfo=UTC)
 """The fixed instant of the tests: 14:02:31 KST."""
 PROJECT = "crypto_forecast"
 MARKET = "KRW-BTC"
+KIM = Origin("kim", Through.CONSOLE, terminal="pts/3", host="vm1", client="10.0.0.5")
 
 
 def ago(**parts: float) -> datetime:
@@ -183,7 +192,7 @@ def model_version(version: int, *aliases: str, skill: float = 0.021) -> ModelVer
         "rmse": 0.00131,
         "direction": 0.513,
     }
-    tags = {"rows": "43200", "market": MARKET, "horizon": "30"}
+    tags = {"rows": "43200", "market": MARKET, "unit": "1", "horizon": "30"}
     made = ago(hours=3 + 9 * (12 - version) if version < 12 else 3.2 - (version - 12) * 2)
     run_id = f"{version:02d}c1f9e07b5a4d52a8e31f6c2b7d90aa"
     return ModelVersion(PROJECT, version, run_id, made, tuple(aliases), metrics, tags)
@@ -198,6 +207,58 @@ def models() -> list[ModelVersion]:
         model_version(10, skill=-0.004),
         model_version(9, skill=0.009),
     ]
+
+
+def metrics_of(
+    first: ModelVersion, second: ModelVersion
+) -> dict[str, tuple[float | None, float | None]]:
+    """Return the metrics of two versions beside each other."""
+    names = sorted({*first.metrics, *second.metrics})
+    return {name: (first.metrics.get(name), second.metrics.get(name)) for name in names}
+
+
+def same_rows(**changes: object) -> SameRows:
+    """Return 1,204 common rows on which the second version leads, but not by enough yet."""
+    values: dict[str, object] = {
+        "start_at": ago(hours=20),
+        "end_at": ago(minutes=31),
+        "rows": 1204,
+        "live_rows": 1180,
+        "first": RowScores(0.000398, 0.025, 0.071, 0.793),
+        "second": RowScores(0.000391, 0.042, 0.087, 0.802),
+        "words": "not enough evidence: loss 1.76 % lower on 1204 rows that neither was trained on,"
+        " 1180 of them live (p = 0.180, about 1830 more candles would tell)",
+        "verdict": "not_enough_evidence",
+        "rows_missing": 1830,
+        "rows_per_hour": 60.0,
+        "regimes": (
+            RegimeLosses("KRW-BTC calm", 401, 0.031),
+            RegimeLosses("KRW-BTC normal", 402, 0.019),
+            RegimeLosses("KRW-BTC turbulent", 401, -0.004),
+        ),
+    }
+    return SameRows(**(values | changes))  # type: ignore[arg-type]
+
+
+def comparison(**changes: object) -> ModelComparison:
+    """Return v13 beside the champion v12."""
+    first, second = model_version(12, "champion"), model_version(13, "challenger", skill=0.026)
+    values: dict[str, object] = {
+        "project": PROJECT,
+        "first": first,
+        "second": second,
+        "metrics": metrics_of(first, second),
+        "differing": {
+            "learner.quantile_iter": ("120", "160"),
+            "training_rows": ("43200", "50000"),
+            "features only here": ("", "volume_trend_60"),
+        },
+        "same_rows": same_rows(),
+        "why_not": "",
+        "trials": (),
+        "trainings": (TrainingFacts(38.2, 1_412_096), TrainingFacts(51.7, 1_880_064)),
+    }
+    return ModelComparison(**(values | changes))  # type: ignore[arg-type]
 
 
 def performance(version: int = 12) -> Performance:
@@ -410,8 +471,18 @@ def events() -> list[Event]:
         event(
             2, EventKind.BACKFILLED, "KRW-BTC 1m: 86,400 candles backfilled in 44 s", ago(hours=2.9)
         ),
-        event(3, EventKind.TRAINED, "v12 trained on 43,200 rows in 38 s", ago(hours=2.8)),
-        event(4, EventKind.PROMOTED, "v12 promoted: better than v11, p = 0.004", ago(hours=2.8)),
+        replace(
+            event(3, EventKind.TRAINED, "v12 trained on 43,200 rows in 38 s", ago(hours=2.8)),
+            actor="kim",
+            origin=Origin("train_wf", Through.WORKFLOW, run_id="manual__7", cause=KIM),
+        ),
+        replace(
+            event(
+                4, EventKind.PROMOTED, "v12 promoted: better than v11, p = 0.004", ago(hours=2.8)
+            ),
+            actor="kim",
+            origin=KIM,
+        ),
         event(5, EventKind.GAP_FOUND, "gap of 3 min at 11:40", ago(hours=1.2), Severity.WARNING),
         event(6, EventKind.GAP_REPAIRED, "gap of 3 min at 11:40 repaired", ago(hours=1.1)),
         event(

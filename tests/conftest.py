@@ -7,10 +7,12 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 import appliance.pipelines  # noqa: F401 - before a test imports scikit-learn
+from appliance import zone
 from appliance.config.environment import OUTBOUND
 from appliance.config.paths import Paths
 
@@ -27,6 +29,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     mlflow = parser.getgroup("mlflow")
     mlflow.addoption("--mlflow-seconds", type=float, default=8.0, help="of load by many clients")
     mlflow.addoption("--mlflow-kills", type=int, default=2, help="kill -9 of the server under load")
+    production = parser.getgroup("production")
+    production.addoption(
+        "--production-sequences", type=int, default=4, help="random operations on production"
+    )
 
 
 @pytest.fixture
@@ -43,6 +49,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
         if variable.startswith("APPLIANCE_") or variable in OUTBOUND:
             monkeypatch.delenv(variable)
+
+
+@pytest.fixture(autouse=True)
+def _korean_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show and read times in Korean time, on whichever machine."""
+    monkeypatch.setattr(zone, "_chosen", ZoneInfo("Asia/Seoul"))
 
 
 @pytest.fixture(autouse=True)

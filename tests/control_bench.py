@@ -21,6 +21,7 @@ from appliance.control.collector import Intervals
 from appliance.control.hub import Hub
 from appliance.control.server import ControlServer, build_app
 from appliance.control.store_reader import StoreLink
+from appliance.domain.origin import Origin
 from appliance.domain.service import ServiceStatus
 from appliance.errors import ServiceError
 from appliance.registry.rest import RegistryRest
@@ -51,17 +52,17 @@ class FakeServices:
     def services(self) -> tuple[ServiceStatus, ...]:
         return self.current
 
-    def restart(self, name: str, actor: str) -> None:
+    def restart(self, name: str, origin: Origin) -> None:
         self.log_path(name)
-        self.asked.append(("restart", name, actor))
+        self.asked.append(("restart", name, origin.name))
 
     def log_path(self, name: str) -> Path:
         if name not in {service.name for service in self.current}:
             raise ServiceError(f"no service is called {name!r}", code="service.unknown", hint="x")
         return self.folder / f"{name}.log"
 
-    def shut_down(self, actor: str) -> None:
-        self.asked.append(("shut_down", actor))
+    def shut_down(self, origin: Origin) -> None:
+        self.asked.append(("shut_down", origin.name))
 
 
 @contextmanager

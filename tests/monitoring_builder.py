@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
-from appliance.domain.drift import DriftVerdict, LossReport
+from appliance.domain.drift import DriftVerdict, Histogram, LossReport, RegimeLoss
 from appliance.domain.event import EventKind
 from appliance.domain.monitoring import Monitoring
 from appliance.domain.trial import (
@@ -30,6 +31,31 @@ def loss_report(**changes: object) -> LossReport:
         DriftVerdict.WARNING, 1_204, 0.000398, 0.141, 0.172, 12.4, 61.0, 0.00061, 0.00055, 41, 0.06, 0.78
     )  # fmt: skip
     return replace(known, **changes)  # type: ignore[arg-type]
+
+
+def histogram(distance: float | None) -> Histogram | None:
+    """Return two bells over fourteen bins, the second one `distance` deviations to the right."""
+    if distance is None:
+        return None
+    edges = tuple(-3.5 + 0.5 * number for number in range(15))
+
+    def bell(centre: float) -> tuple[float, ...]:
+        heights = [math.exp(-((edge + 0.25 - centre) ** 2) / 2) for edge in edges[:-1]]
+        return tuple(height / sum(heights) for height in heights)
+
+    return Histogram(edges, bell(0.0), bell(distance))
+
+
+def bad_loss() -> LossReport:
+    """Return a live loss that has left its band, in turbulent rows above all."""
+    regimes = (
+        RegimeLoss("calm", 401, 0.151),
+        RegimeLoss("normal", 402, 0.174),
+        RegimeLoss("turbulent", 401, 0.241),
+    )
+    return loss_report(
+        verdict=DriftVerdict.DRIFTED, relative=0.189, regimes=regimes, relative_expected=0.139
+    )
 
 
 def estimates() -> tuple[LossEstimate, ...]:
@@ -70,7 +96,12 @@ def monitoring() -> Monitoring:
     report = drift_report()
     moved = {"volatility_30": 0.031, "volatility_120": 0.012, "volume_ratio": 0.0004}
     scores = tuple(
-        replace(score, effect=moved.get(score.feature), missing_rate=0.002)
+        replace(
+            score,
+            effect=moved.get(score.feature),
+            missing_rate=0.002,
+            histogram=histogram(score.wasserstein),
+        )
         for score in report.scores
     )
     decision = event(

@@ -130,6 +130,36 @@ class AirflowApi:
         """Let Airflow start runs of a DAG again; raises `AirflowApiError` when there is none."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
+    def parse_again(self, file_token: str) -> None:
+        """Let Airflow read a DAG's file anew at once, and with it count the DAG's runs anew.
+
+        A run that was ended through this API counts as running until then, and the next is not scheduled.
+        """
+        try:
+            self._call("PUT", f"/parseDagFile/{quote(file_token, safe='')}")
+        except AirflowApiError as error:
+            if error.fields.get("status") != 409:  # it has been asked for already
+                raise
+
+    def pause(self, dag_id: str) -> None:
+        """Let Airflow start no run of a DAG; raises `AirflowApiError` when there is none."""
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": True})
+
+    def paused_at(self, dag_id: str) -> datetime | None:
+        """Return when a paused DAG was paused by Airflow's audit log, None when that does not say."""
+        query: dict[str, str | int] = {
+            "dag_id": dag_id,
+            "event": "patch_dag",
+            "order_by": "-when",
+            "limit": _PAGE,
+        }
+        return wire.read_paused_at(self._call("GET", "/eventLogs", params=query))
+
+    def end_run(self, dag_id: str, run_id: str, note: str) -> None:
+        """End a run at once as failed, without its DAG's failure callback; `note` says why."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+        self._call("PATCH", path, json={"state": RunState.FAILED.value, "note": note})
+
     def _refuse_paused(self, dag_id: str) -> None:
         """Refuse a paused DAG: its run would stay queued until somebody unpauses it."""
         info = self.dags().get(dag_id)

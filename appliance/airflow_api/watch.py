@@ -8,7 +8,8 @@ runs, so its last run is remembered and, until it has finished, asked for by nam
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -29,6 +30,8 @@ _DAGS_EVERY_SECONDS = 10.0
 _UNSTARTED_EVERY_SECONDS = 5.0
 QUEUED_TOO_LONG = timedelta(seconds=60)
 """A slot that is free takes a queued task at once; one that is not, after the task before it."""
+OVERDUE = timedelta(seconds=15)
+"""A scheduled run is created within seconds of its time."""
 _RUNS_PER_WORKFLOW = 4
 
 
@@ -43,6 +46,7 @@ class _Seen:
 class _Dags:
     infos: Mapping[str, wire.DagInfo] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    paused_at: Mapping[str, datetime] = field(default_factory=dict)
     read_at: float | None = None
 
 
@@ -53,9 +57,11 @@ class WorkflowWatch:
         self._api = api
         self._seen: dict[str, _Seen] = {}
         self._dags = _Dags()
+        self._is_outdated = False
         self._page: tuple[DagRun, ...] = ()
         self._unstarted: tuple[UnstartedTask, ...] = ()
         self._unstarted_at = float("-inf")
+        self._stalled: set[str] = set()
 
     def statuses(self, projects: Sequence[str]) -> list[WorkflowStatus]:
         """Return four workflows per project, in the order of `WorkflowKind`.
@@ -66,8 +72,10 @@ class WorkflowWatch:
         wanted = {dag_id(name, kind): (name, kind) for name in projects for kind in WorkflowKind}
         if not wanted:
             return []
-        self._read_dags()
+        is_new = self._read_dags(wanted)
         self._read_runs(list(wanted))
+        if is_new:
+            self._wake_stalled(wanted)
         self._read_unstarted(list(wanted))
         return [self._status(identity, *workflow) for identity, workflow in wanted.items()]
 
@@ -90,12 +98,50 @@ class WorkflowWatch:
             found = self._api.unstarted_tasks(suspects, clock.now() - QUEUED_TOO_LONG)
             self._unstarted, self._unstarted_at = tuple(found), clock.monotonic()
 
-    def _read_dags(self) -> None:
+    def look_again(self) -> None:
+        """Read the DAGs at the next call: their state has just been changed; from any thread."""
+        self._is_outdated = True
+
+    def _wake_stalled(self, dag_ids: Collection[str]) -> None:
+        """Have the file read again of a DAG whose next run twice was overdue while none was under way.
+
+        Airflow leaves it so when its run was ended by hand, until it reads the file by itself: five minutes.
+        """
+        due_before = clock.now() - OVERDUE
+        busy = {run.dag_id for run in self._page if not run.state.is_finished}
+        stalled = {
+            name
+            for name, info in self._dags.infos.items()
+            if name in dag_ids
+            and info.has_schedule
+            and not info.is_paused
+            and (info.next_run_at is None or info.next_run_at < due_before)
+            and name not in busy
+        }
+        with suppress(AirflowApiError):  # the next reading says what is wrong with Airflow
+            for name in sorted(stalled & self._stalled):
+                self._api.parse_again(self._dags.infos[name].file_token)
+        self._stalled = stalled
+
+    def _read_dags(self, dag_ids: Collection[str]) -> bool:
+        """Read the DAGs unless that was done just now; returns whether it was done."""
         now = clock.monotonic()
-        if self._dags.read_at is not None and now - self._dags.read_at < _DAGS_EVERY_SECONDS:
-            return
+        is_recent = (
+            self._dags.read_at is not None and now - self._dags.read_at < _DAGS_EVERY_SECONDS
+        )
+        if is_recent and not self._is_outdated:
+            return False
+        self._is_outdated = False
         errors = {failure.dag_id: failure.error for failure in self._api.import_errors()}
-        self._dags = _Dags(self._api.dags(), errors, now)
+        infos = self._api.dags()
+        paused = [name for name, info in infos.items() if info.is_paused and name in dag_ids]
+        self._dags = _Dags(infos, errors, {name: self._paused_at(name) for name in paused}, now)
+        return True
+
+    def _paused_at(self, identity: str) -> datetime:
+        """Return when a DAG was paused; where Airflow has not noted it, when that was seen first."""
+        seen_at = self._dags.paused_at.get(identity)
+        return self._api.paused_at(identity) or seen_at or clock.now()
 
     def _read_runs(self, dag_ids: Sequence[str]) -> None:
         page = self._api.newest_runs(dag_ids, _RUNS_PER_WORKFLOW * len(dag_ids))
@@ -143,6 +189,7 @@ class WorkflowWatch:
             next_run_at=info.next_run_at if info and not info.is_paused else None,
             schedule=wire.schedule_words(kind, info) if info else "",
             is_paused=bool(info and info.is_paused),
+            paused_at=self._dags.paused_at.get(identity),
             import_error=self._dags.errors.get(identity, ""),
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
+from appliance.domain.origin import run_cause
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, UnstartedTask, WorkflowKind
 
 Wire = Mapping[str, Any]
@@ -40,6 +42,15 @@ class DagInfo:
     """Summary: a cron expression, `Asset`, or empty."""
     description: str
     """The timetable in words."""
+    file_token: str = ""
+    """Names its file to `AirflowApi.parse_again`."""
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether it runs at times of its own, neither after assets nor on request only."""
+        summary = self.timetable.lower()
+        is_never = not summary or summary == "none" or "never" in self.description.lower()
+        return not is_never and "asset" not in summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +89,25 @@ def read_dags(body: Wire) -> dict[str, DagInfo]:
             next_run_at=_instant(wire.get("next_dagrun_run_after")),
             timetable=wire.get("timetable_summary") or "",
             description=wire.get("timetable_description") or "",
+            file_token=wire.get("file_token") or "",
         )
         for wire in body.get("dags", [])
     }
+
+
+def read_paused_at(body: Wire) -> datetime | None:
+    """Read `GET /eventLogs` of one DAG's changes, newest first: the earliest pause since the last unpause."""
+    paused_at = None
+    for entry in body.get("event_logs", []):
+        try:
+            is_paused = json.loads(entry.get("extra") or "{}").get("is_paused")
+        except (ValueError, AttributeError):
+            continue
+        if is_paused is False:
+            break
+        if is_paused:
+            paused_at = _instant(entry.get("when"))
+    return paused_at
 
 
 def read_import_errors(body: Wire) -> list[ImportFailure]:
@@ -103,6 +130,8 @@ def read_run(wire: Wire, tasks: Sequence[TaskInstance] = ()) -> DagRun:
         ended_at=_instant(wire.get("end_date")),
         duration=wire.get("duration"),
         tasks=tuple(tasks),
+        note=wire.get("note") or "",
+        cause=run_cause(wire.get("conf"), wire.get("triggering_user_name")),
     )
 
 
@@ -149,30 +178,27 @@ def read_log(body: Wire) -> list[str]:
     content = body.get("content") or []
     if isinstance(content, str):
         return content.splitlines()
-    return [line for entry in content for line in _log_lines(entry)]
+    return [line for entry in content for line in log_lines(entry)]
 
 
 def schedule_words(kind: WorkflowKind, info: DagInfo) -> str:
     """Return when a workflow runs by itself: `every minute`, `after data`, `on request`."""
     if "asset" in info.timetable.lower():
         return _AFTER.get(kind, "after its assets")
-    if (
-        not info.timetable
-        or info.timetable.lower() == "none"
-        or "never" in info.description.lower()
-    ):
+    if not info.has_schedule:
         return "on request"
     words = info.description or info.timetable
     return words[:1].lower() + words[1:]
 
 
-def _log_lines(entry: object) -> list[str]:
+def log_lines(entry: object) -> list[str]:
+    """Return the lines of one entry of a task's log; none for the marks that fold Airflow's own page."""
     if not isinstance(entry, Mapping):
         return str(entry).splitlines()
     message = str(entry.get("event", ""))
     if message.startswith("::") or not entry.get("timestamp"):
         return []
-    prefix = f"{str(entry['timestamp'])[11:19]} {entry.get('level') or '':<7} "
+    prefix = f"{str(entry['timestamp'])[:19]}Z {entry.get('level') or '':<7} "
     lines = [prefix + line for line in message.splitlines() or [""]]
     for failure in reversed(entry.get("error_detail") or []):
         lines += _traceback(failure)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from appliance.alerts.render import render
-from appliance.domain.event import Event, EventKind
+from appliance.domain.event import Event, EventKind, Severity
 
 ALERTING_KINDS = (
     EventKind.WORKFLOW_FAILED,
@@ -14,7 +14,9 @@ ALERTING_KINDS = (
     EventKind.PROMOTED,
     EventKind.ROLLED_BACK,
     EventKind.GATE_VERDICT,
+    EventKind.MODEL_HELD,
     EventKind.MODEL_REFUSED,
+    EventKind.REGISTRY_CHANGED,
     EventKind.SERVICE_GIVEN_UP,
     EventKind.PROBLEM_FOUND,
 )
@@ -41,6 +43,8 @@ def alert_for(event: Event) -> AlertDraft | None:
     if event.kind is EventKind.RETRAIN_DECIDED and event.details.get("decision") != "retrain":
         return None
     if event.kind is EventKind.GATE_VERDICT and not event.details.get("suggests"):
+        return None
+    if event.kind is EventKind.REGISTRY_CHANGED and event.severity is Severity.INFO:
         return None
     return AlertDraft(_key(event), render(event))
 

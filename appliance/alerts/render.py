@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance import zone
 from appliance.domain.event import Event, EventKind
 
 _HEADLINES = {
@@ -10,7 +11,9 @@ _HEADLINES = {
     EventKind.PROMOTED: ":large_green_circle: *Promoted*",
     EventKind.ROLLED_BACK: ":leftwards_arrow_with_hook: *Rolled back*",
     EventKind.GATE_VERDICT: ":bulb: *A better model waits*",
+    EventKind.MODEL_HELD: ":warning: *A model is held for you*",
     EventKind.MODEL_REFUSED: ":red_circle: *Model refused*",
+    EventKind.REGISTRY_CHANGED: ":warning: *Changed in MLflow*",
     EventKind.SERVICE_GIVEN_UP: ":red_circle: *Service given up*",
     EventKind.PROBLEM_FOUND: ":warning: *Problem*",
 }
@@ -20,7 +23,7 @@ TEST_TEXT = ":white_check_mark: *Test message* from the appliance. Alerts arrive
 
 
 def render(event: Event) -> str:
-    """Return the message of an event: at most four lines."""
+    """Return the message of an event: at most four lines, its times in the zone."""
     headline = _HEADLINES.get(event.kind, f"*{event.kind}*")
     if event.project:
         headline += f" · {_escaped(event.project)}"
@@ -29,7 +32,7 @@ def render(event: Event) -> str:
         task = _escaped(str(event.details.get("task") or "unknown"))
         lines.append(f"Task {task} of run {_escaped(str(event.details['run_id']))}")
     step = _next_step(event)
-    return "\n".join([*lines, f"Next: {step}"] if step else lines)
+    return zone.in_zone("\n".join([*lines, f"Next: {step}"] if step else lines))
 
 
 def _next_step(event: Event) -> str:
@@ -44,15 +47,16 @@ def _next_step(event: Event) -> str:
         return f"see why and repeat it: `appliance run {kind}{project}`"
     if event.kind is EventKind.RETRAIN_DECIDED:
         return "nothing; the train workflow runs and the gate decides"
-    if event.kind is EventKind.GATE_VERDICT:
-        version = _escaped(str(event.details.get("challenger") or "VERSION"))
+    if event.kind in (EventKind.GATE_VERDICT, EventKind.MODEL_HELD):
+        named = event.details.get("challenger") or event.details.get("version") or "VERSION"
+        version = _escaped(str(named))
         promote, reject = (f"`appliance models {do} {version}{project}`" for do in _DECISIONS)
         return f"put it into production: {promote}; or not: {reject}"
     if event.kind is EventKind.MODEL_REFUSED:
         return f"find out who changed it, then train anew: `appliance run train{project}`"
     if event.kind is EventKind.PROMOTED:
         return f"to undo: `appliance models rollback{project}`"
-    if event.kind is EventKind.ROLLED_BACK:
+    if event.kind in (EventKind.ROLLED_BACK, EventKind.REGISTRY_CHANGED):
         return f"compare the versions: `appliance models{project}`"
     return ""
 

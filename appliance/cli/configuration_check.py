@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from appliance import clock
 from appliance.config.forms import is_project_name
 from appliance.config.layers import Layers, read_layers
+from appliance.config.problem import Key, Problem
 from appliance.config.settings import ProjectSettings, Settings, settings_of
-from appliance.config.validation import InvalidValues, Key, Problem, validated
+from appliance.config.validation import InvalidValues, validated
 from appliance.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _file_problems(layers: Layers, settings: Settings) -> Iterator[Problem]:
         return
     from appliance.simulator.fault_file import load_faults
     from appliance.simulator.replay import ReplayMarket
+    from appliance.simulator.scripted_markets import load_markets
     from appliance.simulator.shifts import load_scenario
 
     for market, file in simulator.replay.items():
@@ -91,7 +93,9 @@ def _file_problems(layers: Layers, settings: Settings) -> Iterator[Problem]:
             yield _problem(layers, ("simulator", "replay", market), error)
     try:
         if simulator.scenario:
-            load_scenario(Path(simulator.scenario).expanduser(), clock.now())
+            scenario = Path(simulator.scenario).expanduser()
+            load_scenario(scenario, clock.now())
+            load_markets(scenario, clock.now())
     except ConfigError as error:
         yield _problem(layers, ("simulator", "scenario"), error)
     try:

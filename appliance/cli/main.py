@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 from typing import TYPE_CHECKING
 
 import click
 
 from appliance import __version__
-from appliance.cli.exit_code import ExitCode, exit_code_of
-from appliance.cli.output import narrate, narrate_error
-from appliance.errors import ApplianceError
+from appliance.cli.common_options import utc_option, with_common_options
+from appliance.cli.exit_code import ExitCode
+from appliance.cli.failure import fail, is_json_asked
+from appliance.cli.session import Wiring
+from appliance.config.arguments import WHEN
 
 if TYPE_CHECKING:
-    from appliance.cli.session import Dashboard
+    from datetime import datetime
+
+    from appliance.cli.session import Dashboard, WrongKeys
 
 COMMANDS = {
     "up": "lifecycle",
     "down": "lifecycle",
     "status": "observe",
     "restart": "lifecycle",
-    "logs": "observe",
+    "logs": "logs",
     "run": "workflows",
+    "runs": "runs",
     "models": "models",
     "drift": "monitoring",
     "candles": "data",
@@ -35,12 +39,17 @@ COMMANDS = {
     "doctor": "doctor",
     "config": "configuration",
     "env": "environment",
+    "schema": "schema",
+    "man": "man",
+    "completion": "man",
     "new-project": "project",
     "project": "project",
     "demo": "lifecycle",
     "simulator": "simulator",
     "alerts": "alerts",
     "store": "store",
+    "record": "record",
+    "replay": "record",
     "reset": "data",
     "init": "lifecycle",
 }
@@ -60,7 +69,7 @@ class CommandGroup(click.Group):
             return None
         module = importlib.import_module(f"appliance.cli.commands.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-        return command
+        return with_common_options(command, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -79,12 +88,17 @@ class CommandGroup(click.Group):
     cls=CommandGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 try again, 4 unhealthy, "
+    epilog="Example: appliance status --json | jq .problems\n\n"
+    "Tab completes commands and options (bash, zsh, fish); `appliance man` is the manual.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 try again, 4 unhealthy, "
     "130 interrupted.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
+@utc_option
+@click.option("--readonly", is_flag=True, help="Open a dashboard whose keys change nothing.")
+@click.option("--at", type=WHEN, help="Show the screens as they were: 02:13, a date, -2h.")
 @click.pass_context
-def app(context: click.Context) -> None:
+def app(context: click.Context, readonly: bool, at: datetime | None) -> None:
     """Live market data, four Airflow workflows, MLflow models and drift on one VM.
 
     Without a command: the dashboard; starts the appliance when it does not run.
@@ -92,47 +106,30 @@ def app(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         from appliance.cli.commands.lifecycle import attach
 
-        context.exit(attach(context))
+        context.exit(attach(context, is_read_only=readonly, at=at))
+    for name, value in (("--readonly", readonly), ("--at", at)):
+        if value:
+            raise click.UsageError(
+                f"{name} is of the dashboard, not of {context.invoked_subcommand}"
+            )
 
 
-def run(arguments: list[str], dashboard: Dashboard) -> int:
+def run(
+    arguments: list[str], dashboard: Dashboard, wrong_keys: WrongKeys = lambda _keys: []
+) -> int:
     """Run one command line and return its exit code; no traceback reaches the user.
 
     Args:
         arguments: the words behind `appliance`.
         dashboard: opens the screen on a running appliance and returns an exit code.
+        wrong_keys: says which of the dashboard's configured keys cannot be, by action, and why.
     """
     try:
-        result = app.main(arguments, prog_name="appliance", standalone_mode=False, obj=dashboard)
-    except (click.Abort, KeyboardInterrupt):
-        narrate("interrupted")
-        return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        narrate(f"error: {_one_line(error.format_message())}")
-        narrate(f"next:  {_usage_of(error)}")
-        return error.exit_code
-    except ApplianceError as error:
-        narrate_error(error)
-        return exit_code_of(error)
+        wiring = Wiring(dashboard, wrong_keys)
+        result = app.main(arguments, prog_name="appliance", standalone_mode=False, obj=wiring)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ExitCode.FAILED
-    except Exception as error:
-        if os.environ.get("APPLIANCE_DEBUG"):
-            logging.exception("unexpected error")
-        narrate(f"error: unexpected {type(error).__name__}: {error}")
-        narrate(
-            "next:  run it again with APPLIANCE_DEBUG=1 and look at `appliance logs supervisor`"
-        )
-        return ExitCode.FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        return fail(error, as_json=is_json_asked(arguments))
     return result if isinstance(result, int) else ExitCode.DONE
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
-
-
-def _usage_of(error: click.ClickException) -> str:
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    command = "appliance" if context is None else context.command_path
-    return f"`{command} --help` shows what it takes"

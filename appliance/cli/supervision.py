@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from appliance.cli import session
 from appliance.cli.output import narrate
@@ -16,12 +17,15 @@ from appliance.config.instance_lock import holder_pid, is_stopping, is_supervise
 from appliance.config.paths import Paths
 from appliance.errors import ServiceError, TransientError
 
+if TYPE_CHECKING:
+    from appliance.cli.results import Stopped
+
 DAEMON = (sys.executable, "-m", "appliance.daemon")
 _POLL_SECONDS = 0.1
 
 
-def start_or_join(timeout: float) -> None:
-    """Return once a supervisor answers: this home's own, or one that is started now.
+def start_or_join(timeout: float) -> bool:
+    """Return once a supervisor answers, one that is started now or was there; whether it was started.
 
     One that is stopping is waited for; one that is starting, by whomever, is joined.
 
@@ -39,9 +43,9 @@ def start_or_join(timeout: float) -> None:
                 word = "waiting for the appliance to stop"
             elif session.is_running():
                 narrate("the appliance is running already")
-                return
+                return False
             elif _is_started(home):
-                return
+                return True
             else:
                 word = "waiting for the supervisor that is starting"
             if word != said:
@@ -52,24 +56,26 @@ def start_or_join(timeout: float) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def stop(timeout: float) -> bool:
-    """Stop the supervisor and return once it has ended; whether it has, within `timeout` seconds."""
+def stop(timeout: float) -> Stopped:
+    """Stop the supervisor and return once it has ended, or `timeout` seconds are over."""
+    from appliance.cli.results import Stopped
+
     home = session.paths()
     if not home.home.exists():
         narrate("the appliance is not running")
-        return True
+        return Stopped(False, home.home, is_stopped=True)
     deadline = time.monotonic() + timeout
     with _turn(home, deadline):
         if not _is_asked_to_stop(home):
-            _stop_leftovers(home)
-            return True
+            leftovers = _stop_leftovers(home)
+            return Stopped(bool(leftovers), home.home, is_stopped=True, leftovers=leftovers)
         narrate("stopping")
         while is_supervised(home):
             if time.monotonic() > deadline:
-                return False
+                return Stopped(True, home.home, is_stopped=False)
             time.sleep(_POLL_SECONDS)
     narrate("stopped")
-    return True
+    return Stopped(True, home.home, is_stopped=True)
 
 
 def _is_started(home: Paths) -> bool:
@@ -91,7 +97,7 @@ def _is_started(home: Paths) -> bool:
 def _is_asked_to_stop(home: Paths) -> bool:
     """Ask this home's supervisor to stop, by a signal when it does not answer; False without one."""
     try:
-        session.control().shut_down(actor="operator")
+        session.control().shut_down(session.origin())
     except TransientError:  # nobody listens, or nobody answers in time
         pid = holder_pid(home)
         if pid is None:
@@ -102,7 +108,7 @@ def _is_asked_to_stop(home: Paths) -> bool:
     return True
 
 
-def _stop_leftovers(home: Paths) -> None:
+def _stop_leftovers(home: Paths) -> tuple[str, ...]:
     from appliance.supervisor.runtime import stop_leftovers
 
     stopped = stop_leftovers(home)
@@ -111,6 +117,7 @@ def _stop_leftovers(home: Paths) -> None:
         if stopped
         else "the appliance is not running"
     )
+    return tuple(stopped)
 
 
 @contextmanager

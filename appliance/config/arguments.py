@@ -11,8 +11,10 @@ from typing import Any
 
 import click
 
+from appliance import clock, zone
 from appliance.config import forms
 from appliance.config.forms import nearest, shown
+from appliance.config.when import parse_when
 from appliance.domain.candle import TIMEFRAMES
 
 _LONGEST_NAME = 256
@@ -56,7 +58,7 @@ class Market(click.ParamType[str]):
 
 
 class Instant(click.ParamType[datetime]):
-    """An ISO time or date of the years 2010 to 2099; without a zone it is UTC."""
+    """An ISO time or date of the years 2010 to 2099; without an offset it is the zone's."""
 
     name = "time"
 
@@ -65,7 +67,37 @@ class Instant(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            return forms.parse_instant(str(value))
+            return forms.parse_instant(str(value), is_typed=True)
+        except ValueError as error:
+            self.fail(f"must be {error}, was {shown(value)}", param, ctx)
+
+
+class Moment(Instant):
+    """An instant, how long ago it was (`90s`, `30m`, `12h`, `7d`), or the last `02:13`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the aware instant, in UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return forms.parse_moment(str(value), clock.now())
+        except ValueError as error:
+            self.fail(f"must be {error}, was {shown(value)}", param, ctx)
+
+
+class When(click.ParamType[datetime]):
+    """A time that is over, as people name it: `02:13`, `2026-01-31 09:00`, `-2h`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the aware instant."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_when(str(value), clock.now())
         except ValueError as error:
             self.fail(f"must be {error}, was {shown(value)}", param, ctx)
 
@@ -192,6 +224,8 @@ class Pair(click.ParamType[tuple[str, str]]):
 TEXT = Text()
 MARKET = Market()
 INSTANT = Instant()
+MOMENT = Moment()
+WHEN = When()
 TIMEFRAME = Timeframe()
 PORT = Port()
 FILE = FilePath()
@@ -208,8 +242,8 @@ def require_order(start_at: datetime | None, end_at: datetime | None) -> None:
     """Raise a usage error when a period ends before it begins."""
     if start_at is not None and end_at is not None and end_at <= start_at:
         raise click.UsageError(
-            f"--to {end_at:%Y-%m-%dT%H:%M:%SZ} is not after --from {start_at:%Y-%m-%dT%H:%M:%SZ}; "
-            "--to is exclusive"
+            f"--to {zone.typed(end_at)} is not after --from {zone.typed(start_at)}; "
+            f"--to is exclusive, times are {zone.name(end_at)}"
         )
 
 

@@ -33,6 +33,15 @@ def enable_project(paths: Paths, project: str, *, is_enabled: bool) -> bool:
     return True
 
 
+def disabled_project(project: str) -> ConfigError:
+    """Return the error that nothing is done for a disabled project."""
+    return ConfigError(
+        f"project {project} is disabled: nothing runs for it",
+        code="project.disabled",
+        hint=f"appliance project enable {project}",
+    )
+
+
 def _with_enabled(text: str, *, is_enabled: bool) -> str:
     """Return a project's TOML with `enabled` set; other lines stay as they are."""
     words = f"enabled = {str(is_enabled).lower()}"

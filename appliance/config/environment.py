@@ -36,6 +36,8 @@ OUTBOUND = (
 """Proxy and certificate variables, in the order in which they count."""
 
 _PROGRAMS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+LOCALE = "APPLIANCE_TERMINAL_LOCALE"
+"""Carries the locale of the terminal, for what draws on it; our processes have one of their own."""
 _FIXED = {
     "LANG": "C.UTF-8",
     "PYTHONUTF8": "1",
@@ -67,6 +69,8 @@ def enter() -> None:
     """Clean this process' own environment; what the terminal needs stays."""
     inherited = dict(os.environ)
     terminal = {name: inherited[name] for name in _TERMINAL if name in inherited}
+    named = [inherited[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if inherited.get(name)]
+    terminal[LOCALE] = named[0] if named else ""
     os.environ.clear()
     os.environ.update(clean(inherited) | terminal)
 

@@ -83,5 +83,5 @@ def _describe(pid: int, file: Path) -> FileHolder:
         user = pwd.getpwuid(process.stat().st_uid).pw_name
     except (OSError, KeyError):
         return FileHolder(pid, "", "", file)
-    program = " ".join([Path(words[0]).name, *words[1:]]).strip()
+    program = " ".join(" ".join([Path(words[0]).name, *words[1:]]).split())
     return FileHolder(pid, program[:_PROGRAM_CHARACTERS], user, file)

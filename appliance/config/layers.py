@@ -11,9 +11,9 @@ from typing import Any
 
 from appliance.config.forms import has_control_characters
 from appliance.config.paths import SOURCE_ROOT, Paths
+from appliance.config.problem import Key, Problem
 from appliance.config.reading import UnreadableFile, parse_toml, read_text
 from appliance.config.toml_lines import line_of
-from appliance.config.validation import Key, Problem
 
 ENVIRONMENT_PREFIX = "APPLIANCE__"
 

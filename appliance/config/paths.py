@@ -73,6 +73,11 @@ class Paths:
         return self.home / "logs"
 
     @property
+    def usage(self) -> Path:
+        """What the services take of the machine, a line a minute."""
+        return self.home / "usage"
+
+    @property
     def store_file(self) -> Path:
         """The DuckDB file of the store."""
         return self.home / "store" / "appliance.duckdb"
@@ -108,6 +113,11 @@ class Paths:
         return self.home / "searches"
 
     @property
+    def console(self) -> Path:
+        """History of the dashboard's command line, and saved screens."""
+        return self.home / "console"
+
+    @property
     def airflow(self) -> Path:
         """`AIRFLOW_HOME`."""
         return self.home / "airflow"
@@ -116,6 +126,11 @@ class Paths:
     def postgres_data(self) -> Path:
         """PostgreSQL's data directory."""
         return self.home / "postgres"
+
+    @property
+    def recording(self) -> Path:
+        """What the screens showed, one file an hour."""
+        return self.home / "recording"
 
     @property
     def run(self) -> Path:
@@ -195,6 +210,11 @@ class Paths:
         return self.run / "listeners.json"
 
     @property
+    def production_locks(self) -> Path:
+        """One lock file per project: whoever holds it decides on its production."""
+        return self.run / "production"
+
+    @property
     def ports_file(self) -> Path:
         """TCP ports chosen for this home."""
         return self.home / "ports.json"
@@ -203,6 +223,11 @@ class Paths:
     def alert_position_file(self) -> Path:
         """Id of the newest event that was looked at for Slack."""
         return self.home / "alert_position"
+
+    @property
+    def paused_dags_file(self) -> Path:
+        """The DAGs that are paused because their project is disabled."""
+        return self.home / "paused_dags.json"
 
     @property
     def last_stop_file(self) -> Path:

@@ -22,10 +22,12 @@ from appliance.config.values import Market, Timeframe
 # Configs of projects import Market and Timeframe from here.
 __all__ = [
     "AirflowSettings",
+    "DisplaySettings",
     "IngestSettings",
     "Market",
     "MlflowSettings",
     "ProjectSettings",
+    "RecorderSettings",
     "S3Settings",
     "Section",
     "Settings",
@@ -72,7 +74,7 @@ class SimulatorSettings(Section):
     replay: dict[Market, values.File] = {}
     """Market to parquet or CSV file."""
     scenario: values.OptionalFile = ""
-    """File with scripted regime shifts; empty is none."""
+    """File with scripted regime shifts and unusual markets; empty is none."""
     faults: values.OptionalFile = ""
     """File with scripted faults; empty is none."""
 
@@ -153,6 +155,28 @@ class SlackSettings(Section):
     """Slack's Web API."""
 
 
+class DisplaySettings(Section):
+    """What dashboard, command line and messages look like."""
+
+    timezone: values.TimeZone = ""
+    """IANA zone of times that people read and type, such as `Asia/Seoul`; empty is the machine's."""
+    theme: Literal["auto", "night", "day", "contrast", "16"] = "auto"
+    """Colours: `contrast` is safe for the colour-blind, `auto` is `night`, with 16 colours `16`."""
+    keys: dict[str, values.Text] = {}
+    """Keys of the dashboard by action, such as `retrain = "R"`; `:` completes the actions' names."""
+
+
+class RecorderSettings(Section):
+    """The flight recorder: what the screens showed, for `appliance --at`."""
+
+    enabled: bool = True
+    """Whether anything is recorded."""
+    days: values.Days = 7
+    """Days to keep recordings; 0 for ever."""
+    max_size: values.MemorySize = "1GB"
+    """All recordings together; the oldest hours go first."""
+
+
 class ProjectSettings(Section):
     """One project."""
 
@@ -177,6 +201,8 @@ class Settings(Section):
     mlflow: MlflowSettings = MlflowSettings()
     s3: S3Settings = S3Settings()
     slack: SlackSettings = SlackSettings()
+    display: DisplaySettings = DisplaySettings()
+    recorder: RecorderSettings = RecorderSettings()
     projects: dict[str, ProjectSettings] = {}
 
     @field_validator("projects")

@@ -5,32 +5,18 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from appliance.config.forms import nearest, shown
+from appliance.config.problem import Key, Problem
 from appliance.errors import ConfigError
 
-Key = tuple[str, ...]
 Model = TypeVar("Model", bound=BaseModel)
 _MOST_PROBLEMS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: at a key, with the operator's next step; `place` is file and line."""
-
-    key: Key
-    message: str
-    hint: str
-    code: str = "config.invalid_value"
-    place: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
 
 
 class InvalidValues(ConfigError):

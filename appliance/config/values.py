@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from appliance import zone
 from appliance.config.forms import MARKET, has_control_characters, parse_instant
 
 Item = TypeVar("Item")
@@ -86,6 +87,14 @@ def _instant(value: str) -> str:
     try:
         if value:
             parse_instant(value)
+    except ValueError as error:
+        raise expected(str(error)) from None
+    return value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        zone.named(value)
     except ValueError as error:
         raise expected(str(error)) from None
     return value
@@ -201,6 +210,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 TimeOfDay = Annotated[str, _matching(_TIME_OF_DAY, "a time of day (UTC) such as 18:10")]
 MemorySize = Annotated[Text, AfterValidator(_memory)]
 Instant = Annotated[Text, AfterValidator(_instant)]
+TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 HttpUrl = Annotated[Text, AfterValidator(_http_url)]
 OptionalHttpUrl = Annotated[Text, AfterValidator(_optional_http_url)]
 WebSocketUrl = Annotated[Text, AfterValidator(_websocket_url)]

@@ -8,14 +8,19 @@ from datetime import datetime
 from typing import Protocol
 
 from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
+from appliance.domain.chart import Chart, ChartInfo
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.drift import DriftReport
 from appliance.domain.event import Event
+from appliance.domain.event_filter import EventCount, EventFilter
 from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
+from appliance.domain.log import LogPage, LogQuery
+from appliance.domain.model_comparison import ModelComparison
 from appliance.domain.model_proof import ModelRefusal
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
+from appliance.domain.origin import Origin
 from appliance.domain.service import ServiceStatus
 from appliance.domain.trial import ParkedRetrain, Trial
 from appliance.domain.workflow import DagRun, WorkflowKind, WorkflowStatus
@@ -57,10 +62,11 @@ class MarketStatus:
 class ProjectStatus:
     """One project: workflows, production model, realised performance, drift, newest forecast.
 
-    `trials` are the comparisons that run, `parked` a retrain that waits. A production model older than
-    `model_max_age_hours` is stale; 0 is never. While the registry has
-    not been read nothing is known of models (`are_models_known`), while the store has not, nothing of
-    forecasts, performance and drift (`are_rows_known`).
+    `held` says why the newest version waits for a person instead of being in production, "" when it does
+    not. `trials` are the comparisons that run, `parked` a retrain that waits. A production model older than
+    `model_max_age_hours` is stale; 0 is never. A training needs `min_rows` prepared rows. While the
+    registry has not been read nothing is known of models (`are_models_known`), while the store has not,
+    nothing of forecasts, performance and drift (`are_rows_known`).
     """
 
     name: str
@@ -72,6 +78,7 @@ class ProjectStatus:
     previous_champion: int | None = None
     challenger: int | None = None
     newest_version: int | None = None
+    held: str = ""
     performance: Performance | None = None
     drift: DriftReport | None = None
     forecast: Forecast | None = None
@@ -80,6 +87,7 @@ class ProjectStatus:
     parked: ParkedRetrain | None = None
     refusals: tuple[ModelRefusal, ...] = ()
     model_max_age_hours: int = 0
+    min_rows: int = 0
     are_models_known: bool = True
     are_rows_known: bool = True
 
@@ -159,6 +167,10 @@ class Control(Protocol):
         """Return the newest `count` closed candles, oldest first."""
         ...
 
+    def candles_until(self, market: str, unit: int, end_at: datetime, count: int) -> list[Candle]:
+        """Return the newest `count` closed candles that open before `end_at`, oldest first."""
+        ...
+
     def coverage(self, market: str, unit: int) -> MarketCoverage | None:
         """Return how complete the stored candles are, with every gap; None when nothing is proven."""
         ...
@@ -174,14 +186,14 @@ class Control(Protocol):
         kind: HistoryKind,
         market: str,
         unit: int,
-        actor: str,
+        origin: Origin,
         start_at: datetime | None = None,
         end_at: datetime | None = None,
     ) -> HistoryJob:
         """Start a backfill, a repair or an audit and return it; `ApplianceStatus.jobs` follows it."""
         ...
 
-    def cancel_history(self, job: int, actor: str) -> HistoryJob:
+    def cancel_history(self, job: int, origin: Origin) -> HistoryJob:
         """End a job; what it has stored stays."""
         ...
 
@@ -193,12 +205,46 @@ class Control(Protocol):
         """Return the newest `limit` events with an id above `after_id`, oldest first."""
         ...
 
+    def find_events(self, wanted: EventFilter, before_id: int = 0, limit: int = 200) -> list[Event]:
+        """Return the newest `limit` wanted events, below `before_id` where it is not 0, oldest first.
+
+        So all of them can be read, page by page, back to the beginning.
+        """
+        ...
+
+    def next_events(self, wanted: EventFilter, after_id: int, limit: int = 200) -> list[Event]:
+        """Return the `limit` wanted events that follow upon `after_id`, oldest first."""
+        ...
+
+    def count_events(self, wanted: EventFilter) -> list[EventCount]:
+        """Return how many wanted events there are of each kind, severity and actor."""
+        ...
+
     def models(self, project: str) -> list[ModelVersion]:
         """Return all versions, newest first."""
         ...
 
     def monitoring(self, project: str) -> Monitoring:
         """Return drift, losses, comparisons of versions and what is decided about retraining."""
+        ...
+
+    def charts(self, project: str) -> list[ChartInfo]:
+        """Return which charts over time there are for a project."""
+        ...
+
+    def chart(
+        self,
+        project: str,
+        key: str,
+        points: int,
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+    ) -> Chart:
+        """Return a chart with at most `points` values a series.
+
+        Without `end_at` it ends at its newest value, without `start_at` it has its usual length. Raises
+        `ConfigError` for an unknown chart or an empty span.
+        """
         ...
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
@@ -210,7 +256,7 @@ class Control(Protocol):
         project: str,
         kind: WorkflowKind,
         params: Mapping[str, str],
-        actor: str,
+        origin: Origin,
         request: str = "",
     ) -> DagRun:
         """Create a DAG run and return it, not waiting for it.
@@ -229,11 +275,17 @@ class Control(Protocol):
         """Return the last lines of a task's newest try."""
         ...
 
-    def unpause(self, project: str, kind: WorkflowKind, actor: str) -> None:
+    def task_log_page(
+        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, query: LogQuery
+    ) -> LogPage:
+        """Return a part of the log of a task's newest try; no lines while it has not started."""
+        ...
+
+    def unpause(self, project: str, kind: WorkflowKind, origin: Origin) -> None:
         """Let Airflow start runs of a workflow again that was paused, in its page or otherwise."""
         ...
 
-    def enable_project(self, project: str, is_enabled: bool, actor: str) -> None:
+    def enable_project(self, project: str, is_enabled: bool, origin: Origin) -> None:
         """Enable or disable a project in this machine's configuration; effective within seconds.
 
         Raises `ConfigError` for a project that is not configured, and when something else overrides it.
@@ -244,7 +296,11 @@ class Control(Protocol):
         """Return the comparisons of exactly these two versions, newest first, whichever was in production."""
         ...
 
-    def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def compare(self, project: str, first: int, second: int) -> ModelComparison:
+        """Return two versions beside each other, `first` the one that the second is measured by."""
+        ...
+
+    def promote(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """Make `version` the champion in place of `seen`, which becomes the rollback target.
 
         `seen` is the champion that the operator saw, 0 for none. A version that is in production already
@@ -252,11 +308,11 @@ class Control(Protocol):
         """
         ...
 
-    def roll_back(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def roll_back(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """Make the rollback target `version` the champion again in place of `seen`; see `promote`."""
         ...
 
-    def reject(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def reject(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """Compare `version` no more with the champion `seen`, and let it not be the challenger.
 
         Again changes nothing. Raises `ProductionMoved` as `promote` does, and `RegistryError` for the version
@@ -264,7 +320,7 @@ class Control(Protocol):
         """
         ...
 
-    def restart_service(self, name: str, actor: str) -> None:
+    def restart_service(self, name: str, origin: Origin) -> None:
         """Stop and start one service; clears a used-up restart budget."""
         ...
 
@@ -272,10 +328,14 @@ class Control(Protocol):
         """Return the last lines of a service's log."""
         ...
 
-    def test_alert(self, actor: str) -> str:
+    def service_log_page(self, name: str, query: LogQuery) -> LogPage:
+        """Return a part of a service's log, rotated files included, however long it is."""
+        ...
+
+    def test_alert(self, origin: Origin) -> str:
         """Send a test message now and return where it went; raises `AlertDeliveryError`."""
         ...
 
-    def shut_down(self, actor: str) -> None:
+    def shut_down(self, origin: Origin) -> None:
         """Ask the supervisor to stop everything; returns once it has begun."""
         ...

@@ -10,16 +10,18 @@ from threading import Event as Signal
 import appliance
 from appliance import clock
 from appliance.airflow_api.client import AirflowApi
+from appliance.airflow_api.task_log import newest_log, render_record
 from appliance.airflow_api.watch import WorkflowWatch
 from appliance.alerts.outbox import AlertDispatcher
 from appliance.alerts.slack import send_test_message, sender_of
-from appliance.config.enabling import enable_project
+from appliance.config.enabling import disabled_project, enable_project
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
 from appliance.config.proven_http import ProvenTransport
 from appliance.config.secret import Secret, read_secret
-from appliance.config.settings import Settings
+from appliance.config.settings import Settings, load_settings
 from appliance.control.api import ApplianceStatus, SourceStatus, StreamMessage
+from appliance.control.chart_reader import ChartReader
 from appliance.control.collector import (
     MODELS,
     STORE,
@@ -28,6 +30,7 @@ from appliance.control.collector import (
     Sources,
 )
 from appliance.control.decisions import Decisions
+from appliance.control.disabled_dags import DisabledDags
 from appliance.control.history_jobs import HistoryJobs
 from appliance.control.hub import Hub
 from appliance.control.model_reader import ModelReader
@@ -37,25 +40,34 @@ from appliance.control.snapshot import WORKFLOWS, Facts, Identity, compose
 from appliance.control.store_reader import StoreLink, StoreReader
 from appliance.control.strip import read_strip
 from appliance.domain.candle import Candle
+from appliance.domain.chart import Chart, ChartInfo
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.event import Event, EventKind
+from appliance.domain.event_filter import EventCount, EventFilter
 from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
+from appliance.domain.log import LogPage, LogQuery
+from appliance.domain.model_comparison import ModelComparison
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
+from appliance.domain.origin import ORIGIN, Origin, origin_to_json
 from appliance.domain.trial import Trial
 from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
 from appliance.errors import (
     AirflowUnavailable,
     ConfigError,
     RegistryUnavailable,
+    StoreError,
     StoreUnavailable,
 )
 from appliance.forecaster_api.client import ask_report
+from appliance.pipelines.workflow import check_parameters
 from appliance.registry.rest import RegistryRest
-from appliance.supervisor.log_file import read_tail
+from appliance.supervisor.log_file import all_parts, read_tail
+from appliance.supervisor.log_pages import LogParts, read_log_page
 from store import candles, coverage, events, forecasts
 from store.monitoring import read_monitoring
+from store.promotions import with_promotions
 from store.session import Session
 from store.trials import pair_trials
 
@@ -118,12 +130,16 @@ class ApplianceControl:
         parts: Parts,
         dispatcher: AlertDispatcher,
     ) -> None:
+        self.recorder_trouble: Callable[[], str] = lambda: ""
+        """Returns why nothing is recorded, "" while it is."""
         self._parts = parts
         self._dispatcher = dispatcher
         self._paths = paths
         self._projects = FollowedProjects(paths, settings)
         identity = _identity(paths, source, parts, self._projects)
         self.hub = Hub(compose(identity, Facts(services=parts.services.services()), clock.now()))
+        self._workflow_watch = WorkflowWatch(parts.airflow)
+        self._disabled_dags = DisabledDags(parts.airflow, paths.paused_dags_file)
         self._jobs = HistoryJobs(paths, on_change=lambda: self._collector.refresh(STORE))
         self._reader = StoreReader(
             parts.store.session,
@@ -136,16 +152,19 @@ class ApplianceControl:
         sources = Sources(
             services=parts.services,
             store=self._reader,
-            workflows=WorkflowWatch(parts.airflow),
+            workflows=self._workflow_watch,
+            keep_still=self._keep_still,
             projects=self._projects,
             models=ModelReader(parts.registry, self._projects.names),
             deliver_alerts=self._deliver_alerts,
             slack_trouble=lambda: dispatcher.trouble,
+            recorder_trouble=self._why_unrecorded,
             jobs=self._jobs.jobs,
             forecaster=lambda: ask_report(paths),
             intervals=parts.intervals,
         )
         self._collector = Collector(identity, sources, self.hub)
+        self._charts = ChartReader(paths, self._session, self._projects)
         self._decisions = Decisions(self._session, self._note_decision)
 
     # -- life
@@ -190,6 +209,10 @@ class ApplianceControl:
         """See `Control.candles`."""
         return candles.latest_candles(self._session(), market, unit, count)
 
+    def candles_until(self, market: str, unit: int, end_at: datetime, count: int) -> list[Candle]:
+        """See `Control.candles_until`."""
+        return candles.latest_candles(self._session(), market, unit, count, end_at)
+
     def coverage(self, market: str, unit: int) -> MarketCoverage | None:
         """See `Control.coverage`."""
         return coverage.summarise(self._session(), market, unit)
@@ -209,17 +232,57 @@ class ApplianceControl:
         """See `Control.events`."""
         return events.read_events(self._session(), after_id, limit)
 
+    def find_events(self, wanted: EventFilter, before_id: int = 0, limit: int = 200) -> list[Event]:
+        """See `Control.find_events`."""
+        return events.find_events(self._session(), wanted, limit=limit, before_id=before_id)
+
+    def next_events(self, wanted: EventFilter, after_id: int, limit: int = 200) -> list[Event]:
+        """See `Control.next_events`."""
+        return events.next_events(self._session(), wanted, after_id, limit)
+
+    def count_events(self, wanted: EventFilter) -> list[EventCount]:
+        """See `Control.count_events`."""
+        return events.count_events(self._session(), wanted)
+
     def models(self, project: str) -> list[ModelVersion]:
         """See `Control.models`."""
-        return self._registry().versions(self._known(project))
+        versions = self._registry().versions(self._known(project))
+        try:
+            return with_promotions(self._session(), project, versions)
+        except StoreError:  # the versions are known all the same
+            return versions
 
     def monitoring(self, project: str) -> Monitoring:
         """See `Control.monitoring`."""
         return read_monitoring(self._session(), self._known(project))
 
+    def charts(self, project: str) -> list[ChartInfo]:
+        """See `Control.charts`."""
+        return self._charts.infos(self._known(project))
+
+    def chart(
+        self,
+        project: str,
+        key: str,
+        points: int,
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+    ) -> Chart:
+        """See `Control.chart`."""
+        return self._charts.read(self._known(project), key, points, start_at, end_at)
+
     def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
         """See `Control.verdicts`."""
         return pair_trials(self._session(), self._known(project), champion, version)
+
+    def compare(self, project: str, first: int, second: int) -> ModelComparison:
+        """See `Control.compare`."""
+        # scipy takes 20 MB, and most supervisors never compare
+        from appliance.pipelines.model_comparison import compare_versions, gate_alpha
+
+        name = self._known(project)
+        alpha = gate_alpha(load_settings(self._paths), name)
+        return compare_versions(self._session(), self._registry(), name, first, second, alpha)
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
         """See `Control.dag_runs`."""
@@ -236,6 +299,18 @@ class ApplianceControl:
         dag = dag_id(self._known(project), kind)
         return self._airflow().task_log(dag, run_id, task_id, lines)
 
+    def task_log_page(
+        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, query: LogQuery
+    ) -> LogPage:
+        """See `Control.task_log_page`; read from the file, Airflow's API is not asked."""
+        dag = dag_id(self._known(project), kind)
+        path = newest_log(self._paths.airflow / "logs", dag, run_id, task_id)
+        return read_log_page(LogParts([path] if path else []), query, render_record)
+
+    def service_log_page(self, name: str, query: LogQuery) -> LogPage:
+        """See `Control.service_log_page`."""
+        return read_log_page(LogParts(all_parts(self._parts.services.log_path(name))), query)
+
     def service_log(self, name: str, lines: int = 200) -> list[str]:
         """See `Control.service_log`."""
         return read_tail(self._parts.services.log_path(name), lines)
@@ -247,11 +322,12 @@ class ApplianceControl:
         project: str,
         kind: WorkflowKind,
         params: Mapping[str, str],
-        actor: str,
+        origin: Origin,
         request: str = "",
     ) -> DagRun:
         """See `Control.run_workflow`."""
-        conf = {**params, "actor": actor}
+        check_parameters(self._known(project), [kind], params)
+        conf = {**params, ORIGIN: origin_to_json(origin)}
         run_id = f"manual__{request}" if request else None
         run = self._airflow().trigger(dag_id(self._known(project), kind), conf, run_id)
         details: dict[str, object] = {
@@ -259,20 +335,21 @@ class ApplianceControl:
             "run_id": run.run_id,
             "params": dict(params),
         }
-        summary = f"{kind.value} requested by {actor}"
-        self._note(EventKind.WORKFLOW_REQUESTED, summary, project, actor, details)
+        summary = f"{kind.value} requested by {origin.name}"
+        self._note(EventKind.WORKFLOW_REQUESTED, summary, project, origin, details)
         self._collector.refresh(WORKFLOWS)
         return run
 
-    def unpause(self, project: str, kind: WorkflowKind, actor: str) -> None:
+    def unpause(self, project: str, kind: WorkflowKind, origin: Origin) -> None:
         """See `Control.unpause`."""
         self._airflow().unpause(dag_id(self._known(project), kind))
-        summary = f"{kind.value} unpaused by {actor}"
+        self._workflow_watch.look_again()
+        summary = f"{kind.value} unpaused by {origin.name}"
         details: dict[str, object] = {"workflow": kind.value}
-        self._note(EventKind.WORKFLOW_UNPAUSED, summary, project, actor, details)
+        self._note(EventKind.WORKFLOW_UNPAUSED, summary, project, origin, details)
         self._collector.refresh(WORKFLOWS)
 
-    def enable_project(self, project: str, is_enabled: bool, actor: str) -> None:
+    def enable_project(self, project: str, is_enabled: bool, origin: Origin) -> None:
         """See `Control.enable_project`."""
         known = [*self._projects.names(), *self._projects.disabled()]
         if project not in known:
@@ -280,32 +357,36 @@ class ApplianceControl:
         if not enable_project(self._paths, project, is_enabled=is_enabled):
             return
         word = "enabled" if is_enabled else "disabled"
-        summary = f"{project} {word} by {actor}"
-        self._note(EventKind.PROJECT_SWITCHED, summary, project, actor, {"enabled": is_enabled})
+        summary = f"{project} {word} by {origin.name}"
+        self._note(EventKind.PROJECT_SWITCHED, summary, project, origin, {"enabled": is_enabled})
+        self._projects.look_again()
+        self._collector.refresh(STORE, WORKFLOWS, MODELS)
 
-    def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def promote(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """See `Control.promote`."""
-        return self._decisions.promote(self._registry(), self._known(project), version, seen, actor)
+        return self._decisions.promote(
+            self._registry(), self._known(project), version, seen, origin
+        )
 
-    def roll_back(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def roll_back(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """See `Control.roll_back`."""
         known = self._known(project)
-        return self._decisions.roll_back(self._registry(), known, version, seen, actor)
+        return self._decisions.roll_back(self._registry(), known, version, seen, origin)
 
-    def reject(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def reject(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """See `Control.reject`."""
-        return self._decisions.reject(self._registry(), self._known(project), version, seen, actor)
+        return self._decisions.reject(self._registry(), self._known(project), version, seen, origin)
 
-    def restart_service(self, name: str, actor: str) -> None:
+    def restart_service(self, name: str, origin: Origin) -> None:
         """See `Control.restart_service`."""
-        self._parts.services.restart(name, actor)
+        self._parts.services.restart(name, origin)
 
     def start_history(
         self,
         kind: HistoryKind,
         market: str,
         unit: int,
-        actor: str,
+        origin: Origin,
         start_at: datetime | None = None,
         end_at: datetime | None = None,
     ) -> HistoryJob:
@@ -317,22 +398,22 @@ class ApplianceControl:
                 code="history.unknown",
                 hint="name it in ingest.markets and ingest.timeframes, or use `appliance backfill`",
             )
-        return self._jobs.start(kind, market, unit, start_at, end_at, actor)
+        return self._jobs.start(kind, market, unit, start_at, end_at, origin)
 
-    def cancel_history(self, job: int, actor: str) -> HistoryJob:
+    def cancel_history(self, job: int, origin: Origin) -> HistoryJob:
         """See `Control.cancel_history`."""
-        del actor  # the job records its own end
+        del origin  # the job records its own end
         return self._jobs.cancel(job)
 
-    def test_alert(self, actor: str) -> str:
+    def test_alert(self, origin: Origin) -> str:
         """See `Control.test_alert`."""
         target = self._parts.send_test_alert()
-        self._note(EventKind.ALERT_SENT, f"test message to {target}", "", actor, {})
+        self._note(EventKind.ALERT_SENT, f"test message to {target}", "", origin, {})
         return target
 
-    def shut_down(self, actor: str) -> None:
+    def shut_down(self, origin: Origin) -> None:
         """See `Control.shut_down`."""
-        self._parts.services.shut_down(actor)
+        self._parts.services.shut_down(origin)
 
     # -- inside
 
@@ -355,11 +436,7 @@ class ApplianceControl:
         known = sorted(self._projects.names())
         if project not in known:
             if project in self._projects.disabled():
-                raise ConfigError(
-                    f"project {project} is disabled",
-                    code="project.disabled",
-                    hint=f"appliance project enable {project}",
-                )
+                raise disabled_project(project)
             raise _unknown_project(project, known)
         return project
 
@@ -375,10 +452,27 @@ class ApplianceControl:
         kind: EventKind,
         summary: str,
         project: str,
-        actor: str,
+        origin: Origin,
         details: dict[str, object],
     ) -> None:
-        self.record(Event(kind, summary, actor, clock.now(), project=project, details=details))
+        self.record(
+            Event(
+                kind,
+                summary,
+                origin.name,
+                clock.now(),
+                project=project,
+                details=details,
+                origin=origin,
+            )
+        )
+
+    def _why_unrecorded(self) -> str:
+        return self.recorder_trouble()
+
+    def _keep_still(self) -> None:
+        if self._disabled_dags.keep_still(self._projects.disabled()):
+            self._workflow_watch.look_again()
 
     def _deliver_alerts(self) -> int:
         return self._dispatcher.step(self._session(), clock.now())

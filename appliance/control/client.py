@@ -10,24 +10,30 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from appliance.config.instance_lock import holder_pid
 from appliance.config.paths import Paths
-from appliance.errors import ApplianceNotRunning
+from appliance.errors import ApplianceNotRunning, ConfigError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from appliance.control.api import ApplianceStatus, StreamMessage
     from appliance.domain.candle import Candle
+    from appliance.domain.chart import Chart, ChartInfo
     from appliance.domain.coverage import MarketCoverage
     from appliance.domain.event import Event
+    from appliance.domain.event_filter import EventCount, EventFilter
     from appliance.domain.forecast import Forecast
     from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
+    from appliance.domain.log import LogPage, LogQuery
+    from appliance.domain.model_comparison import ModelComparison
     from appliance.domain.model_version import ModelVersion
     from appliance.domain.monitoring import Monitoring
+    from appliance.domain.origin import Origin
     from appliance.domain.trial import Trial
     from appliance.domain.workflow import DagRun, WorkflowKind
 
@@ -35,7 +41,7 @@ _CONNECT_SECONDS = 2.0
 _CALL_SECONDS = 4.2
 _SLOW = ("promote", "roll_back", "reject", "test_alert", "start_history", "cancel_history")
 """Actions that make several calls of their own, or one to another machine."""
-_SECONDS = {"status": 3.0, **dict.fromkeys(_SLOW, 30.0)}
+_SECONDS = {"status": 3.0, "compare": 15.0, **dict.fromkeys(_SLOW, 30.0)}
 _SILENCE_SECONDS = 4.5  # three heartbeats of the stream
 _PREFIX = "/v1/"
 
@@ -50,14 +56,19 @@ def is_supervisor_answering(paths: Paths) -> bool:
 
 
 class ControlClient:
-    """`Control` of the supervisor that runs in a home; each call has a connection of its own."""
+    """`Control` of the supervisor that runs in a home; each call has a connection of its own.
 
-    def __init__(self, paths: Paths) -> None:
+    With `is_read_only` it changes nothing: what would raises `ConfigError`, and the status says so.
+    """
+
+    def __init__(self, paths: Paths, *, is_read_only: bool = False) -> None:
         self._paths = paths
+        self._is_read_only = is_read_only
 
     def status(self) -> ApplianceStatus:
         """See `Control.status`."""
-        return cast("ApplianceStatus", self._read("status"))
+        status = cast("ApplianceStatus", self._read("status"))
+        return replace(status, read_only=True) if self._is_read_only else status
 
     def stream(self) -> Iterator[StreamMessage]:
         """See `Control.stream`; ends when the supervisor goes, reconnecting is up to the caller.
@@ -72,13 +83,23 @@ class ControlClient:
             response = connection.ask("GET", f"{_PREFIX}stream")
             for line in self._lines(response):
                 if line.startswith(b"data: "):
-                    yield decode_message(line.removeprefix(b"data: "))
+                    message = decode_message(line.removeprefix(b"data: "))
+                    if self._is_read_only and message.status is not None:
+                        message = replace(message, status=replace(message.status, read_only=True))
+                    yield message
         finally:
             connection.close()
 
     def candles(self, market: str, unit: int, count: int) -> list[Candle]:
         """See `Control.candles`."""
         return cast("list[Candle]", self._read("candles", market=market, unit=unit, count=count))
+
+    def candles_until(self, market: str, unit: int, end_at: datetime, count: int) -> list[Candle]:
+        """See `Control.candles_until`."""
+        found = self._read(
+            "candles_until", market=market, unit=unit, end_at=end_at.isoformat(), count=count
+        )
+        return cast("list[Candle]", found)
 
     def coverage(self, market: str, unit: int) -> MarketCoverage | None:
         """See `Control.coverage`."""
@@ -96,7 +117,7 @@ class ControlClient:
         kind: HistoryKind,
         market: str,
         unit: int,
-        actor: str,
+        origin: Origin,
         start_at: datetime | None = None,
         end_at: datetime | None = None,
     ) -> HistoryJob:
@@ -106,13 +127,13 @@ class ControlClient:
             for name, at in (("start_at", start_at), ("end_at", end_at))
         }
         job = self._act(
-            "start_history", kind=kind.value, market=market, unit=unit, actor=actor, **bounds
+            "start_history", kind=kind.value, market=market, unit=unit, origin=origin, **bounds
         )
         return cast("HistoryJob", job)
 
-    def cancel_history(self, job: int, actor: str) -> HistoryJob:
+    def cancel_history(self, job: int, origin: Origin) -> HistoryJob:
         """See `Control.cancel_history`."""
-        return cast("HistoryJob", self._act("cancel_history", job=job, actor=actor))
+        return cast("HistoryJob", self._act("cancel_history", job=job, origin=origin))
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:
         """See `Control.forecasts`."""
@@ -122,6 +143,20 @@ class ControlClient:
         """See `Control.events`."""
         return cast("list[Event]", self._read("events", after_id=after_id, limit=limit))
 
+    def find_events(self, wanted: EventFilter, before_id: int = 0, limit: int = 200) -> list[Event]:
+        """See `Control.find_events`."""
+        found = self._read("find_events", wanted=_asked(wanted), before_id=before_id, limit=limit)
+        return cast("list[Event]", found)
+
+    def next_events(self, wanted: EventFilter, after_id: int, limit: int = 200) -> list[Event]:
+        """See `Control.next_events`."""
+        found = self._read("next_events", wanted=_asked(wanted), after_id=after_id, limit=limit)
+        return cast("list[Event]", found)
+
+    def count_events(self, wanted: EventFilter) -> list[EventCount]:
+        """See `Control.count_events`."""
+        return cast("list[EventCount]", self._read("count_events", wanted=_asked(wanted)))
+
     def models(self, project: str) -> list[ModelVersion]:
         """See `Control.models`."""
         return cast("list[ModelVersion]", self._read("models", project=project))
@@ -129,6 +164,27 @@ class ControlClient:
     def monitoring(self, project: str) -> Monitoring:
         """See `Control.monitoring`."""
         return cast("Monitoring", self._read("monitoring", project=project))
+
+    def charts(self, project: str) -> list[ChartInfo]:
+        """See `Control.charts`."""
+        return cast("list[ChartInfo]", self._read("charts", project=project))
+
+    def chart(
+        self,
+        project: str,
+        key: str,
+        points: int,
+        start_at: datetime | None = None,
+        end_at: datetime | None = None,
+    ) -> Chart:
+        """See `Control.chart`."""
+        bounds = {
+            name: at.isoformat()
+            for name, at in (("start_at", start_at), ("end_at", end_at))
+            if at is not None
+        }
+        found = self._read("chart", project=project, key=key, points=points, **bounds)
+        return cast("Chart", found)
 
     def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
         """See `Control.dag_runs`."""
@@ -140,11 +196,11 @@ class ControlClient:
         project: str,
         kind: WorkflowKind,
         params: Mapping[str, str],
-        actor: str,
+        origin: Origin,
         request: str = "",
     ) -> DagRun:
         """See `Control.run_workflow`."""
-        arguments = {"project": project, "kind": kind, "params": dict(params), "actor": actor}
+        arguments = {"project": project, "kind": kind, "params": dict(params), "origin": origin}
         if request:
             arguments["request"] = request
         return cast("DagRun", self._act("run_workflow", **arguments))
@@ -168,56 +224,87 @@ class ControlClient:
         )
         return cast("list[str]", found)
 
-    def unpause(self, project: str, kind: WorkflowKind, actor: str) -> None:
-        """See `Control.unpause`."""
-        self._act("unpause", project=project, kind=kind, actor=actor)
+    def task_log_page(
+        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, query: LogQuery
+    ) -> LogPage:
+        """See `Control.task_log_page`."""
+        found = self._read(
+            "task_log_page",
+            project=project,
+            kind=kind.value,
+            run_id=run_id,
+            task_id=task_id,
+            query=_asked(query),
+        )
+        return cast("LogPage", found)
 
-    def enable_project(self, project: str, is_enabled: bool, actor: str) -> None:
+    def unpause(self, project: str, kind: WorkflowKind, origin: Origin) -> None:
+        """See `Control.unpause`."""
+        self._act("unpause", project=project, kind=kind, origin=origin)
+
+    def enable_project(self, project: str, is_enabled: bool, origin: Origin) -> None:
         """See `Control.enable_project`."""
-        self._act("enable_project", project=project, is_enabled=is_enabled, actor=actor)
+        self._act("enable_project", project=project, is_enabled=is_enabled, origin=origin)
 
     def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
         """See `Control.verdicts`."""
         found = self._read("verdicts", project=project, champion=champion, version=version)
         return cast("list[Trial]", found)
 
-    def promote(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def compare(self, project: str, first: int, second: int) -> ModelComparison:
+        """See `Control.compare`."""
+        found = self._read("compare", project=project, first=first, second=second)
+        return cast("ModelComparison", found)
+
+    def promote(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """See `Control.promote`."""
-        promoted = self._act("promote", project=project, version=version, seen=seen, actor=actor)
+        promoted = self._act("promote", project=project, version=version, seen=seen, origin=origin)
         return cast("ModelVersion", promoted)
 
-    def roll_back(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def roll_back(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """See `Control.roll_back`."""
-        champion = self._act("roll_back", project=project, version=version, seen=seen, actor=actor)
+        champion = self._act(
+            "roll_back", project=project, version=version, seen=seen, origin=origin
+        )
         return cast("ModelVersion", champion)
 
-    def reject(self, project: str, version: int, seen: int, actor: str) -> ModelVersion:
+    def reject(self, project: str, version: int, seen: int, origin: Origin) -> ModelVersion:
         """See `Control.reject`."""
-        rejected = self._act("reject", project=project, version=version, seen=seen, actor=actor)
+        rejected = self._act("reject", project=project, version=version, seen=seen, origin=origin)
         return cast("ModelVersion", rejected)
 
-    def restart_service(self, name: str, actor: str) -> None:
+    def restart_service(self, name: str, origin: Origin) -> None:
         """See `Control.restart_service`."""
-        self._act("restart_service", name=name, actor=actor)
+        self._act("restart_service", name=name, origin=origin)
 
     def service_log(self, name: str, lines: int = 200) -> list[str]:
         """See `Control.service_log`."""
         return cast("list[str]", self._read("service_log", name=name, lines=lines))
 
-    def test_alert(self, actor: str) -> str:
-        """See `Control.test_alert`."""
-        return cast("str", self._act("test_alert", actor=actor))
+    def service_log_page(self, name: str, query: LogQuery) -> LogPage:
+        """See `Control.service_log_page`."""
+        return cast("LogPage", self._read("service_log_page", name=name, query=_asked(query)))
 
-    def shut_down(self, actor: str) -> None:
+    def test_alert(self, origin: Origin) -> str:
+        """See `Control.test_alert`."""
+        return cast("str", self._act("test_alert", origin=origin))
+
+    def shut_down(self, origin: Origin) -> None:
         """See `Control.shut_down`."""
-        self._act("shut_down", actor=actor)
+        self._act("shut_down", origin=origin)
 
     def _read(self, operation: str, **arguments: str | float) -> Any:
         query = f"?{urlencode(arguments)}" if arguments else ""
         return self._exchange(operation, "GET", f"{_PREFIX}{operation}{query}")
 
     def _act(self, operation: str, **arguments: object) -> Any:
-        body = json.dumps(arguments).encode()
+        if self._is_read_only:
+            raise ConfigError(
+                "nothing was changed: this console only looks",
+                code="control.read_only",
+                hint="open it without --readonly",
+            )
+        body = json.dumps(arguments, default=_fields).encode()
         return self._exchange(operation, "POST", f"{_PREFIX}{operation}", body)
 
     def _exchange(self, operation: str, method: str, target: str, body: bytes = b"") -> Any:
@@ -240,6 +327,10 @@ class ControlClient:
             if not line:
                 return
             yield line.rstrip(b"\r\n")
+
+
+def _asked(query: LogQuery | EventFilter) -> str:
+    return json.dumps(asdict(query), default=str)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -273,6 +364,10 @@ class _Connection(http.client.HTTPConnection):
         from appliance.control.decode import decode_error
 
         raise decode_error(_read_all(self._paths, response))
+
+
+def _fields(value: object) -> dict[str, object]:
+    return asdict(cast("Any", value))
 
 
 def _read_all(paths: Paths, response: http.client.HTTPResponse) -> bytes:

@@ -71,12 +71,14 @@ class Sources:
     services: Services
     store: StoreReader
     workflows: WorkflowWatch
+    keep_still: Callable[[], None]
     projects: FollowedProjects
     models: ModelReader
     deliver_alerts: Callable[[], int]
     jobs: Callable[[], tuple[HistoryJob, ...]]
     forecaster: Callable[[], ForecasterReport]
     slack_trouble: Callable[[], SlackTrouble | None] = lambda: None
+    recorder_trouble: Callable[[], str] = lambda: ""
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -94,9 +96,11 @@ class Collector:
         self._services = sources.services
         self._store_reader = sources.store
         self._workflow_watch = sources.workflows
+        self._keep_still = sources.keep_still
         self._projects = sources.projects
         self._jobs = sources.jobs
         self._slack_trouble = sources.slack_trouble
+        self._recorder_trouble = sources.recorder_trouble
         self._hub = hub
         every = sources.intervals
         self._publish_seconds = self._paced(every.publish)
@@ -109,7 +113,7 @@ class Collector:
         self._workflows = Poller[list[WorkflowStatus]](
             WORKFLOWS,
             self._paced(every.workflows),
-            self._serving(WORKFLOWS, lambda: sources.workflows.statuses(sources.projects.names())),
+            self._serving(WORKFLOWS, self._read_workflows),
         )
         self._models = Poller[dict[str, ModelFacts]](
             MODELS, self._paced(every.models), self._serving(MODELS, sources.models.read)
@@ -148,6 +152,11 @@ class Collector:
     def _paced(self, seconds: float) -> Callable[[], float]:
         slow = max(seconds, min(_UNWATCHED_FACTOR * seconds, _UNWATCHED_LIMIT))
         return lambda: seconds if self._hub.is_watched else slow
+
+    def _read_workflows(self) -> list[WorkflowStatus]:
+        """Pause what is disabled before looking: what it has unpaused is not said to be paused."""
+        self._keep_still()
+        return self._workflow_watch.statuses(self._projects.names())
 
     def start(self) -> None:
         """Begin to read and publish."""
@@ -227,7 +236,9 @@ class Collector:
             project_errors=tuple((p.name, p.error, p.hint) for p in broken),
             slack_error=(slack.error, slack.hint) if is_misconfigured else ("", ""),
             slack_trouble=self._slack_trouble(),
+            recorder_trouble=self._recorder_trouble(),
             forecaster=None if live.error else live.value,
+            features={p.name: p.features for p in self._projects() if p.features},
         )
 
     def _start_failure(self) -> str:

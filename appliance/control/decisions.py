@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
-from appliance import clock
-from appliance.domain.event import Event, EventKind
+from appliance import clock, zone
+from appliance.domain.event import MOVES, Event, EventKind
 from appliance.domain.model_version import ModelVersion
+from appliance.domain.origin import Origin
 from appliance.errors import ProductionMoved, StoreError
-from appliance.registry.aliases import CHALLENGER, CHAMPION
+from appliance.registry.aliases import CHALLENGER
+from appliance.registry.production import ProductionMove
 from appliance.registry.rest import RegistryRest
 from store.events import read_events
 from store.session import Session
 from store.trials import reject_challenger
 
-_MOVES = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
+_Decided = TypeVar("_Decided")
 
 
 class Decisions:
@@ -33,31 +36,29 @@ class Decisions:
         self._newest: dict[str, Event] = {}
 
     def promote(
-        self, registry: RegistryRest, project: str, version: int, seen: int, actor: str
+        self, registry: RegistryRest, project: str, version: int, seen: int, origin: Origin
     ) -> ModelVersion:
         """See `Control.promote`."""
         with self._lock:
-            before = registry.aliases(project).get(CHAMPION)
-            champion = self._attempt(lambda: registry.promote(project, version, seen), project)
-            instead = f" in place of version {before}" if before is not None else ""
-            summary = f"version {version} promoted by {actor}{instead}"
-            self._note(EventKind.PROMOTED, summary, champion, before, actor)
-        return champion
+            move = self._attempt(lambda: registry.promote(project, version, seen), project)
+            instead = f" in place of version {move.before}" if move.before is not None else ""
+            summary = f"version {version} promoted by {origin.name}{instead}"
+            self._note(EventKind.PROMOTED, summary, move, origin)
+        return move.champion
 
     def roll_back(
-        self, registry: RegistryRest, project: str, version: int, seen: int, actor: str
+        self, registry: RegistryRest, project: str, version: int, seen: int, origin: Origin
     ) -> ModelVersion:
         """See `Control.roll_back`."""
         with self._lock:
-            before = registry.aliases(project).get(CHAMPION)
-            champion = self._attempt(lambda: registry.roll_back(project, version, seen), project)
-            deposed = f" from version {before}" if before is not None else ""
-            summary = f"rolled back{deposed} to version {version} by {actor}"
-            self._note(EventKind.ROLLED_BACK, summary, champion, before, actor)
-        return champion
+            move = self._attempt(lambda: registry.roll_back(project, version, seen), project)
+            deposed = f" from version {move.before}" if move.before is not None else ""
+            summary = f"rolled back{deposed} to version {version} by {origin.name}"
+            self._note(EventKind.ROLLED_BACK, summary, move, origin)
+        return move.champion
 
     def reject(
-        self, registry: RegistryRest, project: str, version: int, seen: int, actor: str
+        self, registry: RegistryRest, project: str, version: int, seen: int, origin: Origin
     ) -> ModelVersion:
         """See `Control.reject`."""
         with self._lock:
@@ -65,23 +66,26 @@ class Decisions:
             rejected = self._attempt(lambda: registry.reject(project, version, seen), project)
             ended = reject_challenger(session, project, version, clock.now())
             if ended or CHALLENGER in rejected.aliases:
-                summary = f"version {version} rejected by {actor}: it is not compared any more"
+                summary = (
+                    f"version {version} rejected by {origin.name}: it is not compared any more"
+                )
                 details: dict[str, object] = {"version": version, "champion": seen}
                 self._record(
                     Event(
                         EventKind.REJECTED,
                         summary,
-                        actor,
+                        origin.name,
                         clock.now(),
                         project=project,
                         details=details,
+                        origin=origin,
                     )
                 )
         return rejected
 
-    def _attempt(self, move: Callable[[], ModelVersion], project: str) -> ModelVersion:
+    def _attempt(self, decision: Callable[[], _Decided], project: str) -> _Decided:
         try:
-            return move()
+            return decision()
         except ProductionMoved as error:
             message = f"{error.message}; {self._who_moved(project, error.fields.get('champion'))}"
             raise ProductionMoved(message, code=error.code, hint=error.hint) from error
@@ -89,7 +93,7 @@ class Decisions:
     def _who_moved(self, project: str, champion: object) -> str:
         """Return who put `champion` into production and when, in words."""
         try:
-            moves = read_events(self._session(), limit=1, kinds=list(_MOVES), project=project)
+            moves = read_events(self._session(), limit=1, kinds=MOVES, project=project)
         except StoreError as error:
             moves, unread = [], f" ({error.message})"
         else:
@@ -98,21 +102,23 @@ class Decisions:
         move = max(known, key=lambda event: event.at, default=None)
         if move is None or champion not in (None, move.details.get("version")):
             return f"no event says who moved it: it was not done through the appliance{unread}"
-        return f"{move.actor} moved it at {move.at:%Y-%m-%d %H:%M:%S} UTC: {move.summary}"
+        when = zone.utc_text(move.at, seconds=True)
+        return f"{move.done_by} moved it at {when}: {move.summary}"
 
-    def _note(
-        self,
-        kind: EventKind,
-        summary: str,
-        champion: ModelVersion,
-        before: int | None,
-        actor: str,
-    ) -> None:
+    def _note(self, kind: EventKind, summary: str, move: ProductionMove, origin: Origin) -> None:
         """Record a move; one that changed nothing is none."""
-        if before == champion.version:
+        if not move.is_move:
             return
-        project = champion.name
-        details: dict[str, object] = {"version": champion.version, "previous": before}
-        event = Event(kind, summary, actor, clock.now(), project=project, details=details)
+        project = move.champion.name
+        details: dict[str, object] = {"version": move.champion.version, "previous": move.before}
+        event = Event(
+            kind,
+            summary,
+            origin.name,
+            clock.now(),
+            project=project,
+            details=details,
+            origin=origin,
+        )
         self._newest[project] = event
         self._record(event)

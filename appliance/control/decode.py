@@ -28,6 +28,11 @@ def decode_result(operation: str, body: bytes) -> Any:
     return _result_decoder(operation)(json.loads(body))
 
 
+def decode_value(operation: str, value: Any) -> Any:
+    """Return an operation's result, given as parsed JSON."""
+    return _result_decoder(operation)(value)
+
+
 def decode_message(body: bytes) -> StreamMessage:
     """Return a stream message."""
     message: StreamMessage = _decoder(StreamMessage)(json.loads(body))
@@ -82,10 +87,13 @@ def _mapping(decode: Decode) -> Decode:
 
 
 def _dataclass(kind: Any) -> Decode:
-    hints = get_type_hints(kind)
-    decoders = [(field.name, _decoder(hints[field.name])) for field in fields(kind)]
+    @cache  # not before the first use: a type may hold itself
+    def decoders() -> list[tuple[str, Decode]]:
+        hints = get_type_hints(kind)
+        return [(field.name, _decoder(hints[field.name])) for field in fields(kind)]
+
     return lambda values: kind(
-        **{name: decode(values[name]) for name, decode in decoders if name in values}
+        **{name: decode(values[name]) for name, decode in decoders() if name in values}
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from appliance.alerts.outbox import SlackTrouble
@@ -32,6 +32,10 @@ class Surroundings:
     """Why Slack takes no message, None when it does."""
     forecaster: ForecasterReport | None = None
     """What the forecaster says, None while it does not answer."""
+    recorder_trouble: str = ""
+    """Why nothing is recorded, "" while it is."""
+    features: Mapping[str, str] = field(default_factory=dict)
+    """Project -> the features that its config asks for, as its versions' tag says them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.domain.history_job import HistoryJob, HistoryKind, JobState
+from appliance.domain.origin import Origin, origin_to_json
 from appliance.errors import ConfigError
 from appliance.supervisor.environment import base_environment
 
@@ -57,7 +58,7 @@ class HistoryJobs:
         unit: int,
         start_at: datetime | None,
         end_at: datetime | None,
-        actor: str,
+        origin: Origin,
     ) -> HistoryJob:
         """Start a job and return it, not waiting for it.
 
@@ -74,7 +75,7 @@ class HistoryJobs:
             job = HistoryJob(
                 number, kind, market, unit, JobState.RUNNING, clock.now(), start_at, end_at
             )
-            process = self._spawn(job, actor)
+            process = self._spawn(job, origin)
             thread = threading.Thread(target=self._follow, args=(number, process), daemon=True)
             self._jobs[number] = job
             self._running[number] = _Running(process, thread)
@@ -123,9 +124,9 @@ class HistoryJobs:
                 f"{len(self._running)} jobs are running", code="history.busy", hint="wait for one"
             )
 
-    def _spawn(self, job: HistoryJob, actor: str) -> subprocess.Popen[str]:
+    def _spawn(self, job: HistoryJob, origin: Origin) -> subprocess.Popen[str]:
         bounds = [at.isoformat() if at else "-" for at in (job.start_at, job.end_at)]
-        work = [job.kind.value, job.market, str(job.unit), actor, *bounds]
+        work = [job.kind.value, job.market, str(job.unit), origin_to_json(origin), *bounds]
         return subprocess.Popen(
             [sys.executable, "-m", _MODULE, *work],
             stdin=subprocess.DEVNULL,

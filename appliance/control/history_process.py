@@ -1,6 +1,6 @@
 """One job on stored history in a process of its own: `python -m appliance.control.history_process`.
 
-Arguments: kind, market, unit, actor, start and end as ISO instants or `-`. Writes one JSON object a
+Arguments: kind, market, unit, origin as JSON, start and end as ISO instants or `-`. Writes one JSON object a
 line to stdout: progress, and at last the outcome or the error. Ends when nobody reads any more.
 """
 
@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from appliance import zone
 from appliance.config.paths import Paths
 from appliance.config.settings import load_settings
 from appliance.domain.history_job import HistoryKind
+from appliance.domain.origin import Origin, origin_from_json
 from appliance.errors import ApplianceError
 from appliance.ingest.audit import audit, settled_window
 from appliance.ingest.feed import Feed
@@ -36,9 +38,9 @@ def main(arguments: list[str]) -> int:
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # a cancelled job still records itself
-    kind, market, unit, actor, start, end = arguments
+    kind, market, unit, origin, start, end = arguments
     try:
-        with _feed(market, int(unit), actor) as feed:
+        with _feed(market, int(unit), origin_from_json(origin)) as feed:
             _say(message=_work(HistoryKind(kind), feed, _instant(start), _instant(end)))
     except ApplianceError as error:
         _say(error=error.message, hint=error.hint)
@@ -47,14 +49,14 @@ def main(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _feed(market: str, unit: int, actor: str) -> Iterator[Feed]:
+def _feed(market: str, unit: int, origin: Origin | None) -> Iterator[Feed]:
     paths = Paths.from_environment()
     settings = load_settings(paths)
     source = resolve_source(settings, paths)
     session = FlightSession(paths.store_socket)
     try:
         with open_source(source, settings, paths) as client:
-            yield Feed(session, client, market, unit, source.source_id, actor)
+            yield Feed(session, client, market, unit, source.source_id, origin=origin)
     finally:
         session.close()
 
@@ -69,7 +71,7 @@ def _work(kind: HistoryKind, feed: Feed, start_at: datetime | None, end_at: date
     result = fill_range(feed, start_at, end_at, _show)
     if not result.fetched:
         return "nothing was missing"
-    first = f"; nothing before {result.first_at:%Y-%m-%d %H:%M} UTC" if result.first_at else ""
+    first = f"; nothing before {zone.utc_text(result.first_at)}" if result.first_at else ""
     return f"{result.fetched:,} candles received, {result.inserted:,} new{first}"
 
 

@@ -24,13 +24,19 @@ class Subscription:
     """One subscriber's unread messages; safe to use from several threads."""
 
     def __init__(
-        self, status: ApplianceStatus, wake: Callable[[], None], leave: Callable[[], None]
+        self,
+        status: ApplianceStatus,
+        wake: Callable[[], None],
+        leave: Callable[[], None],
+        *,
+        is_attention: bool = True,
     ) -> None:
         self._lock = threading.Lock()
         self._status: ApplianceStatus | None = status
         self._live: dict[tuple[str, int], LiveCandle] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.wake = wake
+        self.is_attention = is_attention
         self._leave = leave
 
     def drain(self) -> list[StreamMessage]:
@@ -86,7 +92,8 @@ class Hub:
     @property
     def is_watched(self) -> bool:
         """Whether somebody subscribes or has asked for the status a moment ago."""
-        return bool(self._subscriptions) or clock.monotonic() - self._looked_at < _LOOK_SECONDS
+        watched = any(subscription.is_attention for subscription in self._subscriptions)
+        return watched or clock.monotonic() - self._looked_at < _LOOK_SECONDS
 
     def look(self) -> None:
         """Note that somebody has asked for the status."""
@@ -102,16 +109,21 @@ class Hub:
             for subscription in self._subscriptions:
                 subscription.put(message)
 
-    def subscribe(self, wake: Callable[[], None]) -> Subscription:
+    def subscribe(self, wake: Callable[[], None], *, is_attention: bool = True) -> Subscription:
         """Return a subscription that holds the newest status and misses nothing after it.
 
         Args:
             wake: called, from any thread, when there is something to drain; must not block.
+            is_attention: whether somebody watches, so that everything is read more often.
         """
-        self.look()
+        if is_attention:
+            self.look()
         with self._lock:
             subscription = Subscription(
-                self._status, wake, leave=lambda: self._unsubscribe(subscription)
+                self._status,
+                wake,
+                leave=lambda: self._unsubscribe(subscription),
+                is_attention=is_attention,
             )
             self._subscriptions.append(subscription)
             return subscription

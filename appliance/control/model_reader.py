@@ -19,6 +19,7 @@ class ModelFacts:
     previous: int | None = None
     challenger: int | None = None
     newest: int | None = None
+    held: str = ""
 
 
 class ModelReader:
@@ -47,6 +48,7 @@ class ModelReader:
             previous=_previous(summary),
             challenger=summary.aliases.get(CHALLENGER),
             newest=summary.newest_version,
+            held=summary.held,
         )
         self._known[project] = (summary, facts)
         return facts

@@ -12,20 +12,25 @@ from appliance.config.settings import Settings, load_settings
 from appliance.config.watch import ConfigWatch
 from appliance.errors import ConfigError
 from appliance.pipelines.code_watch import CodeWatch
-from appliance.pipelines.spec import describe_project
+from appliance.pipelines.spec import SpecSection, describe_project
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An enabled project; `error` says why its configuration cannot be used, with `hint`."""
+    """An enabled project; `error` says why its configuration cannot be used, with `hint`.
+
+    `features` are those that its config asks for, as JSON; "" where its configs have none.
+    """
 
     name: str
     market: str = ""
     unit: int = 0
     horizon: int = 0
     model_max_age_hours: int = 0
+    min_rows: int = 0
+    features: str = ""
     error: str = ""
     hint: str = ""
 
@@ -41,12 +46,15 @@ def _read(settings: Settings, name: str) -> Project:
         described = describe_project(settings, name)
     except ConfigError as error:
         return Project(name, error=error.message, hint=error.hint)
+    features = getattr(described, "features", None)
     return Project(
         name,
         described.market,
         described.unit,
         described.horizon,
         described.model_max_age_hours,
+        described.min_rows,
+        features.model_dump_json() if isinstance(features, SpecSection) else "",
     )
 
 
@@ -74,6 +82,11 @@ class FollowedProjects:
             if clock.monotonic() - self._looked_at >= LOOK_SECONDS:
                 self._look()
             return self._known
+
+    def look_again(self) -> None:
+        """Look for changed files at the next call."""
+        with self._lock:
+            self._looked_at = float("-inf")
 
     def _look(self) -> None:
         self._looked_at = clock.monotonic()

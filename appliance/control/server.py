@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
@@ -20,6 +20,8 @@ from starlette.routing import Route
 from appliance.control import wire
 from appliance.control.api import Control
 from appliance.control.hub import Hub
+from appliance.control.peer import PEER, PeerProtocol, vouched
+from appliance.domain.origin import ORIGIN
 from appliance.errors import ApplianceError, ServiceError
 
 _log = logging.getLogger(__name__)
@@ -29,10 +31,18 @@ HEARTBEAT_SECONDS = 1.5
 _GRACEFUL_SECONDS = 2
 
 
-def build_app(control: Control, hub: Hub) -> Starlette:
-    """Return the ASGI app that serves `control` and the changes that `hub` publishes."""
-    routes = [_operation_route(control, name, "GET") for name in sorted(wire.READS)]
-    routes += [_operation_route(control, name, "POST") for name in sorted(wire.ACTIONS)]
+Hear = Callable[[str, Mapping[str, object], bytes | ApplianceError], None]
+
+
+def build_app(control: Control, hub: Hub, hear: Hear = lambda *_: None) -> Starlette:
+    """Return the ASGI app that serves `control` and the changes that `hub` publishes.
+
+    `hear` is told what each operation that reads was asked, and its answer; it must not block.
+    """
+    routes = [_operation_route(control, name, "GET", hear) for name in sorted(wire.READS)]
+    routes += [
+        _operation_route(control, name, "POST", lambda *_: None) for name in sorted(wire.ACTIONS)
+    ]
 
     async def stream(_: Request) -> StreamingResponse:
         headers = {"Cache-Control": "no-store"}
@@ -45,14 +55,22 @@ def build_app(control: Control, hub: Hub) -> Starlette:
     return app
 
 
-def _operation_route(control: Control, name: str, method: str) -> Route:
+def _operation_route(control: Control, name: str, method: str, hear: Hear) -> Route:
     operation: Callable[..., object] = getattr(control, name)
 
     async def endpoint(request: Request) -> Response:
         raw = dict(request.query_params) if method == "GET" else await request.body()
         arguments = wire.decode_arguments(name, raw)
-        result = await run_in_threadpool(operation, **arguments)
-        return Response(wire.encode_result(name, result), media_type="application/json")
+        if ORIGIN in arguments:
+            arguments[ORIGIN] = vouched(arguments[ORIGIN], getattr(request.state, PEER))
+        try:
+            result = await run_in_threadpool(operation, **arguments)
+        except ApplianceError as error:
+            hear(name, arguments, error)
+            raise
+        body = wire.encode_result(name, result)
+        hear(name, arguments, body)
+        return Response(body, media_type="application/json")
 
     return Route(f"{wire.API_PREFIX}{name}", endpoint, methods=[method])
 
@@ -131,7 +149,7 @@ class ControlServer:
             log_config=None,
             access_log=False,
             lifespan="off",
-            http="h11",
+            http=PeerProtocol,
             ws="none",
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         )

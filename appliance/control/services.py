@@ -8,6 +8,7 @@ from typing import Protocol
 
 from appliance import clock
 from appliance.config.paths import Paths
+from appliance.domain.origin import Origin
 from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.errors import ServiceError
 from appliance.supervisor.supervisor import Supervisor
@@ -22,7 +23,7 @@ class Services(Protocol):
         """Return every service as last observed."""
         ...
 
-    def restart(self, name: str, actor: str) -> None:
+    def restart(self, name: str, origin: Origin) -> None:
         """Stop and start one service; raises `ServiceError` for an unknown name."""
         ...
 
@@ -30,7 +31,7 @@ class Services(Protocol):
         """Return a service's log file; raises `ServiceError` for an unknown name."""
         ...
 
-    def shut_down(self, actor: str) -> None:
+    def shut_down(self, origin: Origin) -> None:
         """Begin to stop everything."""
         ...
 
@@ -65,9 +66,9 @@ class SupervisedServices:
         """See `Services.services`."""
         return self._supervisor.services()
 
-    def restart(self, name: str, actor: str) -> None:
+    def restart(self, name: str, origin: Origin) -> None:
         """See `Services.restart`."""
-        asked = asyncio.run_coroutine_threadsafe(self._supervisor.restart(name, actor), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(self._supervisor.restart(name, origin), self._loop)
         asked.result(_SECONDS)
 
     def log_path(self, name: str) -> Path:
@@ -81,6 +82,6 @@ class SupervisedServices:
             )
         return self._paths.logs / f"{name}.log"
 
-    def shut_down(self, actor: str) -> None:
+    def shut_down(self, origin: Origin) -> None:
         """See `Services.shut_down`."""
-        self._loop.call_soon_threadsafe(self._supervisor.ask_to_stop, actor)
+        self._loop.call_soon_threadsafe(self._supervisor.ask_to_stop, origin.words)

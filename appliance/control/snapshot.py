@@ -136,6 +136,7 @@ def _project(project: Project, facts: Facts) -> ProjectStatus:
         previous_champion=models.previous,
         challenger=models.challenger,
         newest_version=models.newest,
+        held=models.held,
         performance=rows.performance,
         drift=rows.drift,
         forecast=rows.forecast,
@@ -144,6 +145,7 @@ def _project(project: Project, facts: Facts) -> ProjectStatus:
         parked=rows.parked,
         refusals=rows.refusals,
         model_max_age_hours=project.model_max_age_hours,
+        min_rows=project.min_rows,
         are_models_known=project.name in facts.models,
         are_rows_known=project.name in facts.store.projects,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, get_type_hints
@@ -17,6 +18,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -27,6 +29,9 @@ from pydantic import (
 from appliance import errors
 from appliance.config.forms import END_AT, FIRST_AT, has_control_characters
 from appliance.control.api import Control, StreamMessage
+from appliance.domain.event_filter import EventFilter
+from appliance.domain.log import NEWEST, LogQuery
+from appliance.domain.origin import Origin
 from appliance.errors import ApplianceError, ConfigError, TerminalError, TransientError
 
 API_PREFIX: Final = "/v1/"
@@ -35,17 +40,26 @@ READS: Final = frozenset(
     {
         "status",
         "candles",
+        "candles_until",
         "coverage",
         "coverage_strip",
         "forecasts",
         "events",
+        "find_events",
+        "next_events",
+        "count_events",
         "models",
         "monitoring",
+        "charts",
+        "chart",
         "verdicts",
+        "compare",
         "dag_runs",
         "dag_run",
         "task_log",
+        "task_log_page",
         "service_log",
+        "service_log_page",
     }
 )
 """Operations that change nothing: GET with query parameters; all others are POST with JSON."""
@@ -66,10 +80,23 @@ ACTIONS: Final = frozenset(
 )
 
 
+_MOST_CHARACTERS = 512
+
+
 def _plain_text(text: str) -> str:
     if has_control_characters(text):
         raise ValueError("text without control characters is expected")
     return text
+
+
+def _plain_origin(origin: Origin) -> Origin:
+    for field in fields(origin):
+        value = getattr(origin, field.name)
+        if isinstance(value, str) and (
+            len(value) > _MOST_CHARACTERS or has_control_characters(value)
+        ):
+            raise ValueError(f"{field.name}: a short text without control characters is expected")
+    return origin
 
 
 def _plausible(at: datetime | None) -> datetime | None:
@@ -78,22 +105,49 @@ def _plausible(at: datetime | None) -> datetime | None:
     return at
 
 
-_Word = Annotated[str, Field(max_length=512), AfterValidator(_plain_text)]
+def _from_json(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _bounded(query: LogQuery) -> LogQuery:
+    if query.at < NEWEST or not 1 <= query.lines <= _MOST_LINES or not 0 <= query.context <= 100:
+        raise ValueError(f"a position of the log and 1 to {_MOST_LINES} lines are expected")
+    _plain_text(query.needle)
+    return query
+
+
+def _plain_filter(wanted: EventFilter) -> EventFilter:
+    for texts in (wanted.actors, wanted.without_actors, wanted.texts, wanted.without_texts):
+        if len(texts) > _MOST_TERMS:
+            raise ValueError(f"{_MOST_TERMS} terms at most are expected")
+        for text in (*texts, wanted.project):
+            _plain_text(text)
+    return wanted
+
+
+_MOST_TERMS = 50
+_MOST_LINES = 10_000
+_Word = Annotated[str, Field(max_length=_MOST_CHARACTERS), AfterValidator(_plain_text)]
 _Name = Annotated[_Word, Field(min_length=1)]
 _Amount = Annotated[int, Field(ge=1, le=1_000_000)]
 _Number = Annotated[int, Field(ge=0, lt=2**63)]
 _Instant = Annotated[AwareDatetime | None, AfterValidator(_plausible)]
 _LIMITS: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("market", "project", "run_id", "task_id", "name", "actor"), _Name),
+    **dict.fromkeys(("market", "project", "run_id", "task_id", "name", "key"), _Name),
     **dict.fromkeys(("count", "limit", "lines"), _Amount),
-    **dict.fromkeys(("after_id", "job"), _Number),
+    **dict.fromkeys(("after_id", "before_id", "job"), _Number),
     **dict.fromkeys(("start_at", "end_at"), _Instant),
+    "origin": Annotated[Origin, AfterValidator(_plain_origin)],
     "request": _Word,
+    "wanted": Annotated[EventFilter, BeforeValidator(_from_json), AfterValidator(_plain_filter)],
+    "query": Annotated[LogQuery, BeforeValidator(_from_json), AfterValidator(_bounded)],
     "params": Annotated[dict[_Name, _Word], Field(max_length=100)],
     "unit": Annotated[int, Field(ge=1, le=1440)],
     "version": Annotated[int, Field(ge=1, lt=2**31)],
+    **dict.fromkeys(("first", "second"), Annotated[int, Field(ge=1, lt=2**31)]),
     **dict.fromkeys(("seen", "champion"), Annotated[int, Field(ge=0, lt=2**31)]),
     "hours": Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)],
+    "points": Annotated[int, Field(ge=1, le=2_000)],
     "cells": Annotated[int, Field(ge=1, le=10_000)],
 }
 """What arguments may be, by name, where that is narrower than their type."""

@@ -17,6 +17,28 @@ class DriftVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Histogram:
+    """A feature's two distributions over the same bins of equal width.
+
+    `edges` are one more than the bins; `reference` and `current` are fractions of all rows, what lies beyond
+    either end counted in the outermost bin.
+    """
+
+    edges: tuple[float, ...]
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeLoss:
+    """The live loss over the EWMA interval's width where the market was `calm`, `normal` or `turbulent`."""
+
+    regime: str
+    rows: int
+    relative: float
+
+
+@dataclass(frozen=True, slots=True)
 class DriftScore:
     """One feature's current window against the reference profile.
 
@@ -25,7 +47,8 @@ class DriftScore:
     lies that far away; `outside` the fraction of rows where hardly any of the reference's are. None
     where the sample was insufficient, or (`wasserstein`) the reference has no deviation to measure in.
     `missing_rate` is the fraction of the window's candles without a value; `effect` the part of the loss
-    that hangs on the feature times how far it has moved, for ranking.
+    that hangs on the feature times how far it has moved, for ranking. `histogram` is None in reports of
+    before it was kept.
     """
 
     feature: str
@@ -38,6 +61,7 @@ class DriftScore:
     missing_rate: float | None = None
     effect: float | None = None
     outside: float | None = None
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +73,8 @@ class LossReport:
     online detector, alarmed above its limit. `expected` is the mean loss that forecasts which have
     not matured let one expect, an early warning above `expected_high`; of `tracked` earlier
     estimates the fraction `track_hits` came within 25 %, `track_bias` is how much too high they were.
-    `why` says why the loss cannot be judged, "" where it can be.
+    `why` says why the loss cannot be judged, "" where it can be. `regimes` split `relative` by terciles of
+    the EWMA width; `relative_expected` is what it was at training.
     """
 
     verdict: DriftVerdict
@@ -65,6 +90,8 @@ class LossReport:
     track_bias: float | None = None
     track_hits: float | None = None
     why: str = ""
+    regimes: tuple[RegimeLoss, ...] = ()
+    relative_expected: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

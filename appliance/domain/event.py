@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from appliance.domain.origin import Origin
+
 
 class EventKind(StrEnum):
     """What happened."""
@@ -25,9 +27,11 @@ class EventKind(StrEnum):
     PROMOTED = "model.promoted"
     ROLLED_BACK = "model.rolled_back"
     REJECTED = "model.rejected"
+    MODEL_HELD = "model.held"
     FILES_REMOVED = "model.files_removed"
     MODEL_REFUSED = "model.refused"
     MODEL_UNPROVEN = "model.unproven"
+    REGISTRY_CHANGED = "registry.changed"
     DRIFT_VERDICT = "drift.verdict"
     RETRAIN_DECIDED = "retrain.decided"
     RETRAIN_ACCOUNTED = "retrain.accounted"
@@ -38,6 +42,10 @@ class EventKind(StrEnum):
     WORKFLOW_FAILED = "workflow.failed"
     ALERT_SENT = "alert.sent"
     ALERT_FAILED = "alert.failed"
+
+
+MOVES = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
+"""Events of a champion that the appliance has moved."""
 
 
 class Severity(StrEnum):
@@ -52,8 +60,9 @@ class Severity(StrEnum):
 class Event:
     """One recorded fact; `id` is 0 until the store has assigned one.
 
-    `actor` says who or what caused it (`operator`, `supervisor`, `monitoring_wf`); `details` holds
-    JSON-compatible evidence.
+    `actor` names who or what caused it (`kim`, `supervisor`, `monitoring_wf`); `origin` says all that is
+    known of that: terminal, host, run, who asked. It is None for what a service did on its own, and for
+    events of before it was recorded. `details` holds JSON-compatible evidence.
     """
 
     kind: EventKind
@@ -64,3 +73,14 @@ class Event:
     project: str = ""
     details: dict[str, object] = field(default_factory=dict)
     id: int = 0
+    origin: Origin | None = None
+
+    @property
+    def brief_actor(self) -> str:
+        """Who or what caused it, in a few words."""
+        return self.actor if self.origin is None else self.origin.brief
+
+    @property
+    def done_by(self) -> str:
+        """Who or what caused it, and through what, in words."""
+        return self.actor if self.origin is None else self.origin.words

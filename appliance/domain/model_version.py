@@ -10,13 +10,22 @@ FILES_REMOVED = "files_removed"
 
 
 @dataclass(frozen=True, slots=True)
+class Promotion:
+    """When a version was put into production, and by whom: in a few words, and in all."""
+
+    at: datetime
+    brief: str
+    done_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
     """One version in the registry.
 
     `metrics` are the training-time metrics of its MLflow run: `pinball` (mean pinball loss, relative
     return), `skill_static` and `skill_ewma` (fraction by which the loss beats each naive benchmark,
     0.05 = 5 %), `coverage` (fraction of outcomes inside the 80 % interval), `mae`, `rmse`,
-    `direction`.
+    `direction`. `promoted` is the newest event that put it into production, None when none is known.
     """
 
     name: str
@@ -26,6 +35,7 @@ class ModelVersion:
     aliases: tuple[str, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    promoted: Promotion | None = None
 
     @property
     def is_champion(self) -> bool:

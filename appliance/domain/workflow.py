@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from appliance.domain.origin import Origin
+
 PROGRESS_MARK = "progress: "
 """Begins the lines of a task's log that say how far it is."""
+
+ENDED_NOTE = "ended by the appliance: the project was disabled"
+"""Noted on a run that was ended because its project is disabled."""
 
 
 class WorkflowKind(StrEnum):
@@ -77,7 +82,11 @@ class UnstartedTask:
 
 @dataclass(frozen=True, slots=True)
 class DagRun:
-    """One run of a workflow; `duration` is in seconds, None while it has not started."""
+    """One run of a workflow; `duration` is in seconds, None while it has not started.
+
+    `note` is what was noted on it in Airflow; `cause` is who asked for it, None when a schedule or an asset
+    did.
+    """
 
     dag_id: str
     run_id: str
@@ -88,6 +97,18 @@ class DagRun:
     ended_at: datetime | None = None
     duration: float | None = None
     tasks: tuple[TaskInstance, ...] = ()
+    note: str = ""
+    cause: Origin | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it failed by itself; one that was ended with its project has not."""
+        return self.state is RunState.FAILED and not self.was_ended
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether it was ended because its project was disabled; Airflow counts it as failed."""
+        return self.state is RunState.FAILED and self.note == ENDED_NOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +116,8 @@ class WorkflowStatus:
     """One workflow: its newest run and what comes next.
 
     `is_known` is False while Airflow has not told of any run and cannot be asked: there may have been
-    some. `schedule` is words such as `every minute` or `after data`; `import_error` is the DAG file's
-    error text, empty when it parses.
+    some. `paused_at` is set while `is_paused`. `schedule` is words such as `every minute` or
+    `after data`; `import_error` is the DAG file's error text, empty when it parses.
     """
 
     project: str
@@ -106,5 +127,6 @@ class WorkflowStatus:
     next_run_at: datetime | None = None
     schedule: str = ""
     is_paused: bool = False
+    paused_at: datetime | None = None
     import_error: str = ""
     is_known: bool = True

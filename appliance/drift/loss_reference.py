@@ -154,6 +154,7 @@ def judge_loss(reference: LossReference, live: LiveLosses, min_rows: int) -> Los
         expected=expected,
         expected_high=MARGIN * reference.loss_high,
         why=why,
+        relative_expected=_finite(reference.relative_mean),
         **_track(live.tracked),
     )
 

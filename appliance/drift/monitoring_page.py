@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 
+from appliance import zone
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict, LossReport
 from appliance.domain.forecast import Performance
 from appliance.domain.monitoring import Monitoring
@@ -266,4 +267,4 @@ def _share(value: float | None) -> str:
 
 
 def _instant(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return zone.stamp_with_name(at, seconds=False)

@@ -163,6 +163,7 @@ def _measure(
         wasserstein=wasserstein if feature.shape.std > 0.0 else None,
         missing_rate=missing,
         outside=feature.shape.outside(ordered),
+        histogram=feature.shape.histogram(ordered),
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
+from appliance.domain.drift import Histogram
 from appliance.drift.psi import fixed_edges, fractions_of_sorted, psi
 from appliance.drift.stat_tests import ks_statistic, probabilities, wasserstein
 
@@ -24,6 +25,9 @@ Vector = NDArray[np.float64]
 
 STATISTICS = ("psi", "ks", "wasserstein")
 """Order of the distances in every triple here."""
+
+HISTOGRAM_BINS = 14
+"""Bins of the pictures of two distributions: what fits beside each other on a small screen."""
 
 GRID_POINTS = 201
 """Stored quantiles per distribution."""
@@ -57,6 +61,23 @@ class Shape:
             edges=tuple(edges.tolist()),
             fractions=tuple(fractions_of_sorted(ordered, edges).tolist()),
             quantiles=tuple(np.quantile(ordered, probabilities(GRID_POINTS)).tolist()),
+        )
+
+    def histogram(self, ordered: Vector) -> Histogram:
+        """Return this distribution and an ascending sample's in bins of equal width over both."""
+        grid = np.asarray(self.quantiles)
+        low, high = min(grid[1], ordered[0]), max(grid[-2], ordered[-1])
+        wide = grid[-2] - grid[1]
+        low, high = max(low, grid[1] - wide), min(high, grid[-2] + wide)
+        if not high > low:
+            low, high = low - 0.5, high + 0.5
+        edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
+        below = np.interp(edges[1:-1], grid, probabilities(GRID_POINTS))
+        counted = np.searchsorted(ordered, edges[1:-1], side="left") / ordered.size
+        return Histogram(
+            edges=tuple(edges.tolist()),
+            reference=tuple(np.diff(below, prepend=0.0, append=1.0).tolist()),
+            current=tuple(np.diff(counted, prepend=0.0, append=1.0).tolist()),
         )
 
     def outside(self, ordered: Vector) -> float:

@@ -9,6 +9,7 @@ import signal
 import sys
 
 from appliance.config.paths import Paths
+from appliance.config.service_log import log_to_stderr
 from appliance.errors import ApplianceError
 from appliance.forecaster.forecaster import Forecaster
 from appliance.ingest.store_gate import StoreGate
@@ -23,9 +24,7 @@ _log = logging.getLogger("appliance.forecaster")
 def main() -> int:
     """Forecast until SIGTERM or SIGINT; return the exit code."""
     guard()
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         paths = Paths.from_environment()

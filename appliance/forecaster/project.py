@@ -10,6 +10,7 @@ from typing import NoReturn
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
+from appliance.domain.origin import Origin, Through
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import (
     ApplianceError,
@@ -184,7 +185,7 @@ class ProjectRunner:
             settings=self._settings,
             paths=self._paths,
             params={},
-            actor=ACTOR,
+            origin=Origin(ACTOR, Through.SERVICE),
             run_id="live",
             upstream={},
             resources=Resources(lambda: session, _refuse, _refuse, self._models),

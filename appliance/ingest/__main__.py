@@ -9,6 +9,7 @@ import signal
 import sys
 
 from appliance.config.paths import Paths
+from appliance.config.service_log import log_to_stderr
 from appliance.config.settings import Settings, load_settings
 from appliance.errors import ApplianceError, ConfigError
 from appliance.ingest.live import Ingestor
@@ -23,9 +24,7 @@ _log = logging.getLogger("appliance.ingest")
 def main() -> int:
     """Ingest until SIGTERM or SIGINT; return the exit code."""
     guard()
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log_to_stderr()
     for noisy in ("httpx", "apscheduler"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import EventKind
 from appliance.ingest.feed import Feed
@@ -89,7 +89,7 @@ def fill_history(
         feed.record(
             EventKind.BACKFILLED,
             f"{run.stored:,} candles stored, {run.stored - stored:,} new, back to "
-            f"{run.reached_at:%Y-%m-%d %H:%M} UTC"
+            f"{zone.utc_text(run.reached_at)}"
             + ("" if is_complete else "; the exchange has none before that"),
             stored=run.stored,
             seconds=round(run.elapsed, 1),

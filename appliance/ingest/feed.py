@@ -10,6 +10,7 @@ from appliance import clock
 from appliance.domain.candle import RawCandle
 from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.origin import Origin
 from appliance.upbit.client import UpbitClient
 from store import Session
 from store.candles import StoredCandles, store_candles
@@ -24,7 +25,7 @@ GRACE = timedelta(seconds=1)
 class Feed:
     """What every step of ingestion needs; `source_id` is stored with each raw candle.
 
-    `actor` is who events name as their cause; `speed` are exchange seconds per second.
+    `origin` is who events name as their cause; `speed` are exchange seconds per second.
     """
 
     session: Session
@@ -32,7 +33,7 @@ class Feed:
     market: str
     unit: int
     source_id: str
-    actor: str = "ingestor"
+    origin: Origin | None = None
     speed: float = 1.0
 
     @property
@@ -86,10 +87,11 @@ class Feed:
             Event(
                 kind=kind,
                 summary=f"{self.market} {self.unit}m: {summary}",
-                actor=self.actor,
+                actor="ingestor" if self.origin is None else self.origin.root.name,
                 at=clock.now(),
                 severity=severity,
                 details=known | details,
+                origin=self.origin,
             ),
         )
 

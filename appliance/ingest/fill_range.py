@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import EventKind
@@ -39,11 +39,11 @@ class RangeProgress:
         return (self.wanted - self.done) * self.seconds / self.done if self.done else None
 
     def __str__(self) -> str:
-        """Return `600 of 1,200 intervals (50.0%), 1,990 candles/s, 3 s left`."""
+        """Return `600 of 1,200 intervals (50.0 %), 1,990 candles/s, 3 s left`."""
         left = "" if self.seconds_left is None else f", {self.seconds_left:,.0f} s left"
         return (
             f"{self.done:,} of {self.wanted:,} intervals "
-            f"({self.done / max(self.wanted, 1):.1%}), {self.rate:,.0f} candles/s{left}"
+            f"({100 * self.done / max(self.wanted, 1):.1f} %), {self.rate:,.0f} candles/s{left}"
         )
 
 
@@ -145,7 +145,7 @@ class _RangeRun:
         self._feed.record(
             EventKind.BACKFILLED,
             f"{self.fetched:,} candles received, {self.inserted:,} new, from "
-            f"{self._reached_at:%Y-%m-%d %H:%M} to {end_at:%Y-%m-%d %H:%M} UTC",
+            f"{zone.utc_span(self._reached_at, end_at)}",
             inserted=self.inserted,
             seconds=round(clock.monotonic() - self._started, 1),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import GapCause
 from appliance.domain.event import EventKind, Severity
@@ -20,7 +20,7 @@ def note_gap(feed: Feed, start_at: datetime, end_at: datetime, cause: GapCause) 
         missing = (found.end_at - found.start_at) // feed.width
         feed.record(
             EventKind.GAP_FOUND,
-            f"{missing:,} candles unknown since {found.start_at:%Y-%m-%d %H:%M} UTC ({cause.value})",
+            f"{missing:,} candles unknown since {zone.utc_text(found.start_at)} ({cause.value})",
             Severity.WARNING,
             cause=cause.value,
             start_at=found.start_at.isoformat(),
@@ -43,7 +43,7 @@ def _record_repair(feed: Feed, gap: KnownGap) -> None:
     intervals = (gap.end_at - gap.start_at) // feed.width
     feed.record(
         EventKind.GAP_REPAIRED,
-        f"gap from {gap.start_at:%Y-%m-%d %H:%M} UTC filled: {gap.candles:,} candles, "
+        f"gap from {zone.utc_text(gap.start_at)} filled: {gap.candles:,} candles, "
         f"{intervals - gap.candles:,} of {intervals:,} intervals without a trade",
         cause=gap.cause,
         start_at=gap.start_at.isoformat(),

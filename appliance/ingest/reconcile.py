@@ -16,8 +16,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from appliance import zone
 from appliance.domain.candle import RawCandle
 from appliance.domain.coverage import GapCause, ProofMethod
+from appliance.domain.origin import Origin
 from appliance.ingest.backfill import BackfillProgress, fill_history
 from appliance.ingest.feed import Feed
 from appliance.ingest.gap_log import note_gap, settle_gaps
@@ -83,7 +85,7 @@ def bring_up_to_date(
     *,
     source_id: str,
     history_candles: int,
-    actor: str = "ingestor",
+    origin: Origin | None = None,
     progress: Callable[[BackfillProgress], None] = lambda _progress: None,
 ) -> SyncResult:
     """Catch up, repair gaps and fill history until `history_candles` are stored.
@@ -92,7 +94,7 @@ def bring_up_to_date(
         UpbitRejected: the market does not exist.
         UpbitUnavailable, StoreUnavailable: stored pages stay; calling again continues.
     """
-    feed = Feed(session, client, market, unit, source_id, actor)
+    feed = Feed(session, client, market, unit, source_id, origin)
     newest = confirm(feed, GapCause.RESTART)
     repaired = repair_gaps(feed)
     filled = fill_history(feed, history_candles, progress)
@@ -150,7 +152,7 @@ def repair_gaps(feed: Feed, on_gap: Callable[[str], None] = lambda _words: None)
     until_at = proven_until(feed.session, feed.market, feed.unit)
     for gap in reversed(gaps(feed.session, feed.market, feed.unit, end_at=until_at)):
         note_gap(feed, gap.start_at, gap.end_at, GapCause.RESTART)
-        on_gap(f"repairing {gap.start_at:%Y-%m-%d %H:%M} to {gap.end_at:%Y-%m-%d %H:%M} UTC")
+        on_gap(f"repairing {zone.utc_span(gap.start_at, gap.end_at)}")
         with Keeper(feed, ProofMethod.REPAIR) as keeper:
             begins_at = fill_span(keeper, feed, gap.start_at, gap.end_at)
             keeper.flush()

@@ -18,11 +18,19 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
+from appliance import zone
 from appliance.config.instance_lock import is_stopping, was_stopped_since
 from appliance.config.paths import Paths
 from appliance.config.settings import ProjectSettings, Settings, load_settings
+from appliance.domain.origin import (
+    ORIGIN,
+    Origin,
+    Through,
+    origin_to_json,
+    run_cause,
+)
 from appliance.domain.workflow import WorkflowKind, dag_id
-from appliance.errors import ApplianceError, TransientError
+from appliance.errors import ApplianceError, ConfigError, TransientError
 from appliance.pipelines.context import Json, Resources, StageContext, StageSkipped
 from appliance.pipelines.spec import ProjectSpec, describe_project
 from appliance.pipelines.task_log import logged_error
@@ -43,7 +51,7 @@ RETRIES = 4
 RETRY_DELAY = timedelta(seconds=5)
 RETRY_BACKOFF = 2.0
 MAX_RETRY_DELAY = timedelta(seconds=30)
-_OWN_KEYS = frozenset({"actor"})
+_OWN_KEYS = frozenset({ORIGIN})
 _KILLED = "the task ended without saying why: it was killed, or could not start"
 
 
@@ -115,12 +123,14 @@ def train_trigger(project: str, task_id: str, requested_by: str) -> TriggerDagRu
     The run's id is the request's: asking twice for the same starts one run.
     """
     request = f"ti.xcom_pull(task_ids='{requested_by}')['request']"
-    kind, _ = find_stage(project, requested_by)
     return TriggerDagRunOperator(
         task_id=task_id,
         trigger_dag_id=dag_id(project, WorkflowKind.TRAIN),
         trigger_run_id=f"{{{{ {request}['id'] }}}}",
-        conf={"reason": f"{{{{ {request}['reason'] }}}}", "actor": f"{kind.value}_wf"},
+        conf={
+            "reason": f"{{{{ {request}['reason'] }}}}",
+            ORIGIN: f"{{{{ ti.xcom_pull(task_ids='{requested_by}')['{ORIGIN}'] }}}}",
+        },
         skip_when_already_exists=True,
         openlineage_inject_parent_info=False,
     )
@@ -155,7 +165,7 @@ def record_dag_failure(context: Mapping[str, Any]) -> None:
             stage=stage or logged_by,
             run_id=run_id,
             reason=reason or _KILLED,
-            actor=f"{kind}_wf",
+            origin=_origin(WorkflowKind(kind), run, run_id),
         )
     finally:
         resources.close()
@@ -167,16 +177,18 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
     settings = load_settings(paths)
     if not _is_enabled(settings, project):
         raise AirflowSkipException(f"project {project} is disabled")
+    zone.use(zone.named(settings.display.timezone))  # of pages that go to MLflow
     resources = Resources.of_home(paths, settings)
     conf = {str(key): str(value) for key, value in (airflow["dag_run"].conf or {}).items()}
-    actor, run_id = conf.get("actor", f"{kind.value}_wf"), str(airflow["run_id"])
+    run_id = str(airflow["run_id"])
+    origin = _origin(kind, airflow["dag_run"], run_id)
 
     def record(reason: str) -> None:
-        if is_stopping(paths):
-            log.warning("ended with the appliance: %s", reason)
+        if cause := _ended_with(paths, project):
+            log.warning("ended with %s: %s", cause, reason)
             return
         try_to_record_failure(
-            resources, project, kind, stage=name, run_id=run_id, reason=reason, actor=actor
+            resources, project, kind, stage=name, run_id=run_id, reason=reason, origin=origin
         )
 
     try:
@@ -187,12 +199,13 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
             settings=settings,
             paths=paths,
             params={key: value for key, value in conf.items() if key not in _OWN_KEYS},
-            actor=actor,
+            origin=origin,
             run_id=run_id,
             upstream=_upstream(project, kind, name, airflow["ti"]),
             resources=resources,
         )
-        return execute_stage(stage, context)
+        result = execute_stage(stage, context)
+        return {**result, ORIGIN: origin_to_json(origin)} if result.get("request") else result
     except StageSkipped as skipped:
         raise AirflowSkipException(str(skipped)) from skipped
     except ApplianceError as error:
@@ -211,8 +224,24 @@ def _run_stage(project: str, name: str, airflow: Mapping[str, Any]) -> dict[str,
         resources.close()
 
 
+def _origin(kind: WorkflowKind, run: Any, run_id: str) -> Origin:
+    """Return what a run's events name: the run, and who asked for it, there or in Airflow's page."""
+    cause = run_cause(getattr(run, "conf", None), getattr(run, "triggering_user_name", None))
+    return Origin(f"{kind.value}_wf", Through.WORKFLOW, run_id=run_id, cause=cause)
+
+
 def _is_last_try(instance: Any) -> bool:
     return bool(instance.try_number > instance.max_tries)
+
+
+def _ended_with(paths: Paths, project: str) -> str:
+    """Return with what a task ends that has not failed by itself, "" when it has."""
+    if is_stopping(paths):
+        return "the appliance"
+    try:
+        return "" if _is_enabled(load_settings(paths), project) else "the disabled project"
+    except ConfigError:
+        return ""
 
 
 def _is_enabled(settings: Settings, project: str) -> bool:

@@ -8,12 +8,21 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from appliance.config.enabling import disabled_project
 from appliance.config.paths import Paths
 from appliance.config.settings import ProjectSettings, Settings, load_settings
+from appliance.config.whoami import local_origin
+from appliance.domain.origin import Through
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import ApplianceError, ConfigError, TransientError
 from appliance.pipelines.spec import ProjectSpec, describe_project
-from appliance.pipelines.workflow import find_stage, find_workflow, run_in_process
+from appliance.pipelines.workflow import (
+    check_parameters,
+    find_stage,
+    find_workflow,
+    parameters_of,
+    run_in_process,
+)
 from appliance.terminal import guard
 
 DONE, FAILED, USAGE, TRY_AGAIN = 0, 1, 2, 3
@@ -36,7 +45,7 @@ def main(project: str, arguments: Sequence[str] | None = None) -> int:
     try:
         params = dict(_pair(text) for text in parsed.param)
         kinds = _kinds(project, parsed.workflow, parsed.stage)
-        _run(project, parsed.config, kinds, parsed.stage, params)
+        _run(project, parsed.config, _taken_by(project, kinds, params), parsed.stage)
     except ApplianceError as error:
         sys.stderr.write(f"error: {error.message}\n  next: {error.hint or 'see above'}\n")
         if isinstance(error, ConfigError):
@@ -45,17 +54,28 @@ def main(project: str, arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _run(
-    project: str, config: str, kinds: list[WorkflowKind], stage: str, params: dict[str, str]
-) -> None:
+def _taken_by(
+    project: str, kinds: list[WorkflowKind], params: dict[str, str]
+) -> dict[WorkflowKind, dict[str, str]]:
+    """Return of each workflow the parameters that it takes; one that none takes is refused."""
+    check_parameters(project, kinds, params)
+    return {
+        kind: {name: params[name] for name in parameters_of(project, kind) if name in params}
+        for kind in kinds
+    }
+
+
+def _run(project: str, config: str, asked: dict[WorkflowKind, dict[str, str]], stage: str) -> None:
     paths = Paths.from_environment()
     configured = load_settings(paths)
+    if not configured.projects.get(project, ProjectSettings()).enabled:
+        raise disabled_project(project)
     settings = _choose(configured, project, config)
     is_configured = _spec(settings, project) == _spec(configured, project)
     if not is_configured:
         sys.stderr.write(f"{config} is not the configured config: production stays as it is\n")
     paths.create()
-    for kind in kinds:
+    for kind, params in asked.items():
         result = run_in_process(
             paths,
             settings,
@@ -64,6 +84,7 @@ def _run(
             params,
             _report,
             until_stage=stage,
+            cause=local_origin(Through.COMMAND),
             is_configured=is_configured,
         )
         sys.stdout.write(json.dumps({kind.value: result.outputs}) + "\n")

@@ -13,6 +13,7 @@ from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import ProjectSettings, Settings
 from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.origin import Origin
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import ConfigError, RegistryUnavailable
 from appliance.pipelines.spec import ProjectSpec
@@ -151,8 +152,8 @@ class Resources:
 class StageContext(Generic[SpecT_co]):
     """One run of one workflow, as its stages see it.
 
-    `params` are the run's parameters; `upstream` the results of the stages before, by name; `actor`
-    who or what started the run, as it stands in events. `is_configured` says whether the config is the
+    `params` are the run's parameters; `upstream` the results of the stages before, by name; `origin` the
+    run and who or what asked for it, as it stands in events. `is_configured` says whether the config is the
     home's own: production belongs to that one alone.
     """
 
@@ -162,11 +163,16 @@ class StageContext(Generic[SpecT_co]):
     settings: Settings
     paths: Paths
     params: Mapping[str, str]
-    actor: str
+    origin: Origin
     run_id: str
     upstream: Mapping[str, Mapping[str, Json]]
     resources: Resources
     is_configured: bool = True
+
+    @property
+    def actor(self) -> str:
+        """Who or what began it: the operator who asked, or the workflow on its own."""
+        return self.origin.root.name
 
     @property
     def session(self) -> Session:
@@ -228,18 +234,20 @@ class StageContext(Generic[SpecT_co]):
         summary: str,
         details: Mapping[str, object],
         severity: Severity = Severity.INFO,
+        origin: Origin | None = None,
     ) -> None:
-        """Append an event of this project."""
+        """Append an event of this project; `origin` did it where it was not this run."""
         from store.events import append_event
 
         event = Event(
             kind=kind,
             summary=summary,
-            actor=self.actor,
+            actor=(origin or self.origin).root.name,
             at=clock.now(),
             severity=severity,
             project=self.project,
             details={**details, "run_id": self.run_id},
+            origin=origin or self.origin,
         )
         append_event(self.session, event)
 

@@ -7,6 +7,7 @@ from typing import cast
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
+from appliance.domain.origin import Origin, Through
 from appliance.domain.reproduction import Reproduction
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import ConfigError
@@ -29,7 +30,7 @@ def reproduce(paths: Paths, settings: Settings, project: str, version: int) -> R
         settings=settings,
         paths=paths,
         params={},
-        actor="operator",
+        origin=Origin("reproduce", Through.COMMAND),
         run_id=f"reproduce__{clock.now().isoformat(timespec='seconds')}",
         upstream={},
         resources=resources,

@@ -39,6 +39,8 @@ class ProjectSpec(SpecSection):
     """Candle width in minutes."""
     horizon: Horizon
     """How many candles ahead a forecast reaches."""
+    min_rows: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """A training needs this many prepared rows."""
     train_schedule: str = ""
     """Cron expression (UTC) for training besides the triggered runs; empty is none."""
     model_max_age_hours: Annotated[int, Field(ge=0, le=876_000)] = 0

@@ -8,16 +8,17 @@ takes a `StageContext` and returns a JSON-compatible dict, which later stages of
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
 from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.origin import Origin, Through
 from appliance.domain.workflow import RunState, WorkflowKind, dag_id
 from appliance.errors import ApplianceError, ConfigError
 from appliance.pipelines.context import Json, Resources, StageContext, StageSkipped
@@ -43,10 +44,20 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """The stages of one kind, in order."""
+    """The stages of one kind, in order, and the parameters they take beside `PARAMETERS`: name -> meaning."""
 
     kind: WorkflowKind
     stages: tuple[Stage, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+PARAMETERS: Final[Mapping[WorkflowKind, Mapping[str, str]]] = {
+    WorkflowKind.DATA: {"full": "true: prepare every row anew"},
+    WorkflowKind.TRAIN: {"reason": "why, in words, for the run and its event"},
+    WorkflowKind.INFERENCE: {"model_version": "forecast with this version instead of the champion"},
+    WorkflowKind.MONITORING: {},
+}
+"""What a run of each kind may be asked for with, in every project: name -> meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,7 @@ def run_in_process(
     report: Report | None = None,
     *,
     until_stage: str = "",
-    actor: str = "operator",
+    cause: Origin | None = None,
     resources: Resources | None = None,
     is_configured: bool = True,
 ) -> WorkflowResult:
@@ -138,7 +149,7 @@ def run_in_process(
         params: the run's parameters, as `dag_run.conf` under Airflow.
         report: told each stage's state as it changes.
         until_stage: leave out the stages after this one.
-        actor: who asked, for the events.
+        cause: who asked, for the events.
         resources: store, registry and source to use; by default the home's own, closed at the end.
         is_configured: whether the settings name the home's own config of the project; a training of another
             one registers its model and leaves production as it is.
@@ -148,9 +159,10 @@ def run_in_process(
             the one that fails the task under Airflow, where transient ones are retried first.
     """
     spec = describe_project(settings, project)
+    check_parameters(project, [kind], params or {})
     stages = _until(find_workflow(project, kind).stages, until_stage)
     result = WorkflowResult(project, kind)
-    started_at = clock.now()
+    run_id = f"in-process__{clock.now().isoformat(timespec='seconds')}"
     own = Resources.of_home(paths, settings) if resources is None else resources
     context = StageContext(
         project=project,
@@ -159,8 +171,8 @@ def run_in_process(
         settings=settings,
         paths=paths,
         params=dict(params or {}),
-        actor=actor,
-        run_id=f"in-process__{started_at.isoformat(timespec='seconds')}",
+        origin=Origin(f"{kind.value}_wf", Through.WORKFLOW, run_id=run_id, cause=cause),
+        run_id=run_id,
         upstream=result.outputs,
         resources=own,
         is_configured=is_configured,
@@ -173,6 +185,29 @@ def run_in_process(
     return WorkflowResult(project, kind, result.states, result.outputs, _request(result))
 
 
+def parameters_of(project: str, kind: WorkflowKind) -> dict[str, str]:
+    """Return what a run of a project's workflow may be asked for with: name -> meaning."""
+    return {**PARAMETERS[kind], **find_workflow(project, kind).parameters}
+
+
+def check_parameters(project: str, kinds: Sequence[WorkflowKind], params: Iterable[str]) -> None:
+    """Check that one of these workflows takes each of the parameters of these names.
+
+    Raises:
+        ConfigError: none takes one; the hint lists those that they take.
+    """
+    known = {name: text for kind in kinds for name, text in parameters_of(project, kind).items()}
+    for name in params:
+        if name not in known:
+            workflows = ", ".join(kind.value for kind in kinds)
+            listed = "; ".join(f"{each} ({meaning})" for each, meaning in known.items())
+            raise ConfigError(
+                f"{project} takes no parameter {name!r} for {workflows}",
+                code="config.unknown_parameter",
+                hint=f"it takes {listed or 'none'}",
+            )
+
+
 def record_failure(
     resources: Resources,
     project: str,
@@ -181,7 +216,7 @@ def record_failure(
     stage: str,
     run_id: str,
     reason: str,
-    actor: str,
+    origin: Origin,
 ) -> None:
     """Append the event that a workflow failed; alerts are made from it."""
     from store.events import append_event
@@ -189,11 +224,12 @@ def record_failure(
     event = Event(
         kind=EventKind.WORKFLOW_FAILED,
         summary=f"{dag_id(project, kind)} failed in {stage or 'a task'}: {reason}",
-        actor=actor,
+        actor=origin.root.name,
         at=clock.now(),
         severity=Severity.ERROR,
         project=project,
         details={"workflow": kind.value, "task": stage, "run_id": run_id, "reason": reason},
+        origin=origin,
     )
     append_event(resources.session, event)
 
@@ -206,12 +242,12 @@ def try_to_record_failure(
     stage: str,
     run_id: str,
     reason: str,
-    actor: str,
+    origin: Origin,
 ) -> None:
     """Append the event as `record_failure` does; a store that is away is logged, not raised."""
     try:
         record_failure(
-            resources, project, kind, stage=stage, run_id=run_id, reason=reason, actor=actor
+            resources, project, kind, stage=stage, run_id=run_id, reason=reason, origin=origin
         )
     except ApplianceError as error:
         log.warning("the failure of %s could not be recorded: %s", stage, error)
@@ -277,7 +313,7 @@ def _failure_recorded(
             stage=stage.name,
             run_id=context.run_id,
             reason=str(error) or type(error).__name__,
-            actor=context.actor,
+            origin=context.origin,
         )
         raise
 

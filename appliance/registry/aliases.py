@@ -15,6 +15,11 @@ from appliance.errors import ModelNotFound, ProductionMoved, RegistryError
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"
+STATE = "gate.state"
+"""Tag of a version: what became of it at the promotion gate."""
+HELD = "held"
+PROMOTED = "promoted"
+REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +122,6 @@ def require_target(project: str, aliases: Mapping[str, int], version: int) -> No
             project=project,
             target=target,
         )
-
-
-def return_moves(project: str, aliases: Mapping[str, int]) -> list[AliasMove]:
-    """Return the moves that bring the previous champion back in place of one that nobody may use.
-
-    Raises:
-        ModelNotFound: there is no previous champion to return to.
-    """
-    return rollback_moves(aliases, rollback_target(project, aliases))
 
 
 def require_files(version: ModelVersion) -> None:

@@ -28,7 +28,7 @@ for _name, _value in _ENVIRONMENT.items():
 os.environ["MLFLOW_TRACKING_AUTH"] = "appliance"  # `request_auth`, whatever the shell has
 
 from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Metric, Param  # noqa: E402
+from mlflow.entities import Metric, Param, ViewType  # noqa: E402
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
@@ -45,6 +45,8 @@ from appliance.registry.location import (  # noqa: E402
     registry_unavailable,
     s3_environment,
 )
+from appliance.registry.production import Production  # noqa: E402
+from appliance.registry.production_lock import ProductionLock  # noqa: E402
 from appliance.registry.proofs import Place, Proofs, copy_of, load_proven, prove  # noqa: E402
 from appliance.registry.records import DatasetWindow, dataset_input, model_version  # noqa: E402
 
@@ -58,6 +60,8 @@ _TRANSIENT_CODES = frozenset(
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _NEWEST_VERSIONS = 200
+_DECISION_SECONDS = 30.0
+"""A workflow waits this long for another's decision on production."""
 _log = logging.getLogger(__name__)
 _OWNED = "appliance"
 """Tag of the runs that trainings make; an experiment may hold others."""
@@ -80,10 +84,11 @@ def open_registry(
     if location.is_direct:
         for name, value in s3_environment(paths, settings).items():
             os.environ.setdefault(name, value)
-    return Registry(location, proofs, paths.model_copies)
+    lock = ProductionLock(paths.production_locks, _DECISION_SECONDS)
+    return Registry(location, proofs, paths.model_copies, lock)
 
 
-class Registry:
+class Registry(Production):
     """Runs, versions and aliases of all projects; a project's model is named like the project.
 
     Every call raises `RegistryUnavailable` when MLflow does not answer within seconds,
@@ -93,6 +98,7 @@ class Registry:
         location: the way to MLflow.
         proofs: what models' files must be; without them nothing is proven.
         copies: the forecaster's copies, used in place of files that are not what was registered.
+        lock: see `Production`.
     """
 
     def __init__(
@@ -100,7 +106,9 @@ class Registry:
         location: RegistryLocation,
         proofs: Proofs | None = None,
         copies: Path | None = None,
+        lock: ProductionLock | None = None,
     ) -> None:
+        super().__init__(lock)
         _quieten()
         self._location = location
         self._proofs = proofs
@@ -189,6 +197,20 @@ class Registry:
         with self._translated():
             self._run_artifacts(run_id).add_documents(documents)
 
+    def params(self, run_id: str) -> dict[str, str]:
+        """Return the parameters of a run by name; empty for one that is gone."""
+        try:
+            with self._translated():
+                return dict(self._client.get_run(run_id).data.params)
+        except ModelNotFound:
+            return {}
+
+    def model_bytes(self, project: str, number: int) -> int:
+        """Return the size of a version's files."""
+        with self._translated(missing=aliases.no_version(project, number)):
+            uri = self._client.get_model_version_download_uri(project, str(number))
+            return self.artifacts(uri).size()
+
     def document(self, run_id: str, name: str) -> object:
         """Return a JSON document of a run; raises `ModelNotFound` when the run has none of that name."""
         missing = ModelNotFound(
@@ -208,9 +230,13 @@ class Registry:
             self._run_artifacts(run_id).add_page(name, html)
 
     def register(
-        self, project: str, run_id: str, tags: Mapping[str, str] | None = None
+        self, project: str, run_id: str, tags: Mapping[str, str] | None = None, above: int = 0
     ) -> ModelVersion:
-        """Make a run's model a version of the project; the same run gives the same version."""
+        """Make a run's model a version of the project; the same run gives the same version.
+
+        Numbers up to `above` are left out: a deleted or renamed model took them with it, and what is
+        stored of those versions must not count for new ones.
+        """
         with self._translated():
             known = self._client.search_model_versions(f"name='{project}' and run_id='{run_id}'")
             if known:
@@ -220,6 +246,11 @@ class Registry:
             created = self._client.create_model_version(
                 project, source, run_id=run_id, tags=dict(tags or {})
             )
+            while int(created.version) <= above:
+                self._client.delete_model_version(project, created.version)
+                created = self._client.create_model_version(
+                    project, source, run_id=run_id, tags=dict(tags or {})
+                )
             return self._read(project, [created], {})[0]
 
     def versions(self, project: str) -> list[ModelVersion]:
@@ -283,51 +314,11 @@ class Registry:
                 _log.warning("the copy goes on: %s", error.message)
                 return load_proven(copy, known, self._proofs, Place.COPY)
 
-    def promote(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        """Make `version` the champion in place of `seen`; the deposed one becomes `previous`.
-
-        `seen` is the champion that was decided on, 0 for none; None takes whichever there is.
-        What is in production already stays; raises `ProductionMoved` when another version is.
-        """
-        aliases.require_files(self.version(project, version))
-        with self._translated():
-            moved = self._aliases(project)
-            if moved.get(aliases.CHAMPION) != version:
-                aliases.require_champion(project, moved, seen)
-            self._apply(project, aliases.promotion_moves(moved, version))
-        return self.version(project, version)
-
-    def set_challenger(self, project: str, version: int) -> None:
-        """Point the `challenger` alias at `version`."""
-        with self._translated(missing=aliases.no_version(project, version)):
-            self._apply(project, [aliases.AliasMove(aliases.CHALLENGER, version)])
-
     def set_tags(self, project: str, version: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version; others stay."""
         with self._translated(missing=aliases.no_version(project, version)):
             for name, value in tags.items():
                 self._client.set_model_version_tag(project, str(version), name, value)
-
-    def restore(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        """Make a deposed `version` the champion again in place of `seen`, leaving no rollback target.
-
-        See `promote`.
-        """
-        aliases.require_files(self.version(project, version))
-        with self._translated():
-            moved = self._aliases(project)
-            if moved.get(aliases.CHAMPION) != version:
-                aliases.require_champion(project, moved, seen)
-                self._apply(project, aliases.rollback_moves(moved, version))
-        return self.version(project, version)
-
-    def roll_back(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        """Make the rollback target `version` the champion again in place of `seen`; see `promote`."""
-        with self._translated():
-            moved = self._aliases(project)
-        if moved.get(aliases.CHAMPION) != version:
-            aliases.require_target(project, moved, version)
-        return self.restore(project, version, seen)
 
     def _experiment_id(self, project: str) -> str:
         experiment = self._client.get_experiment_by_name(project)
@@ -370,11 +361,10 @@ class Registry:
 
     def _aliases(self, project: str) -> dict[str, int]:
         try:
-            model = self._client.get_registered_model(project)
-        except MlflowException as error:
-            if error.error_code == _MISSING:
-                return {}
-            raise
+            with self._translated():
+                model = self._client.get_registered_model(project)
+        except ModelNotFound:
+            return {}
         return {alias: int(version) for alias, version in model.aliases.items()}
 
     def _aliased(self, project: str, alias: str, missing: ModelNotFound) -> ModelVersion:
@@ -385,12 +375,13 @@ class Registry:
             found = self._client.get_model_version(project, str(moved[alias]))
             return self._read(project, [found], moved)[0]
 
-    def _apply(self, project: str, moves: list[aliases.AliasMove]) -> None:
-        for move in moves:
-            if move.version is None:
-                self._client.delete_registered_model_alias(project, move.alias)
-            else:
-                self._client.set_registered_model_alias(project, move.alias, str(move.version))
+    def _apply(self, project: str, moves: Sequence[aliases.AliasMove]) -> None:
+        with self._translated():
+            for move in moves:
+                if move.version is None:
+                    self._client.delete_registered_model_alias(project, move.alias)
+                else:
+                    self._client.set_registered_model_alias(project, move.alias, str(move.version))
 
     def _read(
         self, project: str, found: Sequence[MlflowVersion], moved: Mapping[str, int]
@@ -406,6 +397,7 @@ class Registry:
         runs = self._client.search_runs(
             [experiment.experiment_id],
             f"attributes.run_id IN ({listed})",
+            run_view_type=ViewType.ALL,
             max_results=len(run_ids),
         )
         return {run.info.run_id: dict(run.data.metrics) for run in runs}

@@ -86,6 +86,11 @@ class GateVerdict:
         return tuple(group.name for group in self.groups if group.is_harmed)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the rows so far decide."""
+        return self.verdict is not Verdict.NOT_ENOUGH_EVIDENCE
+
+    @property
     def is_promotable(self) -> bool:
         """Whether the challenger is better and does no harm."""
         return self.verdict is Verdict.BETTER and not self.harmed

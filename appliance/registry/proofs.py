@@ -106,7 +106,8 @@ def load_proven(folder: Path, version: ModelVersion, proofs: Proofs | None, plac
         return model_file.loads(files, folder)
     sha256, proof = files_digest(files), proofs.find(version)
     if proof is not None and sha256 != proof.sha256:
-        reason = f"the digest of its files is {sha256[:12]}, registered was {proof.sha256[:12]}"
+        changed = f"the digest of its files is {sha256[:12]}, registered was {proof.sha256[:12]}"
+        reason = changed if files else "its files are gone"
         raise _refused(proofs, version, place, reason)
     estimator = model_file.loads(files, folder)
     if proof is None:

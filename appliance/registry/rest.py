@@ -6,6 +6,7 @@ milliseconds where `import mlflow` takes seconds and 175 MB.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,12 +24,16 @@ from appliance.registry.aliases import AliasMove
 from appliance.registry.credentials import HomeCredentials
 from appliance.registry.deleted_runs import PATH, DeletedRun
 from appliance.registry.location import registry_unavailable
+from appliance.registry.production import Production
+from appliance.registry.production_lock import ProductionLock
 
 _API = "/api/2.0/mlflow"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _NEWEST_VERSIONS = 200
 _TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 """Whoever asks the control API gets an answer within five seconds."""
+_DECISION_SECONDS = 2.0
+"""An operator waits this long for another's decision on production."""
 _REMOVAL = httpx.Timeout(60.0, connect=1.0)
 
 
@@ -36,15 +41,17 @@ _REMOVAL = httpx.Timeout(60.0, connect=1.0)
 class ModelSummary:
     """A project's aliases (alias -> version) and newest version, None before the first.
 
-    `created_ms` tells a model from an earlier one of the same name; 0 before the first.
+    `created_ms` tells a model from an earlier one of the same name; 0 before the first. `held` says why
+    the newest version is held for a person, "" when it is not.
     """
 
     aliases: dict[str, int]
     newest_version: int | None
     created_ms: int = 0
+    held: str = ""
 
 
-class RegistryRest:
+class RegistryRest(Production):
     """Versions and aliases of all projects; a project's model is named like the project.
 
     Every call raises `RegistryUnavailable` when MLflow does not answer or fails, `ModelNotFound`
@@ -57,7 +64,9 @@ class RegistryRest:
         base_url: str,
         auth: httpx.Auth | None = None,
         transport: httpx.BaseTransport | None = None,
+        lock: ProductionLock | None = None,
     ) -> None:
+        super().__init__(lock)
         self.base_url = base_url.rstrip("/")
         self._http = httpx.Client(
             base_url=self.base_url,
@@ -75,7 +84,8 @@ class RegistryRest:
             ApplianceNotRunning: the server does not run.
         """
         url = service_url(paths, "mlflow")
-        return cls(url, HomeCredentials(paths), ProvenTransport(paths, "mlflow"))
+        lock = ProductionLock(paths.production_locks, _DECISION_SECONDS)
+        return cls(url, HomeCredentials(paths), ProvenTransport(paths, "mlflow"), lock)
 
     def close(self) -> None:
         """Close kept-alive connections."""
@@ -116,6 +126,9 @@ class RegistryRest:
         """Return alias -> version; empty before the first training."""
         return self.summary(project).aliases
 
+    def _aliases(self, project: str) -> dict[str, int]:
+        return self.aliases(project)
+
     def summary(self, project: str) -> ModelSummary:
         """Return a project's aliases and newest version in one call."""
         try:
@@ -124,9 +137,18 @@ class RegistryRest:
             return ModelSummary({}, None)
         model = answer["registered_model"]
         moved = {entry["alias"]: int(entry["version"]) for entry in model.get("aliases", [])}
-        numbers = [int(entry["version"]) for entry in model.get("latest_versions", [])]
+        newest = max(
+            model.get("latest_versions", []), key=lambda entry: int(entry["version"]), default=None
+        )
         created_ms = int(model.get("creation_timestamp", 0))
-        return ModelSummary(moved, max(numbers, default=None), created_ms)
+        if newest is None:
+            return ModelSummary(moved, None, created_ms)
+        tags = {tag["key"]: tag["value"] for tag in newest.get("tags", [])}
+        number = int(newest["version"])
+        is_held = tags.get(aliases.STATE) == aliases.HELD and moved.get(aliases.CHAMPION) != number
+        return ModelSummary(
+            moved, number, created_ms, tags.get("gate.words", "") if is_held else ""
+        )
 
     def model_file(self, project: str, number: int, name: str) -> bytes:
         """Return one file of a version's model folder, through the server wherever it lies."""
@@ -140,6 +162,21 @@ class RegistryRest:
         missing = aliases.no_version(project, number)
         raise self._refusal(response.status_code, _body(response), missing)
 
+    def params(self, run_id: str) -> dict[str, str]:
+        """Return the parameters of a run by name; empty for one that is gone."""
+        try:
+            answer = self._call("GET", "/runs/get", params={"run_id": run_id})
+        except ModelNotFound:
+            return {}
+        listed = answer["run"].get("data", {}).get("params", [])
+        return {param["key"]: param["value"] for param in listed}
+
+    def model_bytes(self, project: str, number: int) -> int | None:
+        """Return how large a version's model is, as MLflow noted it, None where it did not."""
+        content = self.model_file(project, number, "MLmodel").decode(errors="replace")
+        noted = re.search(r"^model_size_bytes: (\d+)$", content, re.MULTILINE)
+        return int(noted[1]) if noted else None
+
     def find_deleted(self, before: datetime) -> list[DeletedRun]:
         """See `DeletedRuns.find_deleted`."""
         answer = self._send("GET", PATH, params={"before": before.isoformat()}, timeout=_REMOVAL)
@@ -149,67 +186,24 @@ class RegistryRest:
         """See `DeletedRuns.remove_deleted`."""
         self._send("DELETE", PATH, params={"run_id": run_id}, timeout=_REMOVAL)
 
-    def set_alias(self, project: str, alias: str, version: int) -> None:
-        """Point an alias at a version."""
-        self._call(
-            "POST",
-            "/registered-models/alias",
-            json={"name": project, "alias": alias, "version": str(version)},
-            missing=aliases.no_version(project, version),
-        )
-
-    def delete_alias(self, project: str, alias: str) -> None:
-        """Remove an alias."""
-        self._call("DELETE", "/registered-models/alias", json={"name": project, "alias": alias})
-
-    def promote(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        """Make `version` the champion in place of `seen`; the deposed one becomes `previous`.
-
-        `seen` is the champion that was decided on, 0 for none; None takes whichever there is.
-        What is in production already stays; raises `ProductionMoved` when another version is.
-        """
-        aliases.require_files(self.version(project, version))
-        moved = self.aliases(project)
-        if moved.get(aliases.CHAMPION) != version:
-            aliases.require_champion(project, moved, seen)
-        self._apply(project, aliases.promotion_moves(moved, version))
-        return self.version(project, version)
-
-    def roll_back(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        """Make the rollback target `version` the champion again in place of `seen`; see `promote`."""
-        aliases.require_files(self.version(project, version))
-        moved = self.aliases(project)
-        if moved.get(aliases.CHAMPION) != version:
-            aliases.require_champion(project, moved, seen)
-            aliases.require_target(project, moved, version)
-            self._apply(project, aliases.rollback_moves(moved, version))
-        return self.version(project, version)
-
-    def reject(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        """Let a version no longer be the challenger of `seen`; see `promote` for `seen`.
-
-        Raises:
-            RegistryError: it is in production itself.
-        """
-        known, moved = self.version(project, version), self.aliases(project)
-        aliases.require_champion(project, moved, seen)
-        if moved.get(aliases.CHAMPION) == version:
-            raise aliases.in_production(project, version)
-        if moved.get(aliases.CHALLENGER) == version:
-            self.delete_alias(project, aliases.CHALLENGER)
-        return known
-
-    def return_previous(self, project: str) -> ModelVersion:
-        """Make the previous champion the champion again, for good, and return it."""
-        self._apply(project, aliases.return_moves(project, self.aliases(project)))
-        return self.champion(project)
+    def set_tags(self, project: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version; others stay."""
+        for name, value in tags.items():
+            self._call(
+                "POST",
+                "/model-versions/set-tag",
+                json={"name": project, "version": str(version), "key": name, "value": value},
+                missing=aliases.no_version(project, version),
+            )
 
     def _apply(self, project: str, moves: Sequence[AliasMove]) -> None:
         for move in moves:
+            target: dict[str, str] = {"name": project, "alias": move.alias}
             if move.version is None:
-                self.delete_alias(project, move.alias)
+                self._call("DELETE", "/registered-models/alias", json=target)
             else:
-                self.set_alias(project, move.alias, move.version)
+                target["version"] = str(move.version)
+                self._call("POST", "/registered-models/alias", json=target)
 
     def _read(
         self, project: str, found: Sequence[Mapping[str, Any]], moved: Mapping[str, int]
@@ -228,6 +222,7 @@ class RegistryRest:
             json={
                 "experiment_ids": [experiment_id],
                 "filter": f"attributes.run_id IN ({listed})",
+                "run_view_type": "ALL",
                 "max_results": len(run_ids),
             },
         )

@@ -20,7 +20,7 @@ from appliance.config.paths import Paths, write_atomically
 from appliance.config.reading import MissingFile, UnreadableFile, read_bytes
 from appliance.config.state_file import set_aside
 from appliance.domain.model_version import ModelVersion
-from appliance.errors import ModelNotFound, RegistryError, TransientError
+from appliance.errors import ModelNotFound, ProductionMoved, RegistryError, TransientError
 from appliance.registry import aliases, model_file
 from appliance.registry.location import registry_unavailable
 from appliance.registry.proofs import Place, Proofs, copy_of, load_proven
@@ -138,10 +138,13 @@ class WarmModels:
         with self._refreshing:
             moved = self._registry.aliases(project)
             previous = moved.get(aliases.PREVIOUS)
-            if moved.get(aliases.CHAMPION) != refused or previous in {None, refused}:
+            if moved.get(aliases.CHAMPION) != refused or previous is None or previous == refused:
                 return None
-            self._load(project, {aliases.CHAMPION: moved[aliases.PREVIOUS]})
-            return self._registry.return_previous(project)
+            self._load(project, {aliases.CHAMPION: previous})
+            try:
+                return self._registry.roll_back(project, previous, seen=refused).champion
+            except ProductionMoved:
+                return None
 
     def _aliased(self, project: str, alias: str, missing: ModelNotFound) -> ModelVersion:
         found = self._warm.get(project, {}).get(alias)

@@ -45,7 +45,9 @@ class _Markets(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="Simulated seconds per second.",
 )
-@click.option("--scenario", type=arguments.FILE, help="TOML file with [[shift]] tables.")
+@click.option(
+    "--scenario", type=arguments.FILE, help="TOML file with [[shift]] and [[market]] tables."
+)
 @click.option("--faults", type=arguments.FILE, help="TOML file with [[fault]] tables.")
 @click.option("--no-limits", is_flag=True, help="Do not enforce request limits.")
 @click.option(

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from appliance.domain.candle import TIMEFRAMES
 from appliance.simulator.book import Book, Page
 from appliance.simulator.exchange import Exchange
-from appliance.simulator.listing import profile
 from appliance.simulator.query import INVALID, MISSING, Request
 from appliance.simulator.quirks import RestQuirks
 from appliance.simulator.render import decimal
@@ -110,7 +109,7 @@ class Endpoints:
         is_detailed = request.value("is_details", "isDetails").lower() == "true"
         rows = []
         for code in self._exchange.codes:
-            name = profile(code).name
+            name = self._exchange.name(code)
             row: dict[str, object] = {"market": code, "korean_name": name, "english_name": name}
             if is_detailed:
                 flags = dict.fromkeys(_QUOTE_FLAGS, False)

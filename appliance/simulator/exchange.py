@@ -16,6 +16,7 @@ from appliance.simulator.listing import profile
 from appliance.simulator.options import SimulatorOptions
 from appliance.simulator.replay import ReplayMarket
 from appliance.simulator.saved_state import SavedState, read_state, write_state
+from appliance.simulator.scripted_markets import Listing, load_markets
 from appliance.simulator.shifts import (
     Shift,
     ShiftSchedule,
@@ -25,6 +26,7 @@ from appliance.simulator.shifts import (
 )
 from appliance.simulator.simulated_time import SimulatedTime, start_time, to_ms
 from appliance.simulator.synthetic import SyntheticMarket
+from appliance.simulator.windows import MS_PER_MINUTE
 
 _REPLAY_LEAD = timedelta(hours=1)
 
@@ -51,20 +53,35 @@ class Exchange:
         self.shifts = ShiftSchedule([*scripted, *self._posted])
         self._replays = replays
         self._books: dict[str, Book] = {}
-        self.codes = tuple(dict.fromkeys([*options.markets, *replays]))
+        self._listings = {code: Listing(profile(code)) for code in (*options.markets, *replays)}
+        if options.scenario:
+            found = load_markets(options.scenario, self.started_at)
+            self._listings |= {listing.profile.code: listing for listing in found}
         self._save()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The markets that are listed now."""
+        minute = self.time.now() // MS_PER_MINUTE
+        return tuple(code for code, each in self._listings.items() if each.is_listed(minute))
+
+    def name(self, code: str) -> str:
+        """Return the name of a market that is or was listed."""
+        return self._listings[code].profile.name
 
     def book(self, code: str) -> Book | None:
         """Return a listed market's book, None for an unknown code."""
-        if code not in self.codes:
+        listing = self._listings.get(code)
+        if listing is None or not listing.is_listed(self.time.now() // MS_PER_MINUTE):
             return None
         if code not in self._books:
             replay = self._replays.get(code)
-            self._books[code] = Book(replay or self._synthetic(code), self.caches)
+            self._books[code] = Book(replay or self._synthetic(listing), self.caches)
         return self._books[code]
 
-    def _synthetic(self, code: str) -> SyntheticMarket:
-        return SyntheticMarket(profile(code), self.options.seed, self.shifts, self._market_caches)
+    def _synthetic(self, listing: Listing) -> SyntheticMarket:
+        seed, caches = self.options.seed, self._market_caches
+        return SyntheticMarket(listing.profile, seed, self.shifts, caches)
 
     def _scripted_faults(self) -> FaultPlan:
         script = FaultScript()

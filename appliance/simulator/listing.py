@@ -15,7 +15,10 @@ class MarketProfile:
 
     `price` is the long-run level in the quote currency; `turnover` the traded value of a usual day;
     `trades` the mean trades a minute (below about 4 a market is quiet: some minutes have none);
-    `volatility` the standard deviation of a usual day's log return.
+    `volatility` the standard deviation of a usual day's log return. What a scenario may ask for: `tick`, a
+    tick size for all prices; `step`, the log distance in which the price jumps, between which it stands;
+    `idle`, the share of minutes without a trade; `still_from`, the minute since 1970 from which on the
+    price never moves; `drawn_as`, the code whose random numbers it takes.
     """
 
     code: str
@@ -24,6 +27,11 @@ class MarketProfile:
     turnover: float
     trades: float
     volatility: float
+    tick: float | None = None
+    step: float | None = None
+    idle: float | None = None
+    still_from: int | None = None
+    drawn_as: str = ""
 
 
 _KRW: dict[str, tuple[str, float, float, float, float]] = {

@@ -92,9 +92,10 @@ def load_scenario(path: Path, started_at: datetime) -> list[Shift]:
     document = read_toml(path)
     tables = document.get("shift", [])
     is_list = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
-    if set(document) - {"shift"} or not is_list:
+    if set(document) - {"shift", "market"} or not is_list:
         raise ConfigError(
-            f"scenario {path}: expected only [[shift]] tables", hint="README.md has an example"
+            f"scenario {path}: expected only [[shift]] and [[market]] tables",
+            hint="README.md has an example",
         )
     return [parse_shift(table, started_at, str(path)) for table in tables]
 

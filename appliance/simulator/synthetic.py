@@ -32,7 +32,7 @@ from appliance.simulator.columns import (
 from appliance.simulator.day_paths import MAX_TRADES, DayPaths
 from appliance.simulator.listing import MarketProfile, tick_table
 from appliance.simulator.shifts import ShiftSchedule
-from appliance.simulator.windows import MINUTES_PER_DAY, MS_PER_MINUTE
+from appliance.simulator.windows import MINUTES_PER_DAY, MS_PER_MINUTE, Integers
 
 LISTED_AT = datetime(2017, 9, 25, 3, tzinfo=UTC)
 LAST_YEAR = 2060
@@ -79,9 +79,10 @@ class SyntheticMarket:
         self.code = profile.code
         self._profile = profile
         self._shifts = shifts
-        digest = hashlib.sha256(f"{seed}:{profile.code}".encode()).digest()
+        digest = hashlib.sha256(f"{seed}:{profile.drawn_as or profile.code}".encode()).digest()
         self._key = int.from_bytes(digest[:8], "little")
-        bounds, sizes = zip(*tick_table(profile.code), strict=True)
+        ticks = ((0.0, profile.tick),) if profile.tick else tick_table(profile.code)
+        bounds, sizes = zip(*ticks, strict=True)
         self._tick_bounds, self._tick_sizes = np.array(bounds), np.array(sizes)
         self._daily_levels, self._daily_excitement = self._daily_series()
         self._caches = caches or MarketCaches()
@@ -226,7 +227,7 @@ class SyntheticMarket:
         shape = (MINUTES_PER_DAY, MAX_TRADES)
         activity = latent.excitement[_LEAD_MINUTES:]
         expected = self._profile.trades * np.exp(0.5 * activity) * np.sqrt(latent.season)
-        counts = np.minimum(draws.poisson(expected), MAX_TRADES)
+        counts = self._idle(day, np.minimum(draws.poisson(expected), MAX_TRADES))
         step = np.arange(1, MAX_TRADES + 1)
         is_real = step <= counts[:, None]
         # Within the minute: a bridge of `counts` steps from its first to its last log level.
@@ -235,7 +236,7 @@ class SyntheticMarket:
         share = np.minimum(step / np.maximum(counts, 1)[:, None], 1.0)
         bridge = (walk - share * walk[:, -1:]) * scale[:, None]
         path = level[:-1, None] + bridge + share * np.diff(level)[:, None]
-        price = self._rounded(np.exp(np.clip(path, -30.0, 40.0)))
+        price = self._rounded(np.exp(np.clip(self._scripted(day, path), -30.0, 40.0)))
         mood = np.exp(0.7 * activity + 0.5 * draws.standard_normal(MINUTES_PER_DAY) - 0.35)
         usual = self._profile.turnover / MINUTES_PER_DAY / self._profile.trades
         trade_value = usual * (mood * latent.season * volume_factor)[:, None]
@@ -245,6 +246,22 @@ class SyntheticMarket:
         opens = (day * MINUTES_PER_DAY + np.arange(MINUTES_PER_DAY)) * MS_PER_MINUTE
         at = opens[:, None] + (offset * (MS_PER_MINUTE - 1)).astype(np.int64)
         return DayPaths(counts, price, np.maximum(volume, 1e-8), at)
+
+    def _idle(self, day: int, counts: Integers) -> Integers:
+        """Return the trades of each minute, none in the share of minutes that a script asks for."""
+        idle = self._profile.idle
+        if idle is None:
+            return counts
+        is_idle = self._generator((5 << 40) + day).random(MINUTES_PER_DAY) < idle
+        return np.where(is_idle, 0, np.maximum(counts, 1))
+
+    def _scripted(self, day: int, path: Floats) -> Floats:
+        """Return (1440, MAX_TRADES) log prices that stand still, or move by steps, where a script says so."""
+        step, still_from = self._profile.step, self._profile.still_from
+        if still_from is not None:
+            minutes = day * MINUTES_PER_DAY + np.arange(MINUTES_PER_DAY)
+            path = np.where(minutes[:, None] >= still_from, self._shifted_level(still_from), path)
+        return path if step is None else np.round(path / step) * step
 
     def _candles(self, day: int) -> Columns:
         paths = self._day_paths(day)

@@ -112,6 +112,11 @@ def copy_truncate(path: Path, above_bytes: int = ROTATE_BYTES) -> None:
         os.truncate(path, 0)
 
 
+def all_parts(path: Path) -> list[Path]:
+    """Return the files that a log may consist of, the oldest first."""
+    return [_numbered(path, number) for number in range(KEPT_FILES, 0, -1)] + [path]
+
+
 def read_tail(path: Path, lines: int) -> list[str]:
     """Return the last `lines` lines of a log, reaching into the rotated one when it is short."""
     collected: list[str] = []

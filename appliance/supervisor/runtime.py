@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance import clock
 from appliance.config.instance_lock import InstanceLock, is_supervised, mark_stopping
 from appliance.config.listeners import forget_listeners
 from appliance.config.paths import Paths
@@ -33,6 +34,7 @@ SPAWN_SECONDS = 20.0
 LEFTOVER_GRACE_SECONDS = 10.0
 TIDY_SECONDS = 24 * 3600.0
 COLLECT_DELAY_SECONDS = 900.0
+SAMPLE_SECONDS = 60.0
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _CONFIGURATION = 2
 """The daemon's exit code when what it was told is wrong; see `appliance.cli.exit_code`."""
@@ -93,6 +95,7 @@ async def supervise(paths: Paths, supervisor: Supervisor, serve: Serve) -> None:
     serving.add_done_callback(lambda _: supervisor.ask_to_stop("the control API ended"))
     tidying = asyncio.create_task(_tidy_daily(paths))
     collecting = asyncio.create_task(_collect_daily(paths, supervisor))
+    sampling = asyncio.create_task(sample_usage(paths, supervisor))
     try:
         await supervisor.start()
         await supervisor.wait_for_stop_request()
@@ -101,12 +104,32 @@ async def supervise(paths: Paths, supervisor: Supervisor, serve: Serve) -> None:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
         await supervisor.stop()
-        for task in (serving, tidying):
+        for task in (serving, tidying, sampling):
             task.cancel()
-        ended, _ = await asyncio.gather(serving, tidying, return_exceptions=True)
+        ended, *_ = await asyncio.gather(serving, tidying, sampling, return_exceptions=True)
         _remove_sockets(paths)
     if isinstance(ended, Exception):
         raise ended
+
+
+async def sample_usage(
+    paths: Paths, supervisor: Supervisor, interval: float = SAMPLE_SECONDS
+) -> None:
+    """Write down each minute what every service takes of the machine; runs until cancelled."""
+    from appliance.supervisor.usage import read_usage
+    from appliance.supervisor.usage_log import append_sample, take_sample, usage_between
+
+    before, since = await asyncio.to_thread(read_usage, supervisor.sessions()), clock.monotonic()
+    while True:
+        await asyncio.sleep(interval)
+        after, now = await asyncio.to_thread(read_usage, supervisor.sessions()), clock.monotonic()
+        restarts = {service.name: service.restarts for service in supervisor.services()}
+        services = usage_between(before, after, now - since, restarts)
+        before, since = after, now
+        try:
+            append_sample(paths, take_sample(paths, clock.now(), services))
+        except OSError as error:
+            _log.warning("the services' usage could not be written down: %s", error)
 
 
 async def _tidy_daily(paths: Paths) -> None:

@@ -18,6 +18,7 @@ from appliance.config.file_holder import file_holders
 from appliance.config.ownership import SERVICE_VARIABLE
 from appliance.config.paths import Paths
 from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.origin import Origin, Through
 from appliance.domain.service import ServiceStatus
 from appliance.supervisor.guard_process import Guard
 from appliance.supervisor.log_file import LogFile
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 
 PR_SET_CHILD_SUBREAPER = 36
 _WORKERS = 12
+ITSELF = Origin("supervisor", Through.SERVICE)
 
 R = TypeVar("R")
 Listener = Callable[[tuple[ServiceStatus, ...]], None]
@@ -112,7 +114,7 @@ class Supervisor:
         listener(self._snapshot)
         return lambda: self._listeners.remove(listener)
 
-    async def restart(self, name: str, actor: str) -> None:
+    async def restart(self, name: str, origin: Origin) -> None:
         """Stop and start one service with a fresh budget; returns once that has begun.
 
         Raises:
@@ -124,13 +126,14 @@ class Supervisor:
         under_way = self._restarts.get(name)
         if under_way is not None and not under_way.done():
             return
-        summary = f"{name} is restarted on request of {actor}"
-        self.report(EventKind.SERVICE_STATE, summary, Severity.INFO, {"service": name}, actor=actor)
-        self._restarts[name] = asyncio.create_task(self._restart(service, actor))
+        summary = f"{name} is restarted on request of {origin.name}"
+        details: dict[str, object] = {"service": name}
+        self.report(EventKind.SERVICE_STATE, summary, Severity.INFO, details, origin)
+        self._restarts[name] = asyncio.create_task(self._restart(service, origin))
         await asyncio.sleep(0)
 
-    async def _restart(self, service: ManagedService, actor: str) -> None:
-        await service.stop(f"restarting on request of {actor}")
+    async def _restart(self, service: ManagedService, origin: Origin) -> None:
+        await service.stop(f"restarting on request of {origin.name}")
         service.start()
 
     def ask_to_stop(self, by: str) -> None:
@@ -243,7 +246,7 @@ class Supervisor:
         summary: str,
         severity: Severity,
         details: dict[str, object],
-        actor: str = "supervisor",
+        origin: Origin = ITSELF,
     ) -> None:
         """Log an event and hand it on."""
         _log.log(_LEVELS[severity], "%s", summary)
@@ -252,10 +255,11 @@ class Supervisor:
                 Event(
                     kind=kind,
                     summary=summary,
-                    actor=actor,
+                    actor=origin.name,
                     at=clock.now(),
                     severity=severity,
                     details=details,
+                    origin=origin,
                 )
             )
 

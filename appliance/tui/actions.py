@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.domain.workflow import WorkflowKind
+from appliance.tui import keymap
+from appliance.tui.presentation.filters import HELP
 from appliance.tui.state import Board
 
 Blocked = Callable[[Board], str]
 
 NO_ANSWER = "the supervisor does not answer"
+IN_THE_PAST = "this is the past, nothing in it can be changed; backspace returns to now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,24 @@ class Action:
     @property
     def shown_key(self) -> str:
         """The key as the operator reads it; empty when only the palette has it."""
-        return self.shown or self.key
+        return keymap.chosen(self.id) or self.shown or self.key
 
 
 def can_ask(board: Board) -> str:
     """Block what needs an answering supervisor."""
-    return "" if board.is_connected else NO_ANSWER
+    return "" if board.is_connected or board.past else NO_ANSWER
 
 
 def can_change(board: Board) -> str:
     """Block what changes something: no answer, read-only, no project."""
     status = board.status.value
+    if board.past is not None:
+        return IN_THE_PAST
     if not board.is_connected or status is None:
         return NO_ANSWER
-    return "this appliance is read-only" if status.read_only else ""
+    if status.read_only:
+        return "this console is read-only (--readonly)"
+    return f"this console is read-only; {key_of('read_only')} unlocks it" if board.is_locked else ""
 
 
 def can_run(board: Board) -> str:
@@ -93,9 +100,9 @@ def can_promote(board: Board) -> str:
     if stale := board.stale_reason("models"):
         return f"the registry does not answer: {stale}"
     if project.newest_version is None:
-        return "no model has been trained yet; r trains one"
+        return f"no model has been trained yet; {key_of('retrain')} trains one"
     if project.champion and project.newest_version == project.champion.version == 1:
-        return "v1 is in production and the only version; r trains another"
+        return f"v1 is in production and the only version; {key_of('retrain')} trains another"
     return ""
 
 
@@ -109,15 +116,16 @@ def can_roll_back(board: Board) -> str:
     return (
         ""
         if project.previous_champion
-        else "no earlier champion to go back to; p promotes any version"
+        else f"no earlier champion to go back to; {key_of('promote')} promotes any version"
     )
 
 
 def can_reject(board: Board) -> str:
-    """Block a rejection without a production model that something could be compared with."""
+    """Block a rejection while no version is compared with the production model or held for a person."""
     if reason := can_change(board):
         return reason
-    return "" if board.project and board.project.champion else "no model is in production"
+    project = board.project
+    return "" if project and (project.champion or project.held) else "no model is in production"
 
 
 def can_restart(board: Board) -> str:
@@ -161,10 +169,28 @@ def can_work_on_history(board: Board) -> str:
     return f"the store does not answer: {stale}" if stale else ""
 
 
+def is_past(board: Board) -> str:
+    """Block what steps through a recording while now is shown."""
+    return "" if board.past else "now is shown; T goes to another time"
+
+
 def has_problems(board: Board) -> str:
     """Block the list of problems when there is none."""
     status = board.status.value
     return "" if status and (status.problems or status.stale) else "there are no problems"
+
+
+def can_undo(board: Board) -> str:
+    """Block undo while nothing was done that has an opposite."""
+    if reason := can_change(board):
+        return reason
+    return "" if board.undo else "nothing was done here that can be taken back"
+
+
+def can_lock(board: Board) -> str:
+    """Block unlocking a console that was opened read-only."""
+    is_fixed = board.status.value is not None and board.status.value.read_only
+    return "it was opened with --readonly; `appliance` opens one that acts" if is_fixed else ""
 
 
 ACTIONS = (
@@ -247,12 +273,30 @@ ACTIONS = (
     ),
     Action("logs", "l", "Logs …", "read the services' logs", "Logs", group="Look", blocked=can_ask),
     Action(
+        "events",
+        "E",
+        "Events",
+        "every event and who did it, back to the beginning; there, the last 12 h, 24 h, 7 days",
+        "Events",
+        is_extra=True,
+        group="Look",
+        blocked=can_ask,
+    ),
+    Action(
         "models",
         "m",
         "Models",
-        "every version with its metrics; p promotes the chosen one",
+        "every version with its metrics; promote and reject the chosen one from there",
         "Models",
         is_extra=True,
+        group="Look",
+        blocked=can_read_models,
+    ),
+    Action(
+        "compare",
+        "C",
+        "Compare versions",
+        "production beside the challenger, or the versions chosen in the models page: metrics, verdict",
         group="Look",
         blocked=can_read_models,
     ),
@@ -262,6 +306,16 @@ ACTIONS = (
         "Monitoring",
         "drift per feature, losses, comparisons of versions, retraining and its reasons",
         "Monitor",
+        is_extra=True,
+        group="Look",
+        blocked=can_read_models,
+    ),
+    Action(
+        "history",
+        "h",
+        "Charts over time",
+        "forecasts and outcomes, losses, skill, drift, with what happened; pan, zoom, values in words",
+        "Charts",
         is_extra=True,
         group="Look",
         blocked=can_read_models,
@@ -286,6 +340,28 @@ ACTIONS = (
         group="Look",
         shown="!",
         blocked=has_problems,
+    ),
+    Action(
+        "travel",
+        "T",
+        "Go to another time …",
+        "show every screen as it was; on an event, when it happened",
+        "Time",
+        is_extra=True,
+        group="Look",
+    ),
+    *(
+        Action(action_id, key, title, words, group="Look", shown=shown, blocked=is_past)
+        for action_id, key, shown, title, words in (
+            ("past_back", "less_than_sign", "<", "Change before", "in the past: the change before"),
+            ("past_on", "greater_than_sign", ">", "Change after", "in the past: the next change"),
+            ("past_event_back", "left_parenthesis", "(", "Event before", "the event before"),
+            ("past_event_on", "right_parenthesis", ")", "Event after", "the next event"),
+            ("past_play", "space", "", "Play the past", "play on from here, or stand still"),
+            ("past_slower", "left_curly_bracket", "{", "Play slower", "down to real speed"),
+            ("past_faster", "right_curly_bracket", "}", "Play faster", "up to 1200 times"),
+            ("past_now", "backspace", "", "Return to now", "leave the past"),
+        )
     ),
     Action(
         "zoom",
@@ -333,7 +409,12 @@ ACTIONS = (
         blocked=can_change_timeframe,
     ),
     Action(
-        "project", "n", "Next project", "show the next project", group="Look", blocked=can_switch
+        "project",
+        "n",
+        "Next project",
+        "show the next project; with more than four a list asks which",
+        group="Look",
+        blocked=can_switch,
     ),
     Action(
         "switch_project",
@@ -342,6 +423,13 @@ ACTIONS = (
         "choose a project; a disabled one runs, forecasts and alerts nothing",
         group="Act",
         blocked=can_change,
+    ),
+    Action(
+        "undo",
+        "U",
+        "Undo …",
+        "take back the last promotion, rollback, switch or work on history; asks as that did",
+        blocked=can_undo,
     ),
     Action(
         "test_alert", "", "Send a test alert", "hand a test message to Slack", blocked=can_change
@@ -357,14 +445,46 @@ ACTIONS = (
         "help", "question_mark", "Help", "keys, marks and words", "Help", group="Move", shown="?"
     ),
     Action(
-        "palette",
+        "command",
         "colon",
-        "Command palette",
-        "every action by name; also ctrl+p",
-        "Palette",
+        "Command line",
+        "type a command, such as models 3 or logs store; tab completes, ↑ recalls",
+        "Command",
         is_extra=True,
         group="Move",
         shown=":",
+    ),
+    Action("home", "H", "Home", "back to the dashboard from anywhere", group="Move"),
+    Action(
+        "copy",
+        "y",
+        "Copy",
+        "copy the chosen row, or the panel's text, to the terminal's clipboard (OSC 52)",
+        group="Move",
+    ),
+    Action(
+        "save",
+        "S",
+        "Save the screen",
+        "write it as text and SVG into the home's console/screens",
+        group="Move",
+    ),
+    Action(
+        "read_only",
+        "ctrl+r",
+        "Read-only on or off",
+        "let this console change nothing, or act again",
+        group="Move",
+        blocked=can_lock,
+        shown="ctrl+r",
+    ),
+    Action(
+        "palette",
+        "",
+        "Command palette",
+        "find any action by a part of its name",
+        group="Move",
+        shown="ctrl+p",
     ),
     Action(
         "leave", "q", "Quit", "leave the dashboard; everything keeps running", "Quit", group="Move"
@@ -376,10 +496,16 @@ MOVES = (
     ("tab / shift+tab, ← →", "next and previous panel"),
     ("j k, ↑ ↓, g G", "move in a panel"),
     ("enter", "open: service → its log, workflow → its runs, run → task → log"),
-    ("/", "filter a list or a log; esc clears"),
-    ("f", "follow a log's end"),
+    ("in a chart: ← →", "cursor; shift moves the chart by half, + - zoom, g G ends"),
+    ("in a chart: ↑ ↓", "event before and next; enter opens it; 1-9 choose a chart, space a line"),
+    ("enter", "on what is not well: why, in words; again: its evidence; failed run → failing line"),
+    ("/", f"filter the list in focus ({HELP}); esc clears"),
+    (". ,", "sort by the next column; the other order"),
+    ("space", "select a row, for actions that take several"),
+    ("f", "follow a log's end, or new events"),
+    ("n N", "in a log: next, previous match; without a filter the next warning or error"),
+    ("L", "in a log: warnings and errors, errors, all"),
     ("esc", "back"),
-    ("ctrl+p", "command palette"),
     ("ctrl+q", "quit from anywhere"),
 )
 """Keys that are no actions."""
@@ -388,3 +514,13 @@ MOVES = (
 def action(action_id: str) -> Action:
     """Return the action with this id; raises KeyError when there is none."""
     return {known.id: known for known in ACTIONS}[action_id]
+
+
+def key_of(action_id: str) -> str:
+    """Return the key of an action as the operator reads it, for sentences that name it."""
+    return action(action_id).shown_key
+
+
+def default_keys() -> dict[str, str]:
+    """Return every action's own key by its id; empty for those that only the palette has."""
+    return {known.id: known.key for known in ACTIONS}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -10,20 +12,46 @@ from typing import Any, ClassVar, TypeVar
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
+from textual.widgets import Input
 
-from appliance import clock
+from appliance import clock, zone
+from appliance.config.whoami import local_origin
 from appliance.control.api import Control
+from appliance.control.past import Recording
+from appliance.domain.origin import Origin, Through
+from appliance.errors import ApplianceNotRunning
 from appliance.terminal import clean, clean_line
-from appliance.tui.actions import ACTIONS, action
+from appliance.tui import keymap
+from appliance.tui.actions import ACTIONS, action, key_of
+from appliance.tui.background import in_background
 from appliance.tui.commands import ActionCommands
 from appliance.tui.coordinators import HistoryCoordinator, StreamCoordinator
-from appliance.tui.messages import ActionFailed, ActionSucceeded, HistoryRead, StreamAdvanced
-from appliance.tui.operations import OPERATIONS
+from appliance.tui.keeping import HISTORY_LINES
+from appliance.tui.messages import (
+    ActionFailed,
+    ActionSucceeded,
+    HistoryRead,
+    PromotionAsked,
+    StreamAdvanced,
+)
+from appliance.tui.operations import OPERATIONS, go_on_promoting
+from appliance.tui.plain_glyphs import PlainGlyphs
+from appliance.tui.preferences import Preferences
+from appliance.tui.presentation.command_line import CommandSpec
+from appliance.tui.presentation.explanation import Explanation
 from appliance.tui.screens.dashboard import Dashboard
 from appliance.tui.screens.page import Page
+from appliance.tui.screens.why import WhyModal, Words, evidence_page
 from appliance.tui.state import Board, Failure, Feed, Reading, with_events, with_live
-from appliance.tui.theme import LINE, MUTED, NIGHT, RICH_THEME
+from appliance.tui.theme import LINE, LOOKS, MUTED, chosen_look
+from appliance.tui.time_operations import PAST_KEYS
+from appliance.tui.travel import PLAY_SECONDS, PastRead, Subject, Traveller
+from appliance.tui.typed_commands import run_line, specs
+from appliance.tui.undo import Undo
+from appliance.tui.widgets.bars import Lines
+from appliance.tui.widgets.command_bar import CommandBar
 
 T = TypeVar("T")
 
@@ -32,10 +60,16 @@ RETRY_TICKS = 5
 """Seconds between attempts to read history again after a failure."""
 
 
-def run(control: Control) -> int:
+def run(
+    control: Control | None,
+    preferences: Preferences,
+    recording: Recording | None = None,
+    start_at: datetime | None = None,
+) -> int:
     """Run the application on the terminal and return the exit code."""
-    code = ApplianceApp(control).run()
-    sys.stdout.write(FAREWELL)
+    code = ApplianceApp(control, preferences, recording=recording, start_at=start_at).run()
+    if control is not None:
+        sys.stdout.write(FAREWELL)
     return code or 0
 
 
@@ -47,28 +81,57 @@ class ApplianceApp(App[int]):
     COMMANDS = {ActionCommands}  # noqa: RUF012 - Textual's declaration
     NOTIFICATION_TIMEOUT = 6
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(known.key, f"operate('{known.id}')", known.title, show=False)
+        Binding(
+            known.key,
+            f"operate('{known.id}')",
+            known.title,
+            show=False,
+            id=known.id,
+            priority=known.id in PAST_KEYS,
+        )
         for known in ACTIONS
         if known.key
     ]
 
-    def __init__(self, control: Control) -> None:
+    def __init__(
+        self,
+        control: Control | None,
+        preferences: Preferences | None = None,
+        origin: Origin | None = None,
+        recording: Recording | None = None,
+        start_at: datetime | None = None,
+    ) -> None:
         super().__init__()
-        self.control = control
+        self._control = control
+        self._start_at = start_at
+        self.traveller = Traveller(recording, self.post_message)
+        self.preferences = preferences or Preferences()
+        self.origin = origin or local_origin(Through.CONSOLE)
         self.board = Board()
-        self._stream = StreamCoordinator(control, self.post_message)
-        self._history = HistoryCoordinator(control, self.post_message)
+        self._undo: Undo | None = None
+        self._typed: list[str] | None = None
+        self._stream = StreamCoordinator(control, self.post_message) if control else None
+        self._history = HistoryCoordinator(control, self.post_message) if control else None
         self._history_of: tuple[object, ...] = ()
         self._ticks = 0
-        self.console.push_theme(RICH_THEME)
-        self.register_theme(NIGHT)
-        self.theme = NIGHT.name
+        self._has_few_glyphs = os.environ.get("TERM") == "linux"
+        keymap.choose(self.preferences.keys)
+        self.set_keymap({known: keymap.textual_key(key) for known, key in keymap.all_chosen()})
+        for look in LOOKS.values():
+            self.register_theme(look.theme)
+        system, is_colourless = self.console.color_system, self.no_color
+        wanted = "auto" if is_colourless else self.preferences.theme
+        self.look = chosen_look(wanted, system, is_colourless=is_colourless)
+        self.console.push_theme(self.look.rich_theme)
+        self.theme = self.look.theme.name
 
     def notify(
         self, message: str, *, title: str = "", markup: bool = False, **options: Any
     ) -> None:
         """Show a notice; what it says comes from outside, so it is cleaned and no markup."""
-        super().notify(clean(message), title=clean_line(title), markup=markup, **options)
+        super().notify(
+            clean(zone.in_zone(message)), title=clean_line(title), markup=markup, **options
+        )
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the variables that the style sheet uses."""
@@ -80,14 +143,78 @@ class ApplianceApp(App[int]):
 
     def on_mount(self) -> None:
         """Start reading."""
-        self._stream.start()
-        self._history.start()
+        if self._stream and self._history:
+            self._stream.start()
+            self._history.start()
         self.set_interval(1.0, self._tick)
+        self.set_interval(PLAY_SECONDS, lambda: self.traveller.tick(self.board))
+        if self._start_at is not None:
+            self.go_to(self._start_at)
 
     def on_unmount(self) -> None:
         """Let the readers end."""
-        self._stream.stop()
-        self._history.stop()
+        if self._stream and self._history:
+            self._stream.stop()
+            self._history.stop()
+        self.traveller.stop()
+
+    @property
+    def control(self) -> Control:
+        """What the screens ask: the running appliance, or its recording as of the time shown."""
+        control = self.traveller.control or self._control
+        if control is None:
+            raise ApplianceNotRunning("the recording is being opened")
+        return control
+
+    @property
+    def now(self) -> datetime:
+        """The time that the screens show."""
+        return self.board.past.at if self.board.past else clock.now()
+
+    def go_to(self, at: datetime) -> None:
+        """Show every screen as it was at `at`."""
+        self.traveller.go_to(at, Subject(self.board.project_name, self.board.chosen_feed))
+
+    def show_past(self, board: Board) -> None:
+        """Show a board of the past."""
+        self.board = board
+        self._show()
+
+    def return_to_now(self) -> None:
+        """Show the running appliance again; a file's end where there is none."""
+        if self._control is None:
+            if self.board.past is not None:
+                self.go_to(self.board.past.last_at)
+            return
+        board = self.traveller.return_to_now()
+        if board is not None:
+            self._change_time(board)
+
+    @on(PastRead)
+    def _arrive(self, message: PastRead) -> None:
+        found = self.traveller.arrive(message, self.board)
+        if isinstance(found, Board):
+            self._change_time(found)
+            if message.notice:
+                self.notify(message.notice, title="Not recorded", severity="warning")
+        elif found is None:
+            self.notify("nothing further is recorded", severity="warning")
+            self.show_past(self.traveller.marked(self.board))
+        else:
+            self._report_failure(ActionFailed("Time travel", found))
+
+    def _change_time(self, board: Board) -> None:
+        self.board = board
+        for screen in self.screen_stack:
+            if isinstance(screen, Page) and screen.is_mounted:
+                screen.start_over()
+        self._show()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys of the past to others while now is shown or something is typed."""
+        if action == "operate" and parameters[0] in PAST_KEYS:
+            return self.board.past is not None and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
 
     def action_operate(self, action_id: str) -> None:
         """Run an action of the registry by its key."""
@@ -103,6 +230,96 @@ class ApplianceApp(App[int]):
             return
         OPERATIONS[action_id](self)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what changes lines just before they are written: no colours where none are wanted."""
+        filters = [NoColor()] if self.no_color else super().get_line_filters()
+        return [*filters, PlainGlyphs()] if self._has_few_glyphs else filters
+
+    def wear(self, name: str) -> None:
+        """Show everything in another look."""
+        self.look = LOOKS[name]
+        self.console.pop_theme()
+        self.console.push_theme(self.look.rich_theme)
+        self.theme = self.look.theme.name
+        for screen in self.screen_stack:
+            for lines in screen.query(Lines):
+                lines.repaint()
+            screen.refresh(layout=True)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether this console changes nothing at the moment."""
+        return self.board.is_locked
+
+    def lock(self, is_locked: bool) -> None:
+        """Let this console change nothing, or act again."""
+        self.board = replace(self.board, is_locked=is_locked)
+        words = (
+            f"keys change nothing; {key_of('read_only')} ends it" if is_locked else "keys act again"
+        )
+        self.notify(words, title="Read-only" if is_locked else "Read-only is off")
+        self._show()
+
+    def take_back(self) -> None:
+        """Do the opposite of the last command; it asks as that action does."""
+        undo = self._undo
+        if undo is not None:
+            self._remember(None)
+            undo.run(self)
+
+    def _remember(self, undo: Undo | None) -> None:
+        self._undo = undo
+        self.board = replace(self.board, undo=undo.words if undo else "")
+
+    def go_home(self) -> None:
+        """Leave every page above the dashboard."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def crumbs(self, page: Page) -> tuple[str, ...]:
+        """Return the names of the pages that lead to `page`, its own last."""
+        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        upto = pages.index(page) + 1 if page in pages else len(pages)
+        return tuple(known.crumb for known in pages[:upto])
+
+    @property
+    def typed(self) -> list[str]:
+        """Command lines entered before, oldest first."""
+        if self._typed is None:
+            self._typed = self.preferences.keeping.history()
+        return self._typed
+
+    def open_command_line(self) -> None:
+        """Open the command line of the page."""
+        if isinstance(self.screen, Page):
+            self.screen.command_bar.open(self.typed)
+
+    def command_specs(self) -> list[CommandSpec]:
+        """Return every command of the command line."""
+        return specs()
+
+    @on(CommandBar.Entered)
+    def _run_typed(self, message: CommandBar.Entered) -> None:
+        kept = [line for line in self.typed if line != message.text]
+        self._typed = [*kept, message.text][-HISTORY_LINES:]
+        keeping, lines = self.preferences.keeping, self._typed
+        in_background(lambda: keeping.keep_history(lines))
+        run_line(self, message.text)
+
+    @on(PromotionAsked)
+    def _go_on_promoting(self, message: PromotionAsked) -> None:
+        go_on_promoting(self, message)
+
+    def open_why(self, explanation: Explanation, more: Words | None = None) -> None:
+        """Show an explanation in words, and below it `more`."""
+        self.push_screen(WhyModal(explanation, more))
+
+    def open_evidence(self, explanation: Explanation) -> None:
+        """Go to what an explanation rests on; where there is nothing to see, stay."""
+        page = evidence_page(explanation, self.board)
+        if page is not None:
+            self.push_screen(page)
+
     def leave(self) -> None:
         """Leave the dashboard; everything keeps running."""
         self.exit(0)
@@ -117,21 +334,38 @@ class ApplianceApp(App[int]):
             candles=empty.candles,
             forecasts=empty.forecasts,
         )
-        self._request_history()
-        self._show()
+        self._read_board()
 
     def choose_feed(self, feed: Feed) -> None:
         """Show another market or timeframe in the chart."""
         if feed == self.board.feed:
             return
         self.board = replace(self.board, chosen_feed=feed, candles=Board().candles)
-        self._request_history()
+        self._read_board()
+
+    def _read_board(self) -> None:
+        """Read anew what belongs to the chosen project and chart."""
+        if self.board.past is not None:
+            self.go_to(self.board.past.at)
+        else:
+            self._request_history()
         self._show()
+
+    @property
+    def _live(self) -> Board:
+        """The running appliance's board, shown or not."""
+        return self.traveller.present or self.board
+
+    def _keep(self, board: Board) -> None:
+        if self.traveller.present is not None:
+            self.traveller.present = board
+        else:
+            self.board = board
 
     @on(StreamAdvanced)
     def _advance(self, message: StreamAdvanced) -> None:
         update, at = message.update, clock.now()
-        board = with_live(self.board, update.live) if update.live else self.board
+        board = with_live(self._live, update.live) if update.live else self._live
         if update.events:
             board = with_events(board, update.events, at)
         if update.status is not None:
@@ -139,16 +373,16 @@ class ApplianceApp(App[int]):
         if update.failure is not None:
             retry_at = at + timedelta(seconds=update.retry_seconds)
             board = replace(board, status=board.status.failed(update.failure), retry_at=retry_at)
-        self.board = board
+        self._keep(board)
         self._request_history()
         self._show()
 
     @on(HistoryRead)
     def _show_history(self, message: HistoryRead) -> None:
-        project = self.board.project
-        if message.project != (project.name if project else "") or message.feed != self.board.feed:
+        at, board = clock.now(), self._live
+        project = board.project
+        if message.project != (project.name if project else "") or message.feed != board.feed:
             return
-        at, board = clock.now(), self.board
         board = replace(
             board,
             candles=_read(board.candles, message.candles, at),
@@ -158,12 +392,16 @@ class ApplianceApp(App[int]):
             board = replace(board, events=board.events.failed(message.events))
         else:
             board = with_events(board, message.events, at)
-        self.board = board
+        self._keep(board)
         self._show()
 
     @on(ActionSucceeded)
     def _report_success(self, message: ActionSucceeded) -> None:
-        self.notify(message.text, title=f"✔ {message.action}", markup=False)
+        text = message.text
+        if message.undo is not None:
+            self._remember(message.undo)
+            text += f"\n{key_of('undo')} {message.undo.words}"
+        self.notify(text, title=f"✔ {message.action}", markup=False)
 
     @on(ActionFailed)
     def _report_failure(self, message: ActionFailed) -> None:
@@ -179,9 +417,9 @@ class ApplianceApp(App[int]):
 
     def _request_history(self, *, again: bool = False) -> None:
         """Ask for candles, forecasts and events when something says that there are newer ones."""
-        board = self.board
+        board = self._live
         project, market, live, feed = board.project, board.market, board.live_candle, board.feed
-        if feed is None or not board.is_connected:
+        if self._history is None or feed is None or not board.is_connected:
             self._history_of = ()
             return
         name = project.name if project else ""
@@ -199,16 +437,20 @@ class ApplianceApp(App[int]):
     def _tick(self) -> None:
         """Let ages and countdowns move; retry what could not be read."""
         self._ticks += 1
-        readings = (self.board.candles, self.board.forecasts, self.board.events)
+        live = self._live
+        readings = (live.candles, live.forecasts, live.events)
         if self._ticks % RETRY_TICKS == 0 and any(reading.failure for reading in readings):
             self._request_history(again=True)
         self._show()
 
     def _show(self) -> None:
-        now = clock.now()
-        for screen in self.screen_stack:
-            if isinstance(screen, Page) and screen.is_mounted:
+        now = self.now
+        for screen in reversed(self.screen_stack):
+            # A page that is being taken down loses its children one by one, and still counts as mounted.
+            if isinstance(screen, Page) and screen.is_mounted and screen.display:
                 screen.show_board(self.board, now)
+            if not screen.is_modal:
+                return  # what is below is not seen; a page is shown again when it comes back
 
 
 def _read(

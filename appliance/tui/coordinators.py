@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from textual.message import Message
@@ -36,7 +37,8 @@ FORECASTS_READ = 120
 def failure_of(error: Exception) -> Failure:
     """Return what `error` means to the operator; unexpected ones point to the log."""
     if isinstance(error, ApplianceError):
-        return Failure.of(error, clock.now())
+        failed_at = error.fields.get("failed_at")  # a recording says when
+        return Failure.of(error, failed_at if isinstance(failed_at, datetime) else clock.now())
     log.error("unexpected error=%r", error, exc_info=error)
     hint = "report this with `appliance doctor`"
     return Failure(f"{type(error).__name__}: {error}", hint, "tui.unexpected", clock.now())

@@ -7,14 +7,17 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from appliance.domain.history_job import HistoryKind
-from appliance.tui.background import ACTOR, perform
+from appliance import zone
+from appliance.domain.history_job import HistoryJob, HistoryKind
+from appliance.tui.background import perform
 from appliance.tui.presentation import feeds
 from appliance.tui.presentation.view import Frame, PanelView
 from appliance.tui.screens.data import DataPage
 from appliance.tui.screens.modals import PickModal
 from appliance.tui.screens.ranges import Range, RangeModal
+from appliance.tui.several import cancel_job
 from appliance.tui.state import Feed
+from appliance.tui.undo import Undo
 
 if TYPE_CHECKING:
     from appliance.tui.app import ApplianceApp
@@ -75,9 +78,17 @@ def start_history(
     end_at: datetime | None = None,
 ) -> None:
     """Start a job on a feed's history."""
-    call = partial(app.control.start_history, kind, *feed, ACTOR, start_at, end_at)
+    call = partial(app.control.start_history, kind, *feed, app.origin, start_at, end_at)
     words = f"{feeds.feed_name(feed)}: progress is in the data screen (d)"
-    perform(app, f"{kind.value} started", call, lambda _: words)
+    perform(app, f"{kind.value} started", call, lambda _: words, partial(_cancelling, feed))
+
+
+def _cancelling(feed: Feed, job: object) -> Undo | None:
+    """Return what takes back the start of a job: it asks, then cancels it."""
+    if not isinstance(job, HistoryJob):
+        return None
+    name = f"{job.kind} of {feeds.feed_name(feed)}"
+    return Undo(f"cancels the {name}", partial(cancel_job, job_id=job.id, name=name))
 
 
 def backfill(app: ApplianceApp) -> None:
@@ -86,7 +97,7 @@ def backfill(app: ApplianceApp) -> None:
     if feed is None:
         return
     gap = page.gap if isinstance(page, DataPage) else None
-    bounds = [f"{at:%Y-%m-%dT%H:%M}" for at in (gap.start_at, gap.end_at)] if gap else ["", ""]
+    bounds = [zone.typed(at) for at in (gap.start_at, gap.end_at)] if gap else ["", ""]
 
     def chosen(answer: Range | None) -> None:
         if answer is not None:

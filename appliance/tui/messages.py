@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
 
 from appliance.control.api import ApplianceStatus
 from appliance.domain.candle import Candle, LiveCandle
+from appliance.domain.chart import Chart, ChartInfo
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.event import Event
 from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell
+from appliance.domain.log import LogPage
+from appliance.domain.model_comparison import ModelComparison
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
 from appliance.domain.workflow import DagRun, WorkflowKind
+from appliance.tui.log_sources import LogSource
 from appliance.tui.state import Failure, Feed
+from appliance.tui.undo import Undo
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,13 @@ class HistoryRead(Message):
 
 
 class ActionSucceeded(Message):
-    """The operator's command was carried out; `text` says what happened."""
+    """The operator's command was carried out; `text` says what happened, `undo` is its opposite."""
 
-    def __init__(self, action: str, text: str) -> None:
+    def __init__(self, action: str, text: str, undo: Undo | None = None) -> None:
         super().__init__()
         self.action = action
         self.text = text
+        self.undo = undo
 
 
 class ActionFailed(Message):
@@ -83,13 +89,33 @@ class EvidenceRead(Message):
         self.sentences = sentences
 
 
-class LogRead(Message):
-    """The log of `source` was read, or could not be."""
+@dataclass(frozen=True)
+class PlaceRead:
+    """A part of a log, the position of the line that was looked for, and the log's name once it is known."""
 
-    def __init__(self, source: str, lines: tuple[str, ...] | Failure) -> None:
+    page: LogPage
+    at: int | None = None
+    source: LogSource | None = None
+
+
+class LogRead(Message):
+    """A part of a log was read, or could not be; `turn` says for which state of the screen."""
+
+    def __init__(
+        self, turn: object, answer: PlaceRead | Failure, show: Callable[[PlaceRead], None]
+    ) -> None:
         super().__init__()
-        self.source = source
-        self.lines = lines
+        self.turn = turn
+        self.answer = answer
+        self.show = show
+
+
+class CandlesRead(Message):
+    """Candles of a feed were read, or could not be."""
+
+    def __init__(self, candles: tuple[Candle, ...] | Failure) -> None:
+        super().__init__()
+        self.candles = candles
 
 
 class ModelsRead(Message):
@@ -100,6 +126,24 @@ class ModelsRead(Message):
         self.models = models
 
 
+class PromotionAsked(Message):
+    """The versions were read to promote `version`, or could not be."""
+
+    def __init__(self, version: int, models: tuple[ModelVersion, ...] | Failure) -> None:
+        super().__init__()
+        self.version = version
+        self.models = models
+
+
+class ComparisonRead(Message):
+    """Two versions of the project were compared, or could not be."""
+
+    def __init__(self, versions: tuple[int, int], comparison: ModelComparison | Failure) -> None:
+        super().__init__()
+        self.versions = versions
+        self.comparison = comparison
+
+
 class MonitoringRead(Message):
     """What monitoring knows of a project was read, or could not be."""
 
@@ -107,6 +151,24 @@ class MonitoringRead(Message):
         super().__init__()
         self.project = project
         self.known = known
+
+
+class ChartsRead(Message):
+    """The list of a project's charts was read, or could not be."""
+
+    def __init__(self, project: str, charts: Sequence[ChartInfo] | Failure) -> None:
+        super().__init__()
+        self.project = project
+        self.charts = charts
+
+
+class ChartRead(Message):
+    """The chart that was `asked` for was read, or could not be."""
+
+    def __init__(self, asked: tuple[object, ...], chart: Chart | Failure) -> None:
+        super().__init__()
+        self.asked = asked
+        self.chart = chart
 
 
 class RunsRead(Message):

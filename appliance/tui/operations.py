@@ -6,36 +6,54 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from appliance.control.api import Control
 from appliance.domain.model_version import ModelVersion
-from appliance.domain.trial import describe_trials
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.errors import ConfigError
-from appliance.tui.background import ACTOR, perform
+from appliance.tui import copying
+from appliance.tui.actions import key_of
+from appliance.tui.background import ask, perform
+from appliance.tui.comparing import compare
 from appliance.tui.feed_operations import FEED_OPERATIONS
-from appliance.tui.presentation import banner, keys, models, projects, services
+from appliance.tui.log_sources import ServiceLog
+from appliance.tui.messages import PromotionAsked
+from appliance.tui.presentation import keys, models, projects, services
 from appliance.tui.presentation.formats import line
-from appliance.tui.presentation.view import wrapped
-from appliance.tui.screens.logs import LogsPage, ServiceLog
+from appliance.tui.screens.compare import ComparePage
+from appliance.tui.screens.events import EventsPage
+from appliance.tui.screens.history import HistoryPage
+from appliance.tui.screens.logs import LogsPage
 from appliance.tui.screens.modals import (
     ChallengeModal,
     ConfirmModal,
     PickModal,
+    PickSeveralModal,
     ReadModal,
     RunModal,
 )
 from appliance.tui.screens.models import ModelsPage
 from appliance.tui.screens.monitoring import MonitoringPage
+from appliance.tui.screens.problems import ProblemsModal
 from appliance.tui.screens.runs import RunsPage
 from appliance.tui.screens.versions import VersionModal
+from appliance.tui.several import (
+    DIALOG_WIDTH,
+    confirm_restart,
+    dialog_lines,
+    enable_projects,
+    evidence,
+    reject_versions,
+)
+from appliance.tui.state import Failure
+from appliance.tui.time_operations import TIME_OPERATIONS
+from appliance.tui.undo import Undo
 from appliance.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from appliance.tui.app import ApplianceApp
 
-_DIALOG_WIDTH = 62
+
+_STEPPED_THROUGH = 4
+"""Of more projects the next one is chosen from a list."""
 
 
 def retrain(app: ApplianceApp) -> None:
@@ -56,7 +74,7 @@ def start_workflow(app: ApplianceApp, kind: WorkflowKind, params: Mapping[str, s
     perform(
         app,
         f"{kind.value} workflow started",
-        lambda: control.run_workflow(name, kind, params, ACTOR),
+        lambda: control.run_workflow(name, kind, params, app.origin),
         describe,
     )
 
@@ -92,8 +110,9 @@ def promote(app: ApplianceApp) -> None:
     if project is None:
         return
     page = app.screen
-    if isinstance(page, ModelsPage) and page.chosen is not None and not page.chosen.is_champion:
-        _challenge_promotion(app, page.chosen)
+    chosen = page.chosen if isinstance(page, ModelsPage | ComparePage) else None
+    if chosen is not None and not chosen.is_champion:
+        _challenge_promotion(app, chosen)
         return
     control, name = app.control, project.name
     proposed = project.challenger or project.newest_version
@@ -110,23 +129,48 @@ def _challenge_promotion(app: ApplianceApp, model: ModelVersion | None) -> None:
     change = (
         f"v{version} takes over from v{champion.version}" if champion else f"v{version} takes over"
     )
-    words = f"{change} for every forecast from the next candle on. b rolls back."
-    lines = [*_lines(words), line(), *models.comparison(model, champion, _DIALOG_WIDTH)]
+    words = (
+        f"{change} for every forecast from the next candle on. {key_of('roll_back')} rolls back."
+    )
+    lines = [*dialog_lines(words), line(), *models.comparison(model, champion, DIALOG_WIDTH)]
 
     seen = champion.version if champion else 0
+    undo = Undo(f"rolls back to v{seen}", partial(_challenge_rollback, previous=seen, seen=version))
 
     def confirmed(yes: bool | None) -> None:
         if yes:
-            call = partial(control.promote, name, version, seen, ACTOR)
-            perform(app, "Promoted", call, _in_production)
+            call = partial(control.promote, name, version, seen, app.origin)
+            opposite = lambda _: undo if seen and seen != version else None  # noqa: E731
+            perform(app, "Promoted", call, _in_production, opposite)
 
-    evidence = partial(_evidence, control, name, seen, version) if champion else None
-    modal = ChallengeModal(f"Promote v{version}", lines, str(version), evidence)
+    read = partial(evidence, control, name, seen, [version]) if champion else None
+    modal = ChallengeModal(f"Promote v{version}", lines, str(version), read)
     app.push_screen(modal, confirmed)
 
 
-def _evidence(control: Control, project: str, champion: int, version: int) -> list[str]:
-    return describe_trials(control.verdicts(project, champion, version), champion, version)
+def promote_version(app: ApplianceApp, version: int) -> None:
+    """Read what is known of a version, then ask for its number as `promote` does."""
+    project = app.board.project
+    if project is not None:
+        control, name = app.control, project.name
+        ask(app, lambda: control.models(name), partial(_promotion_asked, version))
+
+
+def _promotion_asked(version: int, found: list[ModelVersion] | Failure) -> PromotionAsked:
+    return PromotionAsked(version, found if isinstance(found, Failure) else tuple(found))
+
+
+def go_on_promoting(app: ApplianceApp, message: PromotionAsked) -> None:
+    """Ask for the number of the version that was read, or say that there is none."""
+    if isinstance(message.models, Failure):
+        app.notify(f"{message.models.message}\n→ {message.models.hint}", severity="error")
+        return
+    found = next((m for m in message.models if m.version == message.version), None)
+    if found is None:
+        known = ", ".join(f"v{model.version}" for model in message.models[:6])
+        app.notify(f"there is no v{message.version}\n→ one of {known}", severity="error")
+        return
+    _challenge_promotion(app, found)
 
 
 def roll_back(app: ApplianceApp) -> None:
@@ -134,45 +178,39 @@ def roll_back(app: ApplianceApp) -> None:
     project = app.board.project
     if project is None or project.champion is None or project.previous_champion is None:
         return
-    control, name, previous = app.control, project.name, project.previous_champion
-    seen = project.champion.version
-    words = (
-        f"v{previous} goes back into production in place of v{seen}. p with v{seen} would undo it."
-    )
+    _challenge_rollback(app, project.previous_champion, project.champion.version)
+
+
+def _challenge_rollback(app: ApplianceApp, previous: int, seen: int) -> None:
+    project = app.board.project
+    if project is None:
+        return
+    control, name = app.control, project.name
+    words = f"v{previous} goes back into production in place of v{seen}. {key_of('undo')} would undo it."
+    undo = Undo(f"promotes v{seen} again", partial(promote_version, version=seen))
 
     def confirmed(yes: bool | None) -> None:
         if yes:
-            call = partial(control.roll_back, name, previous, seen, ACTOR)
-            perform(app, "Rolled back", call, _in_production)
+            call = partial(control.roll_back, name, previous, seen, app.origin)
+            perform(app, "Rolled back", call, _in_production, lambda _: undo)
 
-    evidence = partial(_evidence, control, name, seen, previous)
-    modal = ChallengeModal(f"Roll back to v{previous}", _lines(words), str(previous), evidence)
+    read = partial(evidence, control, name, seen, [previous])
+    modal = ChallengeModal(f"Roll back to v{previous}", dialog_lines(words), str(previous), read)
     app.push_screen(modal, confirmed)
 
 
 def reject(app: ApplianceApp) -> None:
-    """Ask for the challenger's number, or that of the chosen version, and compare it no more."""
-    project = app.board.project
-    if project is None or project.champion is None:
+    """Ask for the numbers of the selected versions, or that of the challenger, and compare them no more."""
+    project, page = app.board.project, app.screen
+    chosen = page.chosen_versions if isinstance(page, ModelsPage | ComparePage) else []
+    if not chosen and project is not None and project.challenger is not None:
+        chosen = [project.challenger]
+    if not chosen:
+        app.notify(
+            f"no challenger waits; {key_of('models')} lists the versions", severity="warning"
+        )
         return
-    page = app.screen
-    chosen = page.chosen if isinstance(page, ModelsPage) else None
-    version = chosen.version if chosen is not None else project.challenger
-    seen = project.champion.version
-    if version is None or version == seen:
-        app.notify("no challenger waits; m lists the versions", severity="warning")
-        return
-    control, name = app.control, project.name
-    words = f"v{version} is not compared with v{seen} any more. p would still promote it."
-
-    def confirmed(yes: bool | None) -> None:
-        if yes:
-            call = partial(control.reject, name, version, seen, ACTOR)
-            perform(app, "Rejected", call, lambda _: f"v{version} is not compared any more")
-
-    evidence = partial(_evidence, control, name, seen, version)
-    modal = ChallengeModal(f"Reject v{version}", _lines(words), str(version), evidence)
-    app.push_screen(modal, confirmed)
+    reject_versions(app, chosen)
 
 
 def _in_production(model: object) -> str:
@@ -180,36 +218,27 @@ def _in_production(model: object) -> str:
 
 
 def restart(app: ApplianceApp) -> None:
-    """Ask which service, ask again, restart it."""
+    """Ask which services, ask again, restart them; those that are selected in the list are not asked for."""
     status = app.board.status.value
     names = [service.name for service in (status.services if status else ())]
-    focused = app.screen.focused
-    key = focused.selected_key if isinstance(focused, Panel) else ""
+    panel = app.screen.focused if isinstance(app.screen.focused, Panel) else None
+    if panel is not None and panel.how.selected and panel.how.selected <= set(names):
+        confirm_restart(app, panel.selected_keys)
+        return
+    key = panel.selected_key if panel is not None else ""
     cursor = names.index(key) if key in names else 0
 
-    def chosen(name: str | None) -> None:
-        if name:
-            _confirm_restart(app, name)
+    def chosen(keys: list[str] | None) -> None:
+        if keys:
+            confirm_restart(app, keys)
 
     view = partial(services.present, app.board)
-    app.push_screen(PickModal("Restart which service?", view, cursor), chosen)
-
-
-def _confirm_restart(app: ApplianceApp, name: str) -> None:
-    control = app.control
-
-    def confirmed(yes: bool | None) -> None:
-        if yes:
-            call = partial(control.restart_service, name, ACTOR)
-            perform(app, "Restarting", call, lambda _: f"{name}: its state shows when it is ready")
-
-    words = f"Stop {name} and start it again? What depends on it waits or retries meanwhile."
-    app.push_screen(ConfirmModal(f"Restart {name}", _lines(words)), confirmed)
+    app.push_screen(PickSeveralModal("Restart which services?", view, cursor), chosen)
 
 
 def test_alert(app: ApplianceApp) -> None:
     """Send a test message."""
-    perform(app, "Test alert sent", lambda: app.control.test_alert(ACTOR), str)
+    perform(app, "Test alert sent", lambda: app.control.test_alert(app.origin), str)
 
 
 def shut_down(app: ApplianceApp) -> None:
@@ -217,11 +246,11 @@ def shut_down(app: ApplianceApp) -> None:
 
     def confirmed(yes: bool | None) -> None:
         if yes:
-            call = partial(app.control.shut_down, ACTOR)
+            call = partial(app.control.shut_down, app.origin)
             perform(app, "Stopping", call, lambda _: "every service stops; q leaves the dashboard")
 
     words = "Stop every service? No candles come in and no workflow runs until `appliance up`."
-    app.push_screen(ConfirmModal("Stop the whole appliance", _lines(words)), confirmed)
+    app.push_screen(ConfirmModal("Stop the whole appliance", dialog_lines(words)), confirmed)
 
 
 def show_logs(app: ApplianceApp) -> None:
@@ -232,6 +261,16 @@ def show_logs(app: ApplianceApp) -> None:
     key = focused.selected_key if isinstance(focused, Panel) else ""
     name = key if key in names else (names or ["supervisor"])[0]
     app.push_screen(LogsPage(ServiceLog(name)))
+
+
+def show_events(app: ApplianceApp, line: str = "") -> None:
+    """Open the events that a filter line wants; without one, their screen goes to the next span of time."""
+    if not isinstance(app.screen, EventsPage):
+        app.push_screen(EventsPage(line))
+    elif line:
+        app.screen.search(line)
+    else:
+        app.screen.next_span()
 
 
 def show_models(app: ApplianceApp) -> None:
@@ -246,6 +285,25 @@ def show_monitoring(app: ApplianceApp) -> None:
         app.push_screen(MonitoringPage())
 
 
+_CHART_OF = {
+    "drift": "drift",
+    "features": "drift",
+    "losses": "loss",
+    "model": "skill",
+    "models": "skill",
+    "services": "cpu",
+}
+"""The chart to begin with, by the panel in focus."""
+
+
+def show_history(app: ApplianceApp) -> None:
+    """Open the charts over time with what the panel in focus is about."""
+    focused = app.screen.focused
+    name = focused.id or "" if isinstance(focused, Panel) else ""
+    if not isinstance(app.screen, HistoryPage):
+        app.push_screen(HistoryPage(_CHART_OF.get(name, "")))
+
+
 def show_runs(app: ApplianceApp) -> None:
     """Open the runs of the workflow under the cursor, otherwise of the data workflow."""
     focused = app.screen.focused
@@ -256,8 +314,8 @@ def show_runs(app: ApplianceApp) -> None:
 
 
 def show_problems(app: ApplianceApp) -> None:
-    """Show every problem with its next step."""
-    app.push_screen(ReadModal("Problems", partial(banner.problem_page, app.board)))
+    """Show every problem with its next step, those of one cause in one row."""
+    app.push_screen(ProblemsModal())
 
 
 def show_help(app: ApplianceApp) -> None:
@@ -275,31 +333,35 @@ def zoom(app: ApplianceApp) -> None:
 
 
 def switch_project(app: ApplianceApp) -> None:
-    """Ask which project, then enable the disabled one or disable the enabled one."""
+    """Ask which projects, then enable those that are disabled, or disable those that are enabled."""
 
-    def chosen(name: str | None) -> None:
+    def chosen(names: list[str] | None) -> None:
         status = app.board.status.value
-        if not name or status is None:
+        if not names or status is None:
             return
-        is_enabled = name in status.disabled
-        call = partial(app.control.enable_project, name, is_enabled, ACTOR)
-        word = "enabled" if is_enabled else "disabled: nothing runs for it; x enables it"
-        perform(app, "Project", call, lambda _: f"{name} is {word}")
+        off = [name for name in names if name in status.disabled]
+        if off and len(off) < len(names):
+            app.notify(
+                "select enabled or disabled projects, not both; nothing has changed",
+                severity="warning",
+            )
+            return
+        enable_projects(app, names, is_enabled=bool(off))
 
     view = partial(projects.present, app.board)
-    app.push_screen(PickModal("Enable or disable which project?", view), chosen)
+    app.push_screen(PickSeveralModal("Enable or disable which projects?", view), chosen)
 
 
 def next_project(app: ApplianceApp) -> None:
-    """Show the next project."""
+    """Show the next project; of many, ask which."""
     status, project = app.board.status.value, app.board.project
     names = [known.name for known in (status.projects if status else ())]
-    if project is not None:
+    if len(names) > _STEPPED_THROUGH:
+        view = lambda frame: projects.present_choices(app.board, frame)  # noqa: E731
+        chosen = lambda name: app.choose_project(name) if name else None  # noqa: E731
+        app.push_screen(PickModal("Show which project?", view), chosen)
+    elif project is not None:
         app.choose_project(names[(names.index(project.name) + 1) % len(names)])
-
-
-def _lines(words: str) -> list[Text]:
-    return [line((piece, "plain")) for piece in wrapped(words, _DIALOG_WIDTH)]
 
 
 OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
@@ -310,17 +372,27 @@ OPERATIONS: dict[str, Callable[[ApplianceApp], None]] = {
     "reject": reject,
     "restart": restart,
     "logs": show_logs,
+    "events": show_events,
     "models": show_models,
+    "compare": compare,
     "monitoring": show_monitoring,
+    "history": show_history,
     "runs": show_runs,
     "problems": show_problems,
     **FEED_OPERATIONS,
+    **TIME_OPERATIONS,
     "zoom": zoom,
     "project": next_project,
     "switch_project": switch_project,
     "test_alert": test_alert,
     "shut_down": shut_down,
     "help": show_help,
+    "command": lambda app: app.open_command_line(),
+    "home": lambda app: app.go_home(),
+    "copy": copying.copy,
+    "save": copying.save,
+    "undo": lambda app: app.take_back(),
+    "read_only": lambda app: app.lock(not app.is_locked),
     "palette": lambda app: app.action_command_palette(),
     "leave": lambda app: app.leave(),
 }

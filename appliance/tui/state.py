@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -59,21 +60,44 @@ class Reading(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """Another time than now that the screens show.
+
+    `first_at` and `last_at` bound what is recorded, `present_at` is the real time; `title` says whose
+    recording it is, "" for this home's.
+    """
+
+    at: datetime
+    first_at: datetime
+    last_at: datetime
+    present_at: datetime
+    title: str = ""
+    is_gap: bool = False
+    is_playing: bool = False
+    speed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """Everything a panel may show; frozen, so that presentation is a function of it.
 
     `candles` belong to `feed` and `forecasts` to `project`; both are ascending. `chosen_feed` is the
     market and timeframe that the operator picked for the chart, None for the project's own.
+    `is_locked` is set while this console may change nothing, `undo` says what `U` would do, `past` is set
+    while another time than now is shown.
     """
 
     status: Reading[ApplianceStatus] = field(default_factory=Reading)
     candles: Reading[tuple[Candle, ...]] = field(default_factory=Reading)
     forecasts: Reading[tuple[Forecast, ...]] = field(default_factory=Reading)
     events: Reading[tuple[Event, ...]] = field(default_factory=Reading)
-    live: tuple[LiveCandle, ...] = ()
+    live: Mapping[Feed, LiveCandle] = field(default_factory=dict)
     project_name: str = ""
     chosen_feed: Feed | None = None
     retry_at: datetime | None = None
+    is_locked: bool = False
+    undo: str = ""
+    past: Past | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -134,11 +158,15 @@ class Board:
 
     def live_of(self, feed: Feed | None) -> LiveCandle | None:
         """Return a feed's forming candle, as last streamed or reported."""
-        market = self.market_of(feed)
-        known = [live for live in self.live if (live.candle.market, live.candle.unit) == feed]
-        if market is not None and market.live is not None:
-            known.append(market.live)
-        return max(known, key=lambda live: live.received_at, default=None)
+        market, streamed = self.market_of(feed), self.live.get(feed) if feed else None
+        return self.newest_live(market) if market is not None else streamed
+
+    def newest_live(self, market: MarketStatus) -> LiveCandle | None:
+        """Return the forming candle of a market and timeframe of `markets`: streamed or reported."""
+        streamed, reported = self.live.get((market.market, market.unit)), market.live
+        if streamed is None or reported is None:
+            return streamed or reported
+        return streamed if streamed.received_at >= reported.received_at else reported
 
     def read_at(self, part: str) -> datetime | None:
         """Return when one of the snapshot's stale parts was last read; None when it never was."""
@@ -152,8 +180,8 @@ class Board:
 
 def with_live(board: Board, lives: tuple[LiveCandle, ...]) -> Board:
     """Return `board` knowing the newest forming candle of every market in `lives`."""
-    newest = {(live.candle.market, live.candle.unit): live for live in (*board.live, *lives)}
-    return replace(board, live=tuple(newest.values()))
+    newest = {(live.candle.market, live.candle.unit): live for live in lives}
+    return replace(board, live={**board.live, **newest})
 
 
 def with_events(board: Board, events: tuple[Event, ...], at: datetime) -> Board:

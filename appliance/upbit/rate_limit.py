@@ -27,7 +27,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.config.private_folder import make_private
 from appliance.errors import UpbitUnavailable
 
@@ -167,7 +167,7 @@ class HostRateLimit:
         """Return the error that says until when the exchange blocks this host."""
         until_at = clock.now() + timedelta(seconds=seconds)
         return UpbitUnavailable(
-            f"the market server has blocked this host until {until_at:%H:%M:%S} UTC "
+            f"the market server has blocked this host until {zone.utc_text(until_at, seconds=True)} "
             "after too many requests (418)",
             code="upbit.blocked",
             hint="nothing to do: requests resume by themselves after that; "

@@ -24,8 +24,10 @@ from pathlib import Path
 
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
+from appliance.config.whoami import local_origin
 from appliance.control.api import ApplianceStatus
 from appliance.control.client import ControlClient
+from appliance.domain.origin import Through
 from appliance.domain.service import ServiceState
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import ApplianceError
@@ -91,7 +93,9 @@ class Bench:
         try:
             runs = self.control.dag_runs(PROJECT, WorkflowKind.TRAIN, 3)
             if all(run.state.is_finished for run in runs):
-                self.control.run_workflow(PROJECT, WorkflowKind.TRAIN, {}, "bench")
+                self.control.run_workflow(
+                    PROJECT, WorkflowKind.TRAIN, {}, local_origin(Through.COMMAND)
+                )
                 self.trainings += 1
         except ApplianceError as error:
             print(f"    no training: {error.message}", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,10 +13,15 @@ from dataclasses import replace
 import pytest
 
 from appliance.config.paths import Paths
+from appliance.config.whoami import host_name, user_name
 from appliance.control.api import Control, StreamMessage
 from appliance.control.client import ControlClient
 from appliance.control.hub import Hub
+from appliance.domain.event import EventKind, Severity
+from appliance.domain.event_filter import EventFilter
 from appliance.domain.history_job import HistoryKind
+from appliance.domain.log import LogQuery
+from appliance.domain.origin import Origin, Through
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import (
     AirflowUnavailable,
@@ -28,6 +34,7 @@ from appliance.errors import (
     StoreUnavailable,
 )
 from tests import builders
+from tests.builders import KIM
 from tests.control_bench import serving
 from tests.fakes.control import FakeControl
 
@@ -60,28 +67,40 @@ def newest_run(control: Control) -> str:
     [
         lambda c: c.status(),
         lambda c: c.candles(builders.MARKET, 1, 20),
+        lambda c: c.candles_until(builders.MARKET, 1, builders.ago(hours=1), 20),
         lambda c: c.coverage(builders.MARKET, 1),
         lambda c: c.coverage_strip(builders.MARKET, 1, 24.0, 60),
-        lambda c: c.start_history(HistoryKind.REPAIR, builders.MARKET, 1, "me"),
-        lambda c: c.start_history(HistoryKind.BACKFILL, builders.MARKET, 1, "me", builders.NOW),
-        lambda c: c.cancel_history(1, "me"),
+        lambda c: c.start_history(HistoryKind.REPAIR, builders.MARKET, 1, KIM),
+        lambda c: c.start_history(HistoryKind.BACKFILL, builders.MARKET, 1, KIM, builders.NOW),
+        lambda c: c.cancel_history(1, KIM),
         lambda c: c.forecasts(PROJECT, 5),
         lambda c: c.events(),
         lambda c: c.events(after_id=2, limit=1),
+        lambda c: c.find_events(EventFilter(), before_id=5, limit=2),
+        lambda c: c.find_events(EventFilter(texts=("v12",), since=builders.ago(hours=9))),
+        lambda c: c.next_events(EventFilter(severities=(Severity.WARNING,)), 2),
+        lambda c: c.count_events(EventFilter(kinds=(EventKind.TRAINED, EventKind.PROMOTED))),
         lambda c: c.models(PROJECT),
         lambda c: c.monitoring(PROJECT),
-        lambda c: c.unpause(PROJECT, TRAIN, "me"),
-        lambda c: c.enable_project(PROJECT, False, "me"),
+        lambda c: c.charts(PROJECT),
+        lambda c: c.chart(PROJECT, "outcomes", 60),
+        lambda c: c.chart(PROJECT, "loss", 60, builders.ago(hours=2), builders.NOW),
+        lambda c: c.unpause(PROJECT, TRAIN, KIM),
+        lambda c: c.enable_project(PROJECT, False, KIM),
         lambda c: c.verdicts(PROJECT, 12, 13),
+        lambda c: c.compare(PROJECT, 12, 13),
         lambda c: c.dag_runs(PROJECT, TRAIN, 2),
         lambda c: c.dag_run(PROJECT, TRAIN, newest_run(c)),
         lambda c: c.task_log(PROJECT, TRAIN, "manual__2026-03-14T05:02:10+00:00", "fit", 3),
         lambda c: c.service_log("mlflow", 7),
-        lambda c: c.promote(PROJECT, 11, 12, "me"),
-        lambda c: c.roll_back(PROJECT, 11, 12, "me"),
-        lambda c: c.restart_service("mlflow", "me"),
-        lambda c: c.test_alert("me"),
-        lambda c: c.shut_down("me"),
+        lambda c: c.task_log_page(PROJECT, TRAIN, "manual__1", "fit", LogQuery(lines=2)),
+        lambda c: c.service_log_page("mlflow", LogQuery(needle="429", context=1)),
+        lambda c: c.service_log_page("mlflow", LogQuery(around_at=builders.NOW, lines=3)),
+        lambda c: c.promote(PROJECT, 11, 12, KIM),
+        lambda c: c.roll_back(PROJECT, 11, 12, KIM),
+        lambda c: c.restart_service("mlflow", KIM),
+        lambda c: c.test_alert(KIM),
+        lambda c: c.shut_down(KIM),
     ],
     ids=lambda call: ".".join(call.__code__.co_names),
 )
@@ -91,9 +110,46 @@ def test_the_client_returns_what_the_server_returned(
     assert call(client) == call(fake)
 
 
+def test_a_read_only_client_says_so_and_changes_nothing(
+    fake: FakeControl, client: ControlClient, home: Paths
+) -> None:
+    watching = ControlClient(home, is_read_only=True)
+    assert watching.status().read_only and not client.status().read_only
+    first = next(message for message in watching.stream() if message.status is not None)
+    assert first.status is not None and first.status.read_only
+    with pytest.raises(ConfigError, match="only looks"):
+        watching.promote(PROJECT, 11, 12, KIM)
+    with pytest.raises(ConfigError, match="only looks"):
+        watching.shut_down(KIM)
+    assert fake.commands == []
+
+
+def test_the_kernel_says_who_asks_and_the_client_only_from_where(
+    hub: Hub, home: Paths, fake: FakeControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Origin] = []
+    monkeypatch.setattr(fake, "shut_down", lambda origin: asked.append(origin))  # noqa: PLW0108
+    with serving(fake, hub, home) as client:
+        client.shut_down(KIM)
+        client.shut_down(Origin("train_wf", Through.WORKFLOW, run_id="x", cause=KIM))
+        with pytest.raises(ConfigError, match="control characters"):
+            client.shut_down(replace(KIM, terminal="\x1b[2J"))
+    me = user_name(os.getuid())
+    assert [(each.name, each.host, each.through, each.terminal) for each in asked] == [
+        (me, host_name(), Through.CONSOLE, KIM.terminal),
+        (me, host_name(), Through.COMMAND, ""),
+    ]
+    assert [(each.client, each.run_id, each.cause) for each in asked] == [
+        (KIM.client, "", None),
+        ("", "", None),
+    ]
+
+
 def test_a_workflows_parameters_arrive(fake: FakeControl, client: ControlClient) -> None:
-    client.run_workflow(PROJECT, TRAIN, {"rows": "10"}, "me")
-    assert fake.commands == [("run_workflow", PROJECT, TRAIN, {"rows": "10"}, "me")]
+    client.run_workflow(PROJECT, TRAIN, {"rows": "10"}, KIM)
+    assert fake.commands == [
+        ("run_workflow", PROJECT, TRAIN, {"rows": "10"}, user_name(os.getuid()))
+    ]
 
 
 @pytest.mark.parametrize(

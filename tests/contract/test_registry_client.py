@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +18,7 @@ import pytest
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
 from appliance.errors import ModelNotFound, ProductionMoved, RegistryError
+from appliance.registry.production import ProductionMove
 from appliance.registry.rest import RegistryRest
 from tests.mlflow_process import appliance_up, running_mlflow
 
@@ -42,18 +47,26 @@ def server_home(
     return served_home
 
 
-@pytest.fixture(params=["file", "server"])
-def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+@pytest.fixture
+def served(server_home: tuple[Paths, str]) -> Registry:
+    """The registry of the home that a server runs in, as its processes open it."""
     from appliance.registry.client import open_registry
 
-    if request.param == "file":
-        yield open_registry(request.getfixturevalue("file_home"), Settings())
-        return
-    paths, url = request.getfixturevalue("server_home")
+    paths, url = server_home
     with appliance_up(paths):
         opened = open_registry(paths, Settings())
     assert opened._location.tracking_uri == url
-    yield opened
+    return opened
+
+
+@pytest.fixture(params=["file", "server"])
+def registry(request: pytest.FixtureRequest) -> Registry:
+    from appliance.registry.client import open_registry
+
+    if request.param == "file":
+        return open_registry(request.getfixturevalue("file_home"), Settings())
+    opened: Registry = request.getfixturevalue("served")
+    return opened
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +187,25 @@ def test_the_same_run_registers_one_version(registry: Registry, project: str) ->
     assert len(registry.versions(project)) == 1
 
 
+def test_the_numbers_of_a_deleted_model_are_not_given_again(
+    registry: Registry, project: str
+) -> None:
+    registered(registry, project, 2)
+    registry.client.delete_registered_model(project)
+    run_id = train(registry, project)
+    assert registry.register(project, run_id, above=2).version == 3
+    assert registry.register(project, run_id, above=3).version == 3
+    assert [version.version for version in registry.versions(project)] == [3]
+
+
+def test_the_metrics_of_a_version_outlive_its_run_in_mlflows_page(
+    registry: Registry, project: str
+) -> None:
+    registered(registry, project)
+    registry.client.delete_run(registry.version(project, 1).run_id)
+    assert registry.version(project, 1).metrics["pinball"] == 0.25
+
+
 def test_versions_come_newest_first_with_their_aliases(registry: Registry, project: str) -> None:
     assert registry.versions(project) == []
     one, two, three = registered(registry, project, 3)
@@ -191,11 +223,11 @@ def test_promotion_and_rollback(registry: Registry, project: str) -> None:
     one, two = registered(registry, project, 2)
     registry.promote(project, one)
     registry.set_challenger(project, two)
-    assert registry.promote(project, two).aliases == ("champion",)
-    assert registry.roll_back(project, one, seen=two).version == one
+    assert registry.promote(project, two).champion.aliases == ("champion",)
+    assert registry.roll_back(project, one, seen=two).champion.version == one
     assert registry.champion(project).version == one
     assert registry.version(project, two).aliases == ()
-    assert registry.roll_back(project, one, seen=two).version == one
+    assert registry.roll_back(project, one, seen=two).champion.version == one
     with pytest.raises(ProductionMoved):
         registry.promote(project, two, seen=two)
     assert registry.champion(project).version == one
@@ -260,14 +292,12 @@ class _Touch:
 
 
 def test_what_the_file_holds_the_server_serves_and_the_other_way_round(
-    server_home: tuple[Paths, str], project: str
+    server_home: tuple[Paths, str], served: Registry, project: str
 ) -> None:
     from appliance.registry.client import open_registry
 
     paths, _ = server_home
     direct = open_registry(paths, Settings())
-    with appliance_up(paths):
-        served = open_registry(paths, Settings())
     registered(direct, project)
     registered(served, project)
     for reader in (direct, served):
@@ -286,16 +316,21 @@ def test_the_rest_client_sees_and_moves_the_same(
     rest = RegistryRest.of_home(paths)
     assert rest.versions(project) == []
     one, two = registered(direct, project, 2)
-    assert rest.promote(project, one) == direct.champion(project)
-    rest.set_alias(project, "challenger", two)
+    assert rest.promote(project, one).champion == direct.champion(project)
+    rest.set_challenger(project, two)
     rest.promote(project, two)
     assert rest.versions(project) == direct.versions(project)
     with pytest.raises(ProductionMoved):
         rest.roll_back(project, one, seen=one)
-    assert rest.roll_back(project, one, seen=two) == direct.champion(project)
-    assert rest.roll_back(project, one, seen=two).version == one
+    assert rest.roll_back(project, one, seen=two).champion == direct.champion(project)
+    assert rest.roll_back(project, one, seen=two).champion.version == one
     assert rest.summary(project).newest_version == two
     assert rest.aliases(project) == {"champion": one}
+    run_id = rest.version(project, one).run_id
+    assert rest.params(run_id) == direct.params(run_id) == {"horizon": "6"}
+    assert rest.params("0" * 32) == {}
+    size = rest.model_bytes(project, one)
+    assert size is not None and 0 < size <= direct.model_bytes(project, one)
     with pytest.raises(ModelNotFound):
         rest.version(project, 9)
     with pytest.raises(ModelNotFound):
@@ -303,26 +338,118 @@ def test_the_rest_client_sees_and_moves_the_same(
     rest.close()
 
 
+OPERATOR = """
+import sys
+from appliance.config.paths import Paths
+from appliance.errors import ApplianceError
+from appliance.registry.production import ProductionMove
+from appliance.registry.rest import RegistryRest
+
+class Hesitant(RegistryRest):
+    def _apply(self, project, moves):
+        print("read", flush=True)
+        sys.stdin.read()
+        super()._apply(project, moves)
+
+project, version, seen = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+try:
+    Hesitant.of_home(Paths.from_environment()).promote(project, version, seen)
+except ApplianceError as error:
+    sys.exit(error.message)
+"""
+
+
+@contextmanager
+def hesitant_operator(project: str, version: int, seen: int) -> Iterator[subprocess.Popen[str]]:
+    """Promote in another process, which has read the aliases and moves them once its input ends."""
+    command = [sys.executable, "-c", OPERATOR, project, str(version), str(seen)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "read\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_no_other_decision_comes_between_reading_and_moving(served: Registry, project: str) -> None:
+    """A workflow decides while an operator's process stands between the reading and the move."""
+    one, two, three = registered(served, project, 3)
+    served.promote(project, one)
+    decided: list[BaseException | ProductionMove] = []
+
+    def decide() -> None:
+        try:
+            decided.append(served.promote(project, three, seen=one))
+        except ProductionMoved as error:
+            decided.append(error)
+
+    with hesitant_operator(project, two, seen=one) as operator:
+        other = threading.Thread(target=decide)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive(), "the workflow did not wait for its turn"
+        assert served.champion(project).version == one
+        operator.communicate()
+        other.join(30)
+    assert isinstance(decided[0], ProductionMoved)
+    assert operator.returncode == 0
+    assert {alias: v.version for v in served.versions(project) for alias in v.aliases} == {
+        "champion": two,
+        "previous": one,
+    }
+
+
+def test_a_decision_whose_process_is_killed_leaves_the_way_free(
+    served: Registry, project: str
+) -> None:
+    one, two = registered(served, project, 2)
+    served.promote(project, one)
+    with hesitant_operator(project, two, seen=one) as operator:
+        operator.kill()
+        operator.wait()
+    assert served.champion(project).version == one
+    assert served.promote(project, two, seen=one).before == one
+
+
+def test_the_summary_says_why_the_newest_version_is_held_until_it_is_decided_on(
+    server_home: tuple[Paths, str], project: str
+) -> None:
+    from appliance.registry.client import open_registry
+
+    paths, _ = server_home
+    workflow, rest = open_registry(paths, Settings()), RegistryRest.of_home(paths)
+    (one,) = registered(workflow, project)
+    workflow.set_challenger(project, one, seen=0)
+    workflow.set_tags(project, one, {"gate.state": "held", "gate.words": "skill +69.6 %"})
+    assert rest.summary(project).held == "skill +69.6 %"
+    rest.reject(project, one, seen=0)
+    assert rest.version(project, one).tags["gate.state"] == "rejected"
+    assert (rest.summary(project).held, rest.aliases(project)) == ("", {})
+    rest.promote(project, one, seen=0)
+    assert rest.version(project, one).tags["gate.state"] == "promoted"
+    rest.close()
+
+
 def test_warm_models_are_the_registered_ones_without_mlflow(
-    server_home: tuple[Paths, str], project: str, tmp_path: Path
+    server_home: tuple[Paths, str], served: Registry, project: str, tmp_path: Path
 ) -> None:
     import numpy as np
 
-    from appliance.registry.client import open_registry
     from appliance.registry.warm_models import WarmModels
 
     paths, _ = server_home
-    with appliance_up(paths):
-        direct = open_registry(paths, Settings())
-    one, two = registered(direct, project, 2)
-    direct.promote(project, one)
+    one, two = registered(served, project, 2)
+    served.promote(project, one)
     models = WarmModels(RegistryRest.of_home(paths), tmp_path)
     assert models.refresh(project)
-    assert models.champion(project) == direct.champion(project)
+    assert models.champion(project) == served.champion(project)
     loaded: Any = models.load_model(project, one)
-    expected: Any = direct.load_model(project, one)
+    expected: Any = served.load_model(project, one)
     assert np.array_equal(loaded.predict(frame()), expected.predict(frame()))
     assert not models.refresh(project)
-    direct.promote(project, two)
+    served.promote(project, two)
     assert models.refresh(project)
     assert models.champion(project).version == two

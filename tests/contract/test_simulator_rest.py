@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from appliance.domain.candle import TIMEFRAMES
-from tests.simulator_fixtures import LIMITED, MARKETS, NOON, running_simulator
+from tests.simulator_fixtures import LIMITED, MARKETS, NOON, UNLIMITED, running_simulator
 
 FIELDS = [
     "market",
@@ -217,3 +219,19 @@ def test_an_origin_header_leaves_one_request_in_ten_seconds() -> None:
         replies = [client.get("/v1/market/all") for _ in range(3)]
     assert "group=origin; min=6; sec=0" in replies[0].headers["remaining-req"]
     assert 429 in [reply.status_code for reply in replies]
+
+
+def test_a_delisted_market_is_as_unknown_as_at_upbit_and_a_renamed_one_keeps_its_history(
+    tmp_path: Path,
+) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(
+        '[[market]]\ncode = "KRW-GONE"\ndelisted_after_seconds = -3600\n'
+        '[[market]]\ncode = "KRW-OLD"\nrenamed_to = "KRW-NEW"\ndelisted_after_seconds = -3600\n'
+    )
+    with running_simulator(replace(UNLIMITED, scenario=scenario)) as url:
+        codes = {row["market"] for row in get(url, "market/all").json()}
+        assert codes == {*MARKETS, "KRW-NEW"}
+        for code in ("KRW-GONE", "KRW-OLD"):
+            assert error(get(url, "candles/minutes/1", market=code)) == (404, 404, "Code not found")
+        assert minutes(url, market="KRW-NEW", to=TEN, count=3)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from appliance.domain.alert import Alert
 from appliance.domain.coverage import ProofMethod
-from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict
+from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict, Histogram, LossReport
 from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.event_filter import EventFilter
 from appliance.domain.forecast import Forecast, Performance, Quantiles
+from appliance.domain.origin import Origin, Through
 from appliance.domain.trial import (
     LossEstimate,
     ParkedRetrain,
@@ -35,7 +38,8 @@ from store import (
     retrains,
     trials,
 )
-from store.session import Session
+from store.session import Session, Statement
+from tests.builders import KIM
 from tests.contract.store_fixtures import market, project, session
 from tests.store_process import MINUTE, START, raw_candle
 
@@ -303,7 +307,16 @@ def test_a_profile_belongs_to_its_version(session: Session, project: str) -> Non
 
 def test_drift_reports_come_back_whole_and_newest_first(session: Session, project: str) -> None:
     scores = (
-        DriftScore("rsi", DriftVerdict.DRIFTED, 500, 0.31, 0.2, 1e-9, 0.7),
+        DriftScore(
+            "rsi",
+            DriftVerdict.DRIFTED,
+            500,
+            0.31,
+            0.2,
+            1e-9,
+            0.7,
+            histogram=Histogram((0.0, 0.5, 1.0), (0.5, 0.5), (0.1, 0.9)),
+        ),
         DriftScore("return_1", DriftVerdict.INSUFFICIENT, 3),
     )
     report = DriftReport(project, 1, DriftVerdict.DRIFTED, _at(0), _at(9), _at(10), scores)
@@ -317,6 +330,20 @@ def test_drift_reports_come_back_whole_and_newest_first(session: Session, projec
     assert drift.read_reports(session, project, 1, _at(9)) == [stable, report]
     assert drift.read_reports(session, project, 2, _at(0)) == []
     assert drift.latest_report(session, "nobody") is None
+
+
+def test_a_drift_report_of_before_distributions_were_kept_is_read(
+    session: Session, project: str
+) -> None:
+    loss = LossReport(DriftVerdict.STABLE, 500, 0.0004)
+    scores = (DriftScore("rsi", DriftVerdict.STABLE, 500),)
+    report = DriftReport(project, 1, DriftVerdict.STABLE, _at(0), _at(9), _at(10), scores, loss)
+    drift.write_report(session, report)
+    old = '[{"feature": "rsi", "verdict": "stable", "rows": 500}]'
+    old_loss = '{"verdict": "stable", "rows": 500, "realised": 0.0004}'
+    sql = "UPDATE drift_reports SET scores = ?, loss = ? WHERE project = ?"
+    session.write(Statement(sql, (old, old_loss, project)))
+    assert drift.latest_report(session, project) == report
 
 
 def test_an_event_that_is_tried_again_is_stored_once(session: Session, project: str) -> None:
@@ -346,6 +373,57 @@ def test_events_are_numbered_in_order_and_read_newest_last(session: Session, pro
     kinds = [EventKind.PROMOTED, EventKind.TRAINED]
     assert read(session, kinds=kinds, project=project) == [stored[0], stored[2]]
     assert read(session, after_id=ids[-1]) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, [0, 1, 2]),
+        ({"severities": (Severity.WARNING, Severity.ERROR)}, [1]),
+        ({"actors": ("OPER",)}, [0, 2]),
+        ({"actors": ("%",)}, []),
+        ({"actors": ("kim", "PTS/3")}, [1]),
+        ({"without_actors": ("monitoring",)}, [0, 2]),
+        ({"texts": ("Version 2",)}, [2]),
+        ({"texts": ("version", "rejected")}, [2]),
+        ({"without_texts": ("promoted", "Rejected")}, [1]),
+        ({"since": "1"}, [1, 2]),
+        ({"until": "1"}, [0]),
+        ({"since": "1", "until": "2", "kinds": (EventKind.ROLLED_BACK,)}, [1]),
+    ],
+)
+def test_events_are_found_by_who_when_and_what(
+    session: Session, project: str, wanted: dict[str, Any], found: list[int]
+) -> None:
+    made = [
+        Event(EventKind.PROMOTED, "version 1", "operator", _at(0), project=project),
+        Event(
+            EventKind.ROLLED_BACK, "to version 1", "monitoring_wf", _at(1), Severity.WARNING, project,
+            origin=Origin("monitoring_wf", Through.WORKFLOW, run_id="r1", cause=KIM),
+        ),
+        Event(EventKind.REJECTED, "version 2", "operator", _at(2), project=project),
+    ]  # fmt: skip
+    for event in made:
+        events.append_event(session, event)
+    moments = {name: _at(int(wanted[name])) for name in ("since", "until") if name in wanted}
+    filtered = EventFilter(**{"project": project, **wanted, **moments})
+    stored = events.find_events(session, filtered)
+    assert [event.summary for event in stored] == [made[index].summary for index in found]
+    assert sum(count.events for count in events.count_events(session, filtered)) == len(found)
+    assert [event for event in made if filtered.wants(event)] == [made[index] for index in found]
+
+
+def test_events_are_read_back_to_the_beginning_page_by_page(session: Session, project: str) -> None:
+    for minute in range(7):
+        event = Event(
+            EventKind.AUDITED, f"{minute}", "kim", _at(minute), project=project, origin=KIM
+        )
+        events.append_event(session, event)
+    wanted, read, before = EventFilter(project=project), [], 0
+    while page := events.find_events(session, wanted, limit=3, before_id=before):
+        read, before = page + read, page[0].id
+    assert events.next_events(session, wanted, read[1].id, 3) == read[2:5]
+    assert [(event.summary, event.origin) for event in read] == [(f"{n}", KIM) for n in range(7)]
 
 
 def test_an_alert_is_enqueued_once_and_due_until_sent(session: Session, project: str) -> None:

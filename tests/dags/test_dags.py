@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config.enabling import enable_project
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.domain.workflow import WorkflowKind, dag_id
 from appliance.pipelines.workflow import find_workflow
@@ -39,6 +40,15 @@ for dag in bag.dags.values():
         "outlets": {{task.task_id: [o.name for o in task.outlets] for task in dag.tasks if task.outlets}},
     }}
 print("RESULT" + json.dumps({{"errors": bag.import_errors, "heavy": heavy, "dags": dags}}))
+"""
+
+SKIP = f"""
+from airflow.sdk.exceptions import AirflowSkipException
+from appliance.pipelines.airflow_task import _run_stage
+try:
+    _run_stage({PROJECT!r}, "train_model", {{}})
+except AirflowSkipException as skipped:
+    print("RESULT" + str(skipped))
 """
 
 
@@ -75,17 +85,17 @@ def test_a_dag_file_names_its_dag_and_its_stages_in_order(kind: WorkflowKind) ->
     assert [text for text in dict.fromkeys(texts) if text in stages] == stages
 
 
-@pytest.mark.long
-def test_airflow_parses_all_of_them_without_anything_heavy(home: Paths, tmp_path: Path) -> None:
+def result_of(program: str, folder: Path) -> str:
+    """Run a program that uses Airflow in a process of its own; return what it printed after RESULT."""
     environment = {
         **os.environ,
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "PYTHONWARNINGS": "ignore",
     }
     done = subprocess.run(
-        [sys.executable, "-c", PARSE],
+        [sys.executable, "-c", program],
         env=environment,
         cwd=SOURCE_ROOT,
         check=True,
@@ -93,7 +103,18 @@ def test_airflow_parses_all_of_them_without_anything_heavy(home: Paths, tmp_path
         text=True,
         timeout=120,
     )
-    result = json.loads(done.stdout.rpartition("RESULT")[2])
+    return done.stdout.rpartition("RESULT")[2].strip()
+
+
+@pytest.mark.long
+def test_a_task_of_a_disabled_project_is_skipped(home: Paths, tmp_path: Path) -> None:
+    enable_project(home, PROJECT, is_enabled=False)
+    assert result_of(SKIP, tmp_path) == f"project {PROJECT} is disabled"
+
+
+@pytest.mark.long
+def test_airflow_parses_all_of_them_without_anything_heavy(home: Paths, tmp_path: Path) -> None:
+    result = json.loads(result_of(PARSE, tmp_path))
     assert result["errors"] == {}
     assert result["heavy"] == []
     for kind in WorkflowKind:

@@ -49,13 +49,22 @@ class Running:
         return json.loads(done.stdout)
 
 
+COMPOSE = """
+[source]
+kind = "simulator"
+[simulator]
+start = "2026-03-02T09:30:00Z"
+[ingest]
+history_candles = 6000
+"""
+"""A simulated time at which the first model's coverage is inside its band, whatever time it is here."""
+
+
 def new_home(folder: Path, text: str = "", config: str = "krw_btc_1m") -> Running:
     """Make a home on the simulator with a short history; by default a project with a candle a minute."""
     paths = Paths(folder)
     paths.create()
-    (paths.compose / "appliance.toml").write_text(
-        text or '[source]\nkind = "simulator"\n\n[ingest]\nhistory_candles = 6000\n'
-    )
+    (paths.compose / "appliance.toml").write_text(text or COMPOSE)
     (paths.compose / "projects").mkdir()
     (paths.compose / "projects" / "crypto_forecast.toml").write_text(f'config = "{config}"\n')
     environment = {k: v for k, v in os.environ.items() if not k.startswith("APPLIANCE_")}
@@ -72,7 +81,7 @@ def running() -> Iterator[Running]:
             assert done.returncode == 0, done.stderr
             wait_until(
                 lambda: appliance.control.status().projects[0].champion,
-                seconds=240,
+                seconds=400,
                 message="a first champion",
             )
             yield appliance

@@ -59,7 +59,7 @@ def fast(tmp_path: Path, slack: SlackStub) -> Iterator[Running]:
 
 def test_a_regime_shift_leads_to_a_retrain_and_one_message(fast: Running, slack: SlackStub) -> None:
     control = fast.control
-    wait_until(lambda: control.status().projects[0].champion, 240, "a first champion")
+    wait_until(lambda: control.status().projects[0].champion, 400, "a first champion")
     wait_until(lambda: control.status().projects[0].drift, 240, "a first drift report")
 
     def retrains() -> list[Event]:

@@ -236,3 +236,18 @@ def test_a_leak_that_is_put_live_is_not_registered(running: Checkout) -> None:
 def test_its_own_tests_pass(running: Checkout) -> None:
     done = running.python("pytest", "-q", f"tests/projects/test_{SECOND}.py")
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_a_broken_dag_file_is_named_with_its_error(running: Checkout) -> None:
+    broken = running.root / "dags" / "broken_by_a_test_wf.py"
+    broken.write_text("raise RuntimeError('broken on purpose')\n")
+
+    def problem() -> str:
+        found = [p for p in running.control.status().problems if "broken" in p.message]
+        return found[0].message if found else ""
+
+    try:
+        assert "broken_by_a_test_wf" in wait_until(problem, 90, "the import error is a problem")
+    finally:
+        broken.unlink()
+    wait_until(lambda: not problem(), 90, "the problem ends with the file")

@@ -22,6 +22,7 @@ from appliance.domain.service import ServiceState, ServiceStatus
 from appliance.supervisor.procfs import all_processes, read_process, session_members
 from appliance.supervisor.runtime import spawn_daemon
 from appliance.supervisor.sessions import read_records
+from tests.builders import KIM
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -186,7 +187,7 @@ def test_sigkill_of_the_supervisor_leaves_nothing_and_the_next_start_recovers(
 
 def test_down_leaves_no_process_and_no_socket(appliance: Appliance) -> None:
     pids = appliance.processes()
-    appliance.control.shut_down(actor="operator")
+    appliance.control.shut_down(KIM)
     wait_until(lambda: not is_supervised(appliance.paths), 60, "the supervisor has ended")
     wait_until(lambda: all(is_gone(pid) for pid in pids), 5, "no process is left")
     left = [path for path in appliance.paths.sockets.rglob("*") if path.is_socket()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -11,13 +11,8 @@ import skops.io
 
 from appliance.domain.model_version import ModelVersion
 from appliance.errors import ModelNotFound
-from appliance.registry.aliases import (
-    AliasMove,
-    promotion_moves,
-    require_champion,
-    require_target,
-    rollback_moves,
-)
+from appliance.registry.aliases import AliasMove
+from appliance.registry.production import Production
 
 
 @dataclass
@@ -33,13 +28,16 @@ class FakeRun:
 
 
 @dataclass
-class FakeRegistry:
+class FakeRegistry(Production):
     """Same methods and errors as `appliance.registry.client.Registry`."""
 
     runs: dict[str, FakeRun] = field(default_factory=dict)
     registered: list[ModelVersion] = field(default_factory=list)
     aliases: dict[str, int] = field(default_factory=dict)
     loads: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__(lock=None)
 
     def log_training(
         self,
@@ -67,6 +65,12 @@ class FakeRegistry:
     def log_documents(self, run_id: str, documents: Mapping[str, object]) -> None:
         self.runs[run_id].documents.update(documents)
 
+    def params(self, run_id: str) -> dict[str, str]:
+        return {name: str(value) for name, value in self.runs[run_id].params.items()}
+
+    def model_bytes(self, project: str, number: int) -> int:
+        return len(self.runs[self.version(project, number).run_id].model)
+
     def document(self, run_id: str, name: str) -> object:
         if name not in self.runs[run_id].documents:
             raise ModelNotFound(f"run {run_id} has no document {name!r}")
@@ -82,9 +86,10 @@ class FakeRegistry:
         self.runs[run_id].pages[name] = html
 
     def register(
-        self, project: str, run_id: str, tags: Mapping[str, str] | None = None
+        self, project: str, run_id: str, tags: Mapping[str, str] | None = None, above: int = 0
     ) -> ModelVersion:
-        number = len(self.registered) + 1
+        newest = max((known.version for known in self.registered), default=0)
+        number = max(newest, above) + 1
         at = datetime(2026, 1, 1, tzinfo=UTC)
         self.registered.append(ModelVersion(project, number, run_id, at, tags=dict(tags or {})))
         return self.version(project, number)
@@ -108,39 +113,27 @@ class FakeRegistry:
             raise ModelNotFound(f"{project} has no champion")
         return self.version(project, self.aliases["champion"])
 
+    def challenger(self, project: str) -> ModelVersion:
+        if "challenger" not in self.aliases:
+            raise ModelNotFound(f"{project} has no challenger")
+        return self.version(project, self.aliases["challenger"])
+
     def load_model(self, project: str, version: int) -> object:
         self.loads += 1
         stored = self.runs[self.version(project, version).run_id].model
         return skops.io.loads(stored, trusted=skops.io.get_untrusted_types(data=stored))
 
-    def promote(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        if self.aliases.get("champion") != version:
-            require_champion(project, self.aliases, seen)
-        self._apply(promotion_moves(self.aliases, version))
-        return self.version(project, version)
+    def _aliases(self, project: str) -> dict[str, int]:
+        return dict(self.aliases)
 
-    def _apply(self, moves: list[AliasMove]) -> None:
+    def _apply(self, project: str, moves: Sequence[AliasMove]) -> None:
         for move in moves:
             if move.version is None:
                 self.aliases.pop(move.alias, None)
             else:
                 self.aliases[move.alias] = move.version
 
-    def set_challenger(self, project: str, version: int) -> None:
-        self.aliases["challenger"] = version
-
     def set_tags(self, project: str, version: int, tags: Mapping[str, str]) -> None:
         known = self._registered(project, version)
         tagged = replace(known, tags={**known.tags, **tags})
         self.registered[self.registered.index(known)] = tagged
-
-    def restore(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        if self.aliases.get("champion") != version:
-            require_champion(project, self.aliases, seen)
-            self._apply(rollback_moves(self.aliases, version))
-        return self.version(project, version)
-
-    def roll_back(self, project: str, version: int, seen: int | None = None) -> ModelVersion:
-        if self.aliases.get("champion") != version:
-            require_target(project, self.aliases, version)
-        return self.restore(project, version, seen)

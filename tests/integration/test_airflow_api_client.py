@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from appliance.airflow_api.client import PAUSED, AirflowApi
 from appliance.airflow_api.watch import WorkflowWatch
+from appliance.control.disabled_dags import DisabledDags
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import AirflowApiError, AirflowUnavailable
 from tests.stubs.airflow import SECRET, AirflowStub
@@ -139,6 +142,26 @@ def test_a_quiet_poll_is_one_call(airflow: AirflowStub, api: AirflowApi) -> None
     assert len(airflow.requests) == before + 1
 
 
+@pytest.mark.parametrize("overdue", [None, "2026-03-01T12:02:00Z"])
+def test_a_scheduled_dag_whose_next_run_is_overdue_is_read_again(
+    airflow: AirflowStub, api: AirflowApi, overdue: str | None
+) -> None:
+    airflow.add_run(DATA, "r1", "failed", minute=1)
+    airflow.dags[DATA]["next_dagrun_run_after"] = overdue
+    watch = WorkflowWatch(api)
+
+    def asked() -> list[str]:
+        watch.look_again()
+        watch.statuses(["shop"])
+        return [each.path for each in airflow.requests if "/parseDagFile/" in each.path]
+
+    assert asked() == []
+    (path,) = asked()
+    assert path.endswith(f"file.of.{DATA}"), "those without a schedule have no next run either"
+    airflow.add_run(DATA, "r2", "running", minute=2)
+    assert len(asked()) == 1
+
+
 def test_a_run_of_a_paused_dag_is_refused_until_it_is_unpaused(
     airflow: AirflowStub, api: AirflowApi
 ) -> None:
@@ -150,3 +173,74 @@ def test_a_run_of_a_paused_dag_is_refused_until_it_is_unpaused(
     assert airflow.runs == []
     api.unpause(TRAIN)
     assert api.trigger(TRAIN, {}).state is RunState.QUEUED
+
+
+def test_the_time_of_a_pause_is_airflow_s_and_the_same_to_everybody(
+    airflow: AirflowStub, api: AirflowApi
+) -> None:
+    for is_paused in (True, False, True, True):
+        airflow.change_dag(TRAIN, {"is_paused": is_paused})
+    for _ in range(2):
+        train = WorkflowWatch(api).statuses(["shop"])[1]
+        assert train.paused_at == datetime(2026, 3, 1, 12, 2, tzinfo=UTC)
+
+
+def test_a_pause_that_airflow_has_not_noted_began_when_it_was_seen(
+    airflow: AirflowStub, api: AirflowApi
+) -> None:
+    airflow.dags[TRAIN]["is_paused"] = True
+    watch = WorkflowWatch(api)
+    first = watch.statuses(["shop"])[1].paused_at
+    watch.look_again()
+    assert first is not None and watch.statuses(["shop"])[1].paused_at == first
+
+
+def test_the_dags_of_a_disabled_project_are_paused_and_their_runs_ended(
+    airflow: AirflowStub, api: AirflowApi, tmp_path: Path
+) -> None:
+    for number, state in enumerate(("running", "queued", "success")):
+        airflow.add_run(DATA, f"r{number}", state)
+    file = tmp_path / "paused.json"
+    dags = DisabledDags(api, file)
+    assert not dags.keep_still([])
+    assert airflow.requests == []
+    assert dags.keep_still(["shop"])
+    assert [airflow.dags[name]["is_paused"] for name in (DATA, TRAIN)] == [True, True]
+    assert [run["state"] for run in airflow.runs] == ["failed", "failed", "success"]
+    assert not any(run.has_failed for run in api.newest_runs([DATA], 10))
+    airflow.dags[DATA]["is_paused"] = False
+    assert dags.keep_still(["shop"])
+    assert not dags.keep_still(["shop"])
+    assert DisabledDags(api, file).keep_still([])
+    parsed = [r.path.rpartition("/")[2] for r in airflow.requests if "parseDagFile" in r.path]
+    assert parsed == [f"file.of.{name}" for name in (DATA, TRAIN)]
+    assert [airflow.dags[name]["is_paused"] for name in (DATA, TRAIN)] == [False, False]
+
+
+def test_a_dag_that_an_operator_paused_stays_paused_when_its_project_is_enabled(
+    airflow: AirflowStub, api: AirflowApi, tmp_path: Path
+) -> None:
+    api.pause(TRAIN)
+    dags = DisabledDags(api, tmp_path / "paused.json")
+    dags.keep_still(["shop"])
+    dags.keep_still([])
+    assert [airflow.dags[name]["is_paused"] for name in (DATA, TRAIN)] == [False, True]
+
+
+def test_pauses_are_resumed_after_an_answer_that_never_came(
+    airflow: AirflowStub, api: AirflowApi, tmp_path: Path
+) -> None:
+    file = tmp_path / "paused.json"
+    DisabledDags(api, file).keep_still(["shop"])
+    airflow.failures = [LOCKED, LOCKED]
+    with pytest.raises(AirflowUnavailable):
+        DisabledDags(api, file).keep_still([])
+    DisabledDags(api, file).keep_still([])
+    assert not any(dag["is_paused"] for dag in airflow.dags.values())
+
+
+def test_a_damaged_list_of_pauses_is_set_aside(api: AirflowApi, tmp_path: Path) -> None:
+    file = tmp_path / "paused.json"
+    file.write_text('{"no": "list"}')
+    assert not DisabledDags(api, file).keep_still([])
+    assert not file.exists()

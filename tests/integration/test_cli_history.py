@@ -8,22 +8,30 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC
 
 import httpx
 import pytest
 
+from appliance import zone
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.main import run
 from appliance.config.instance_lock import InstanceLock
 from appliance.config.paths import SOURCE_ROOT, Paths
 from store import Statement, open_store
 from store.candles import read_candles
+from tests.command_schemas import validate
 from tests.simulator_fixtures import LIMITED, running_simulator
 from tests.store_process import MINUTE, running_service
 from tests.unit.test_cli import no_dashboard
 from tests.waiting import wait_until
 
 RANGE = ["--from", "2026-01-05T08:00:00Z", "--to", "2026-01-05T11:00:00Z"]
+
+
+@pytest.fixture(autouse=True)
+def _in_utc() -> None:
+    zone.use(UTC)
 
 
 @pytest.fixture
@@ -52,13 +60,26 @@ def test_a_range_is_loaded_while_the_appliance_is_down(
 ) -> None:
     assert run(["backfill", "krw-btc", *RANGE], no_dashboard) == ExitCode.DONE
     told = capsys.readouterr()
-    assert "180 of 180 intervals (100.0%)" in told.err
+    assert "180 of 180 intervals (100.0 %)" in told.err
     assert "180 new" in told.err
     assert told.out == ""
     (known,) = coverage(capsys, "KRW-BTC")
     assert (known["expected"], known["missing"], known["gaps"]) == (180, 0, [])
     assert run(["backfill", "KRW-BTC", *RANGE], no_dashboard) == ExitCode.DONE
     assert "nothing was missing" in capsys.readouterr().err
+
+
+def test_a_backfill_tells_its_progress_and_result_in_lines_of_json(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for changed in (True, False):
+        assert run(["backfill", "KRW-BTC", *RANGE, "--json"], no_dashboard) == ExitCode.DONE
+        *progress, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+        for line in (*progress, last):
+            validate("backfill", line)
+        assert all(line["progress"]["wanted"] == 180 for line in progress)
+        assert last["result"]["changed"] is changed
+        assert last["result"]["unknown"] == []
 
 
 def test_a_range_is_loaded_through_the_running_store(
@@ -86,10 +107,10 @@ def test_a_gap_that_stays_is_named_with_the_command_that_fills_it(
     run(["backfill", "KRW-BTC", *earlier], no_dashboard)
     capsys.readouterr()
     assert run(["backfill", "KRW-BTC", *RANGE], no_dashboard) == ExitCode.DONE
-    assert "--from 2026-01-05T06:00 --to 2026-01-05T08:00" in capsys.readouterr().err
+    assert "--from 2026-01-05T06:00Z --to 2026-01-05T08:00Z" in capsys.readouterr().err
     (known,) = coverage(capsys)
     assert known["missing"] == 120
-    assert known["missing_percent"] == pytest.approx(100 * 120 / 360)
+    assert known["missing_share"] == pytest.approx(120 / 360)
     assert known["watermark_at"] == "2026-01-05T06:00:00+00:00"
     assert run(["coverage"], no_dashboard) == ExitCode.DONE
     table = capsys.readouterr().out
@@ -168,6 +189,20 @@ def test_a_range_before_the_history_is_extended_to_touch_it(
     assert known["watermark_at"] == "2026-01-05T11:00:00+00:00"
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--from", "2026-01-05T12:00:00Z"], "no interval of the range has closed yet"),
+        (["--from", "2011-01-01", "--to", "2011-01-02"], "nothing to load there"),
+    ],
+)
+def test_a_range_with_nothing_to_load_is_said_to_be_one(
+    url: str, capsys: pytest.CaptureFixture[str], given: list[str], words: str
+) -> None:
+    assert run(["backfill", "KRW-BTC", *given], no_dashboard) == ExitCode.FAILED
+    assert words in capsys.readouterr().err
+
+
 def test_an_audit_corrects_recovers_and_removes_and_the_ledger_keeps_that(
     url: str, home: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,6 +225,28 @@ def test_an_audit_corrects_recovers_and_removes_and_the_ledger_keeps_that(
     assert known["audited_at"]
     assert run(["audit", "KRW-BTC"], no_dashboard) == ExitCode.DONE
     assert "CORRECTED" in capsys.readouterr().out
+
+
+def test_an_audit_says_what_the_exchange_knows_no_longer_and_compares_the_rest(
+    url: str, home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (home.compose / "appliance.toml").open("a") as file:
+        file.write('[ingest]\nmarkets = ["KRW-GONE", "KRW-BTC"]\ntimeframes = [1]\n')
+    run(["backfill", "KRW-BTC", *RANGE], no_dashboard)
+    with open_store(home) as store:
+        store.write(
+            Statement(
+                "INSERT INTO coverage BY NAME"
+                " SELECT * REPLACE ('KRW-GONE' AS market) FROM coverage WHERE market = 'KRW-BTC'"
+            )
+        )
+    capsys.readouterr()
+    assert run(["audit", "--json"], no_dashboard) == ExitCode.DONE
+    told = capsys.readouterr()
+    assert [each["market"] for each in json.loads(told.out)] == ["KRW-BTC"]
+    assert "KRW-GONE 1m cannot be judged" in told.err
+    assert run(["audit", "KRW-GONE"], no_dashboard) == ExitCode.FAILED
+    assert "delisted or renamed" in capsys.readouterr().err
 
 
 def test_an_audit_removes_what_the_exchange_does_not_list(

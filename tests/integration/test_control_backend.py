@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,10 +14,13 @@ import pytest
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, write_secret
+from appliance.config.whoami import user_name
 from appliance.control.api import ApplianceStatus
 from appliance.control.snapshot import lag_seconds
 from appliance.domain.candle import IngestionStatus, LiveCandle
 from appliance.domain.event import EventKind
+from appliance.domain.model_version import Promotion
+from appliance.domain.origin import ORIGIN, origin_from_json
 from appliance.domain.service import ServiceState
 from appliance.domain.trial import Trial, TrialPurpose, TrialState
 from appliance.domain.workflow import RunState, WorkflowKind
@@ -36,6 +40,7 @@ from store.live import write_ingestion, write_live
 from store.session import Session
 from store.trials import write_trial
 from tests import builders
+from tests.builders import KIM
 from tests.control_bench import PROJECT, Bench, running_bench
 from tests.store_process import START, raw_candle
 from tests.stubs.airflow import AirflowStub
@@ -44,6 +49,7 @@ from tests.stubs.slack import SlackStub
 from tests.waiting import wait_until
 
 MARKET = builders.MARKET
+ME = user_name(os.getuid())
 
 
 def prepare(session: Session, airflow: AirflowStub) -> None:
@@ -115,20 +121,22 @@ def test_the_lag_grows_in_a_simulator_s_own_time_although_nothing_arrives() -> N
 def test_promotion_and_rollback_move_the_champion_and_say_who_did_it(bench: Bench) -> None:
     first = bench.mlflow.add_version(PROJECT, pinball=0.2)
     second = bench.mlflow.add_version(PROJECT, pinball=0.1)
-    assert bench.client.promote(PROJECT, first, 0, "operator").is_champion
-    promoted = bench.client.promote(PROJECT, second, first, "operator")
+    assert bench.client.promote(PROJECT, first, 0, KIM).is_champion
+    promoted = bench.client.promote(PROJECT, second, first, KIM)
     assert promoted.metrics == {"pinball": 0.1}
     assert bench.mlflow.moved[PROJECT] == {"champion": "2", "previous": "1"}
     status = wait_for_status(
         bench, "the new champion", lambda s: s.projects[0].previous_champion == first
     )
     assert status.projects[0].champion == promoted
-    assert bench.client.roll_back(PROJECT, first, second, "operator").version == first
+    assert bench.client.roll_back(PROJECT, first, second, KIM).version == first
     assert [model.version for model in bench.client.models(PROJECT)] == [2, 1]
     wait_until(lambda: EventKind.ROLLED_BACK in kinds(bench), 5)
     event = read_events(bench.store, kinds=[EventKind.ROLLED_BACK])[-1]
-    assert (event.actor, event.project) == ("operator", PROJECT)
+    assert (event.actor, event.project) == (ME, PROJECT)
     assert event.details == {"version": first, "previous": second}
+    again = next(v for v in bench.client.models(PROJECT) if v.version == first)
+    assert again.promoted == Promotion(event.at, f"{ME} on pts/3", event.done_by)
 
 
 def test_a_decision_on_a_champion_that_has_moved_is_refused_with_who_moved_it(
@@ -136,33 +144,31 @@ def test_a_decision_on_a_champion_that_has_moved_is_refused_with_who_moved_it(
 ) -> None:
     while len(bench.mlflow.versions.get(PROJECT, [])) < 3:
         bench.mlflow.add_version(PROJECT)
-    bench.client.promote(PROJECT, 1, champion(bench), "operator")
-    bench.client.promote(PROJECT, 2, 1, "anna")
+    bench.client.promote(PROJECT, 1, champion(bench), KIM)
+    bench.client.promote(PROJECT, 2, 1, KIM)
     for decide in (
-        lambda: bench.client.promote(PROJECT, 3, 1, "ben"),
-        lambda: bench.client.roll_back(PROJECT, 3, 1, "ben"),
+        lambda: bench.client.promote(PROJECT, 3, 1, KIM),
+        lambda: bench.client.roll_back(PROJECT, 3, 1, KIM),
     ):
-        with pytest.raises(ProductionMoved, match=r"anna moved it at 20.*version 2") as raised:
+        with pytest.raises(ProductionMoved, match=r"pts/3 .* moved it at 20.*version 2") as raised:
             decide()
         assert raised.value.hint
     assert champion(bench) == 2
     bench.mlflow.promote(PROJECT, 3)  # in MLflow's own page
     with pytest.raises(ProductionMoved, match="not done through the appliance"):
-        bench.client.promote(PROJECT, 1, 2, "ben")
+        bench.client.promote(PROJECT, 1, 2, KIM)
 
 
 def test_two_rollbacks_at_once_and_again_are_one(bench: Bench) -> None:
     while len(bench.mlflow.versions.get(PROJECT, [])) < 3:
         bench.mlflow.add_version(PROJECT)
-    bench.client.promote(PROJECT, 1, champion(bench), "operator")
-    bench.client.promote(PROJECT, 2, 1, "operator")
+    bench.client.promote(PROJECT, 1, champion(bench), KIM)
+    bench.client.promote(PROJECT, 2, 1, KIM)
     before = count_rollbacks(bench)
     with ThreadPoolExecutor(4) as operators:
-        calls = [
-            operators.submit(bench.client.roll_back, PROJECT, 1, 2, "operator") for _ in range(8)
-        ]
+        calls = [operators.submit(bench.client.roll_back, PROJECT, 1, 2, KIM) for _ in range(8)]
     assert {call.result().version for call in calls} == {1}
-    assert bench.client.roll_back(PROJECT, 1, 2, "operator").version == 1
+    assert bench.client.roll_back(PROJECT, 1, 2, KIM).version == 1
     assert "previous" not in bench.mlflow.moved[PROJECT]
     wait_until(lambda: count_rollbacks(bench) > before, 5)
     assert count_rollbacks(bench) == before + 1
@@ -171,20 +177,38 @@ def test_two_rollbacks_at_once_and_again_are_one(bench: Bench) -> None:
 def test_a_rejected_challenger_is_compared_no_more(bench: Bench) -> None:
     while len(bench.mlflow.versions.get(PROJECT, [])) < 3:
         bench.mlflow.add_version(PROJECT)
-    bench.client.promote(PROJECT, 1, champion(bench), "operator")
+    bench.client.promote(PROJECT, 1, champion(bench), KIM)
     at = clock.now()
     write_trial(bench.store, Trial(PROJECT, TrialPurpose.CHALLENGE, 1, 2, at, at))
     for _ in range(2):
-        assert bench.client.reject(PROJECT, 2, 1, "anna").version == 2
+        assert bench.client.reject(PROJECT, 2, 1, KIM).version == 2
     (trial,) = bench.client.verdicts(PROJECT, 1, 2)
     assert trial.state is TrialState.REJECTED
     wait_until(lambda: EventKind.REJECTED in kinds(bench), 5)
     (event,) = read_events(bench.store, kinds=[EventKind.REJECTED])
-    assert (event.actor, event.details["version"]) == ("anna", 2)
+    assert (event.actor, event.details["version"]) == (ME, 2)
     with pytest.raises(RegistryError, match="is in production"):
-        bench.client.reject(PROJECT, 1, 1, "anna")
+        bench.client.reject(PROJECT, 1, 1, KIM)
     with pytest.raises(ProductionMoved):
-        bench.client.reject(PROJECT, 2, 3, "anna")
+        bench.client.reject(PROJECT, 2, 3, KIM)
+
+
+def test_two_versions_are_compared_by_what_is_on_record(bench: Bench) -> None:
+    one, two = bench.mlflow.add_version(PROJECT, coverage=0.8), bench.mlflow.add_version(PROJECT)
+    run_id = bench.mlflow.versions[PROJECT][two - 1]["run_id"]
+    bench.mlflow.params[run_id] = {"learner.quantile_iter": "6"}
+    bench.mlflow.files[f"{PROJECT}/{two}/MLmodel"] = b"flavors: {}\nmodel_size_bytes: 2048\n"
+    at = clock.now()
+    write_trial(bench.store, Trial(PROJECT, TrialPurpose.CHALLENGE, one, two, at, at))
+    found = bench.client.compare(PROJECT, one, two)
+    assert (found.first.version, found.second.version) == (one, two)
+    assert found.metrics["coverage"] == (0.8, None)
+    assert found.differing == {"learner.quantile_iter": ("", "6")}
+    assert found.same_rows is None and found.why_not == "one does not say what it forecasts"
+    assert [facts.model_bytes for facts in found.trainings] == [None, 2048]
+    assert [trial.challenger for trial in found.trials] == [two]
+    with pytest.raises(ModelNotFound):
+        bench.client.compare(PROJECT, one, 99)
 
 
 def champion(bench: Bench) -> int:
@@ -200,25 +224,29 @@ def count_rollbacks(bench: Bench) -> int:
 def test_promoting_what_does_not_exist_changes_nothing(bench: Bench) -> None:
     before = dict(bench.mlflow.moved.get(PROJECT, {}))
     with pytest.raises(ModelNotFound) as raised:
-        bench.client.promote(PROJECT, 99, 0, "operator")
+        bench.client.promote(PROJECT, 99, 0, KIM)
     assert raised.value.hint
     assert bench.mlflow.moved.get(PROJECT, {}) == before
 
 
 def test_a_workflow_is_run_with_its_parameters_and_recorded(bench: Bench) -> None:
-    run = bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {"rows": "10"}, "tui")
+    run = bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {"reason": "asked"}, KIM)
     assert run.state is RunState.QUEUED
     conf = bench.airflow.runs[-1]["conf"]
-    assert conf == {"rows": "10", "actor": "tui"}
+    asked = origin_from_json(conf.pop(ORIGIN))
+    assert conf == {"reason": "asked"}
+    assert asked is not None and (asked.name, asked.terminal) == (ME, KIM.terminal)
     assert bench.client.dag_run(PROJECT, WorkflowKind.TRAIN, run.run_id).run_id == run.run_id
     assert bench.client.dag_runs(PROJECT, WorkflowKind.TRAIN, 1)[0].run_id == run.run_id
     wait_until(lambda: EventKind.WORKFLOW_REQUESTED in kinds(bench), 5)
+    with pytest.raises(ConfigError, match="takes no parameter 'rows'"):
+        bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {"rows": "10"}, KIM)
     wait_for_status(bench, "the run", lambda s: s.projects[0].workflows[1].last_run is not None)
 
 
 def test_a_project_that_is_not_configured_is_refused_with_those_that_are(bench: Bench) -> None:
     with pytest.raises(ConfigError) as raised:
-        bench.client.run_workflow("nope", WorkflowKind.TRAIN, {}, "tui")
+        bench.client.run_workflow("nope", WorkflowKind.TRAIN, {}, KIM)
     assert PROJECT in raised.value.hint
 
 
@@ -226,12 +254,12 @@ def test_services_are_restarted_and_their_logs_read(bench: Bench) -> None:
     bench.paths.logs.joinpath("mlflow.log").write_text("\n".join(map(str, range(50_000))) + "\n")
     assert bench.client.service_log("mlflow", 2) == ["49998", "49999"]
     assert bench.client.service_log("postgres") == []
-    bench.client.restart_service("mlflow", "tui")
-    assert ("restart", "mlflow", "tui") in bench.services.asked
+    bench.client.restart_service("mlflow", KIM)
+    assert ("restart", "mlflow", ME) in bench.services.asked
     with pytest.raises(ServiceError):
-        bench.client.restart_service("nope", "tui")
-    bench.client.shut_down("tui")
-    assert ("shut_down", "tui") in bench.services.asked
+        bench.client.restart_service("nope", KIM)
+    bench.client.shut_down(KIM)
+    assert ("shut_down", ME) in bench.services.asked
 
 
 def test_events_reach_the_stream_and_the_list(bench: Bench) -> None:
@@ -247,7 +275,7 @@ def test_events_reach_the_stream_and_the_list(bench: Bench) -> None:
 
 def test_an_unreachable_source_keeps_its_last_value_and_says_why(bench: Bench) -> None:
     bench.mlflow.add_version(PROJECT)
-    bench.client.promote(PROJECT, 1, champion(bench), "operator")
+    bench.client.promote(PROJECT, 1, champion(bench), KIM)
     wait_for_status(bench, "a champion", lambda s: s.projects[0].champion is not None)
     bench.mlflow.failures = [Reply(503, "starting")] * 20
     status = wait_for_status(bench, "a stale part", lambda s: "models" in (s.stale or {}))
@@ -272,8 +300,8 @@ def test_a_broken_dag_file_and_silence_of_the_ingestor_are_problems(bench: Bench
 def test_alerts_are_sent_from_events(bench: Bench) -> None:
     with SlackStub() as slack:
         write_secret(bench.paths, Secret.SLACK_WEBHOOK_URL, slack.webhook_url)
-        assert "webhook" in bench.client.test_alert("tui")
-        bench.client.promote(PROJECT, 2, champion(bench), "operator")
+        assert "webhook" in bench.client.test_alert(KIM)
+        bench.client.promote(PROJECT, 2, champion(bench), KIM)
         wait_until(lambda: any("version 2 promoted" in text for text in slack.messages), 10)
         write_secret(bench.paths, Secret.SLACK_WEBHOOK_URL, "")
 
@@ -298,14 +326,17 @@ def test_a_project_that_is_added_shows_without_a_restart(bench: Bench) -> None:
 def test_a_project_that_is_disabled_is_listed_and_runs_nothing(bench: Bench) -> None:
     file = bench.paths.compose / "projects" / f"{PROJECT}.toml"
     try:
-        bench.client.enable_project(PROJECT, False, "anna")
+        bench.client.enable_project(PROJECT, False, KIM)
         status = wait_for_status(bench, "disabled", lambda s: s.disabled == (PROJECT,))
         assert PROJECT not in [project.name for project in status.projects]
         with pytest.raises(ConfigError) as raised:
-            bench.client.run_workflow(PROJECT, WorkflowKind.DATA, {}, "anna")
+            bench.client.run_workflow(PROJECT, WorkflowKind.DATA, {}, KIM)
         assert raised.value.hint == f"appliance project enable {PROJECT}"
-        bench.client.enable_project(PROJECT, True, "anna")
+        dags = bench.airflow.dags.values()
+        wait_until(lambda: all(dag["is_paused"] for dag in dags), 5, "its DAGs are paused")
+        bench.client.enable_project(PROJECT, True, KIM)
         wait_for_status(bench, "enabled", lambda s: s.disabled == () and bool(s.projects))
+        wait_until(lambda: not any(dag["is_paused"] for dag in dags), 5, "and unpaused")
         wait_until(lambda: EventKind.PROJECT_SWITCHED in kinds(bench), 5)
     finally:
         file.unlink(missing_ok=True)
@@ -343,7 +374,7 @@ def test_a_service_that_does_not_serve_is_not_asked_and_its_values_are_shown_wit
         for ask in (
             lambda: bench.client.candles(MARKET, 1, 5),
             lambda: bench.client.models(PROJECT),
-            lambda: bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {}, "operator"),
+            lambda: bench.client.run_workflow(PROJECT, WorkflowKind.TRAIN, {}, KIM),
         ):
             with pytest.raises(
                 TransientError, match=r"is unhealthy for .*: a signal has stopped"
@@ -360,7 +391,6 @@ def test_a_service_that_does_not_serve_is_not_asked_and_its_values_are_shown_wit
 
 def test_a_run_that_is_asked_for_again_is_the_same(bench: Bench) -> None:
     runs = [
-        bench.client.run_workflow(PROJECT, WorkflowKind.DATA, {}, "operator", "wish-1")
-        for _ in range(2)
+        bench.client.run_workflow(PROJECT, WorkflowKind.DATA, {}, KIM, "wish-1") for _ in range(2)
     ]
     assert runs[0].run_id == runs[1].run_id == "manual__wish-1"

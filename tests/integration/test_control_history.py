@@ -18,6 +18,7 @@ from store.client import FlightSession
 from store.coverage import prove_span, summarise
 from store.gaps import record_gap
 from store.session import Session, Statement
+from tests.builders import KIM
 from tests.simulator_fixtures import LIMITED, running_simulator
 from tests.store_process import running_service
 from tests.waiting import wait_until
@@ -60,7 +61,7 @@ def ended(jobs: HistoryJobs, number: int) -> HistoryJob:
 def test_a_backfill_shows_its_progress_and_fills_the_range(
     jobs: HistoryJobs, session: Session
 ) -> None:
-    started = jobs.start(HistoryKind.BACKFILL, *FEED, START, END, "operator")
+    started = jobs.start(HistoryKind.BACKFILL, *FEED, START, END, KIM)
     assert started.state is JobState.RUNNING
     done = ended(jobs, started.id)
     assert done.state is JobState.DONE, done
@@ -75,7 +76,7 @@ def test_a_repair_closes_a_gap_and_the_strip_shows_where_it_was(
     jobs: HistoryJobs, session: Session
 ) -> None:
     hour = timedelta(hours=1)
-    ended(jobs, jobs.start(HistoryKind.BACKFILL, *FEED, START, END, "me").id)
+    ended(jobs, jobs.start(HistoryKind.BACKFILL, *FEED, START, END, KIM).id)
     hole = ("KRW-BTC", 1, START + hour, START + 2 * hour)
     session.write(Statement("DELETE FROM coverage", ()))
     for start_at in (START, START + 2 * hour):
@@ -84,21 +85,21 @@ def test_a_repair_closes_a_gap_and_the_strip_shows_where_it_was(
     strip = read_strip(session, *FEED, hours=4.0, cells=4)
     known = [(cell.candles + cell.no_trade, cell.missing) for cell in strip]
     assert known == [(0, 0), (60, 0), (0, 60), (60, 0)]
-    done = ended(jobs, jobs.start(HistoryKind.REPAIR, *FEED, None, END, "me").id)
+    done = ended(jobs, jobs.start(HistoryKind.REPAIR, *FEED, None, END, KIM).id)
     assert done.state is JobState.DONE, done
     strip = read_strip(session, *FEED, hours=4.0, cells=4)
     assert [(cell.repaired, cell.missing) for cell in strip] == [(0, 0), (0, 0), (60, 0), (0, 0)]
 
 
 def test_an_audit_says_what_it_compared(jobs: HistoryJobs) -> None:
-    ended(jobs, jobs.start(HistoryKind.BACKFILL, *FEED, START, END, "me").id)
-    done = ended(jobs, jobs.start(HistoryKind.AUDIT, *FEED, START, END, "me").id)
+    ended(jobs, jobs.start(HistoryKind.BACKFILL, *FEED, START, END, KIM).id)
+    done = ended(jobs, jobs.start(HistoryKind.AUDIT, *FEED, START, END, KIM).id)
     assert done.state is JobState.DONE, done
     assert "intervals compared: 0 corrected, 0 recovered, 0 removed" in done.message
 
 
 def test_a_failure_says_why_and_what_next(jobs: HistoryJobs) -> None:
-    failed = ended(jobs, jobs.start(HistoryKind.BACKFILL, "KRW-NIX", 1, START, END, "me").id)
+    failed = ended(jobs, jobs.start(HistoryKind.BACKFILL, "KRW-NIX", 1, START, END, KIM).id)
     assert failed.state is JobState.FAILED
     assert "KRW-NIX" in failed.message
     assert failed.hint
@@ -106,9 +107,9 @@ def test_a_failure_says_why_and_what_next(jobs: HistoryJobs) -> None:
 
 def test_a_cancelled_job_ends_and_what_it_stored_stays(jobs: HistoryJobs, session: Session) -> None:
     long_ago = START - timedelta(days=60)
-    started = jobs.start(HistoryKind.BACKFILL, *FEED, long_ago, END, "me")
+    started = jobs.start(HistoryKind.BACKFILL, *FEED, long_ago, END, KIM)
     with pytest.raises(ConfigError, match="running already"):
-        jobs.start(HistoryKind.REPAIR, *FEED, None, None, "me")
+        jobs.start(HistoryKind.REPAIR, *FEED, None, None, KIM)
     wait_until(lambda: jobs.jobs()[0].done, 30, "progress")
     cancelled = jobs.cancel(started.id)
     assert cancelled.state is JobState.CANCELLED
@@ -119,5 +120,5 @@ def test_a_cancelled_job_ends_and_what_it_stored_stays(jobs: HistoryJobs, sessio
 
 def test_a_reversed_range_is_refused(jobs: HistoryJobs) -> None:
     with pytest.raises(ConfigError, match="not after"):
-        jobs.start(HistoryKind.BACKFILL, *FEED, END, START, "me")
+        jobs.start(HistoryKind.BACKFILL, *FEED, END, START, KIM)
     assert jobs.jobs() == ()

@@ -18,6 +18,7 @@ from appliance.config.paths import Paths
 from appliance.config.secret import Secret, write_secret
 from appliance.config.settings import Settings
 from appliance.domain.event import Event, EventKind
+from appliance.domain.origin import Origin
 from appliance.domain.trial import Trial, TrialPurpose, TrialState
 from appliance.domain.workflow import WorkflowKind
 from appliance.pipelines.context import MarketSource, Resources
@@ -47,7 +48,12 @@ class Live:
 
     def run(self, kind: WorkflowKind) -> WorkflowResult:
         return run_in_process(
-            self.home, self.settings, PROJECT, kind, resources=self.resources, actor="monitoring_wf"
+            self.home,
+            self.settings,
+            PROJECT,
+            kind,
+            resources=self.resources,
+            cause=Origin("monitoring_wf"),
         )
 
     def pass_minutes(self, minutes: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from appliance.domain.origin import Origin
 from appliance.domain.reproduction import Reproduction
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import DataQualityError, ModelNotFound
@@ -41,7 +42,7 @@ def reproduce(bench: Bench, version: int = 1) -> Reproduction:
         settings=bench.settings,
         paths=bench.home,
         params={},
-        actor="operator",
+        origin=Origin("operator"),
         run_id="again",
         upstream={},
         resources=resources,

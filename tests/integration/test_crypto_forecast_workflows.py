@@ -16,6 +16,7 @@ from appliance.config.paths import Paths
 from appliance.config.settings import IngestSettings, ProjectSettings, Settings
 from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import Event, EventKind
+from appliance.domain.origin import Origin
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import (
     ApplianceError,
@@ -234,7 +235,7 @@ def run_live(bench: Bench) -> list[dict[str, Json]]:
         settings=bench.settings,
         paths=bench.home,
         params={},
-        actor="forecaster",
+        origin=Origin("forecaster"),
         run_id="live",
         upstream={},
         resources=resources,
@@ -293,7 +294,8 @@ def test_a_failed_stage_stops_the_run_and_is_recorded(bench: Bench) -> None:
     (event,) = bench.events(EventKind.WORKFLOW_FAILED)
     assert event.details["task"] == "load_candles"
     assert event.details["workflow"] == "data"
-    assert event.actor == "operator"
+    assert event.actor == "data_wf"
+    assert event.done_by == f"data run {event.details['run_id']}"
 
 
 def test_the_report_tells_every_stage_and_its_seconds(bench: Bench) -> None:
@@ -341,6 +343,17 @@ def test_a_first_model_is_trained_once(trained: Bench) -> None:
     result = trained.run(TRAIN, reason="first model")
     assert set(result.states.values()) == {RunState.SKIPPED}
     assert len(trained.registry.registered) == 1
+
+
+def test_a_promotion_meanwhile_wins_over_that_of_the_first_model(
+    trained: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StageContext, "champion", lambda self: None)  # read before the other's move
+    result = trained.run(TRAIN)
+    decided = result.outputs["decide_promotion"]
+    assert decided["decision"] == "kept"
+    assert "nothing was changed" in str(decided["evidence"])
+    assert trained.registry.aliases == {"champion": 1}
 
 
 def test_a_training_documents_itself(trained: Bench) -> None:

@@ -99,7 +99,7 @@ def test_two_homes_an_ingestor_each_and_a_backfill_share_one_budget(
     ):
         for each in (home, other):
             configure(each, url, '["KRW-BTC", "KRW-DOGE"]')
-        command = ["backfill", "KRW-BTC", "--unit", "5", "--from", "2025-12-25T00:00"]
+        command = ["backfill", "KRW-BTC", "--unit", "5", "--from", "2025-12-25T00:00Z"]
         with ingestor(home), ingestor(other):
             done = subprocess.run(
                 [sys.executable, "-c", _BACKFILL, *command],

@@ -148,6 +148,15 @@ def test_rows_that_take_too_long_to_judge_are_not_trained_on(
         bench.run(TRAIN)
 
 
+def test_rows_that_are_not_made_again_cannot_be_judged_and_are_not_trained_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(DATA)
+    rows_changed(lambda rows: rows.iloc[:0])(monkeypatch)
+    with pytest.raises(DataQualityError, match=r"cannot be judged: .* there are 0 of"):
+        bench.run(TRAIN)
+
+
 def test_rows_of_a_candle_that_was_corrected_are_made_anew(bench: Bench) -> None:
     bench.run(DATA)
     newest = read_features(bench.session, PROJECT, "KRW-BTC", 1, row_digest(bench.spec), limit=100)

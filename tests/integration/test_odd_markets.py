@@ -21,6 +21,12 @@ from appliance.domain.event import EventKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import DataQualityError, UpbitRejected
+from appliance.pipelines.crypto_forecast.configs.crypto_spec import CryptoSpec
+from appliance.pipelines.forecasting.loader.candle_loader import CandleWindow
+from appliance.pipelines.forecasting.preprocessor.data_preparation import MarketCandles
+from appliance.pipelines.forecasting.preprocessor.labels import TIME
+from appliance.pipelines.forecasting.preprocessor.soundness import parity
+from appliance.pipelines.spec import describe_project
 from appliance.tui.app import ApplianceApp
 from store.candles import latest_candles
 from store.coverage import summarise
@@ -145,6 +151,17 @@ async def test_a_market_that_was_renamed_is_named_and_what_is_stored_goes_on(
         require_finite(session, at_work.registry.versions(PROJECT))
         await require_words_on_every_screen(session, at_work.registry.versions(PROJECT))
     require_json(capsys)
+
+
+def test_rows_of_a_thin_market_are_sound_wherever_their_look_back_begins() -> None:
+    spec = describe_project(settings_with(horizon=1), PROJECT)
+    assert isinstance(spec, CryptoSpec)
+    candles = odd_candles("sparse_80", 1_500)
+    for minute in range(1_400, 1_420):
+        end_at = ORIGIN + timedelta(minutes=minute)
+        known = candles[candles[TIME] < end_at]
+        window = CandleWindow(MarketCandles(known, []), {}, end_at)
+        assert parity(window, spec.recipe.compute_rows(window, spec), spec) == ""
 
 
 def problems(session: Session, at_work: Bench) -> list[str]:

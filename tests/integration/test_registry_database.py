@@ -69,7 +69,7 @@ def test_a_registry_in_sqlite_moves_over_and_the_old_file_stays(
     assert registry(home).champion("shop").version == 2
     assert old.versions("shop") == before
     assert migrate("--json") == ExitCode.DONE
-    assert json.loads(capsys.readouterr().out) == {"kept": None, "rows": {}}
+    assert json.loads(capsys.readouterr().out) == {"changed": False, "kept": None, "rows": {}}
 
 
 def test_a_damaged_sqlite_file_is_told_and_leaves_nothing(

@@ -132,7 +132,7 @@ def collect(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[tuple[s
     capsys.readouterr()
     assert run(["models", "gc", "--json", *arguments], lambda _: 1) == ExitCode.DONE
     printed = json.loads(capsys.readouterr().out)
-    return [(item["kind"], item["name"], item["size"]) for item in printed]
+    return [(item["kind"], item["name"], item["size"]) for item in printed["removed"]]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_what_lies_outside_the_root_is_left_and_named(
         assert run(["models", "gc", "--json"], lambda _: 1) == ExitCode.DONE
     printed = capsys.readouterr()
     assert f"left: run {run_id} of foreign, outside the root" in printed.err
-    assert [item["name"] for item in json.loads(printed.out)] == [shop.deleted, "6"]
+    assert [item["name"] for item in json.loads(printed.out)["removed"]] == [shop.deleted, "6"]
     assert shop.files(shop.deleted) == []
     assert len([p for p in outside.rglob("*") if p.is_file()]) == 3
 

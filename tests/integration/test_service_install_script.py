@@ -251,6 +251,28 @@ def test_an_upgrade_stops_syncs_and_starts_and_keeps_state(running: Machine) -> 
     assert (running.state.mlflow / "mlflow.db").read_text() == "precious"
 
 
+def test_manual_and_completion_come_and_go_with_the_command(machine: Machine) -> None:
+    machine.links = machine.user_home / "prefix/bin"
+    share = machine.user_home / "prefix/share"
+    machine.add_program("stub", PYTHON.replace("exit 0", 'echo "APPLIANCE $*"'))
+    foreign = share / "zsh/site-functions/_appliance"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("somebody's own")
+    done = machine.run("--no-start")
+    assert done.returncode == 0, done.stderr
+    made = {path.relative_to(share).as_posix() for path in share.rglob("*") if path.is_file()}
+    kept = "zsh/site-functions/_appliance"
+    ours = {
+        "man/man1/appliance.1",
+        "bash-completion/completions/appliance",
+        "fish/vendor_completions.d/appliance.fish",
+    }
+    assert made == {*ours, kept}
+    assert f"{foreign} is not of this installer" in done.stderr
+    assert machine.run("--uninstall", "--yes").returncode == 0
+    assert [path for path in share.rglob("*") if path.is_file()] == [foreign]
+
+
 def test_uninstall_keeps_state_unless_told_otherwise(machine: Machine) -> None:
     machine.run("--no-start")
     done = machine.run("--uninstall")

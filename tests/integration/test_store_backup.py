@@ -149,6 +149,18 @@ def test_a_check_refuses_what_is_no_store(tmp_path: Path, make: object, code: st
     assert caught.value.hint
 
 
+def test_a_file_without_one_of_its_tables_is_no_whole_store(home: Paths, tmp_path: Path) -> None:
+    target = tmp_path / "b.duckdb"
+    with _own(home) as database:
+        _write(database, 0, 20)
+        backup(database, target)
+    check(target)
+    with duckdb.connect(str(target)) as connection:
+        connection.execute("DROP TABLE forecasts")
+    with pytest.raises(StoreError, match="has the tables forecasts, it has not"):
+        check(target)
+
+
 def test_a_damaged_backup_is_found(home: Paths, tmp_path: Path) -> None:
     target = tmp_path / "b.duckdb"
     with _own(home) as database:

@@ -15,6 +15,7 @@ from appliance.domain.event import EventKind
 from appliance.domain.service import ServiceState
 from appliance.supervisor import observer
 from appliance.supervisor.spec import Probe, ProcessFacts
+from tests.builders import KIM
 from tests.supervised import (
     SLEEPER,
     TIMING,
@@ -103,7 +104,7 @@ async def test_a_stopped_process_obeys_an_operators_restart_at_once(home: Paths)
         pid = pid_of(watch, "one")
         os.kill(pid, signal.SIGSTOP)
         await watch.until(lambda: not watch.of("one").is_ready, 15)
-        await watch.supervisor.restart("one", "operator")
+        await watch.supervisor.restart("one", KIM)
         await back(watch, "one", pid)
 
 

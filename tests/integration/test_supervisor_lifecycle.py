@@ -25,6 +25,7 @@ from appliance.supervisor.spec import (
     Workbench,
 )
 from appliance.supervisor.supervisor import Supervisor
+from tests.builders import KIM
 from tests.mlflow_process import server_spec
 from tests.supervised import (
     SLEEPER,
@@ -86,10 +87,10 @@ async def test_an_operators_restart_clears_a_used_up_budget(home: Paths) -> None
     async with running(home, service("one", program + SLEEPER)) as watch:
         await watch.until(lambda: watch.of("one").observed is ServiceState.GIVEN_UP)
         gate.touch()
-        await watch.supervisor.restart("one", "operator")
+        await watch.supervisor.restart("one", KIM)
         assert watch.of("one").observed is not ServiceState.GIVEN_UP
         await watch.all_ready()
-        assert any(event.actor == "operator" for event in watch.events)
+        assert any(event.origin == KIM for event in watch.events)
 
 
 async def test_a_service_that_stays_unhealthy_is_restarted(home: Paths) -> None:
@@ -140,7 +141,7 @@ async def test_a_preparation_is_shown_as_the_reason_and_repeated_at_each_start(h
 
     async with running(home, service("one", prepare=prepare)) as watch:
         await watch.all_ready()
-        await watch.supervisor.restart("one", "operator")
+        await watch.supervisor.restart("one", KIM)
         await watch.until(lambda: watch.of("one").observed is ServiceState.STOPPING)
         await watch.all_ready()
     assert ran == [0, 0]
@@ -223,7 +224,7 @@ async def test_services_run_private_in_a_session_of_their_own(home: Paths) -> No
 async def test_an_unknown_service_is_refused_with_the_known_names(home: Paths) -> None:
     async with running(home, service("one"), service("two")) as watch:
         with pytest.raises(ServiceError) as caught:
-            await watch.supervisor.restart("three", "operator")
+            await watch.supervisor.restart("three", KIM)
         assert caught.value.hint == "services: one, two"
 
 

@@ -65,7 +65,7 @@ from appliance.errors import ApplianceError
 
 supervision.DAEMON = (sys.executable, sys.argv[1])
 try:
-    supervision.start_or_join(30) if sys.argv[2] == "up" else sys.exit(not supervision.stop(30))
+    supervision.start_or_join(30) if sys.argv[2] == "up" else sys.exit(not supervision.stop(30).is_stopped)
 except ApplianceError as error:
     print(error.message, flush=True)
     sys.exit(exit_code_of(error))

@@ -103,7 +103,9 @@ def test_418_stops_every_process_at_once_and_says_until_when(
     client: UpbitClient, url: str, tmp_path: Path
 ) -> None:
     fault(url, kind="418")
-    with pytest.raises(UpbitUnavailable, match=r"blocked this host until \d\d:\d\d:\d\d UTC"):
+    with pytest.raises(
+        UpbitUnavailable, match=r"blocked this host until [\d-]{10} \d\d:\d\d:\d\d UTC"
+    ):
         client.minute_candles("KRW-BTC", 1, TEN)
     with upbit_client(url, tmp_path) as other:
         started = clock.monotonic()

@@ -26,6 +26,7 @@ class AirflowStub(HttpStub):
         self.logs: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.import_errors: list[dict[str, Any]] = []
         self.suspects: list[dict[str, Any]] = []
+        self.audit: list[dict[str, Any]] = []
 
     def add_dag(
         self,
@@ -41,6 +42,7 @@ class AirflowStub(HttpStub):
             "timetable_description": description,
             "next_dagrun_run_after": next_run,
             "has_import_errors": False,
+            "file_token": f"file.of.{dag_id}",
         }
 
     def add_run(self, dag_id: str, run_id: str, state: str, minute: int = 0) -> dict[str, Any]:
@@ -79,9 +81,21 @@ class AirflowStub(HttpStub):
         if path == "/dags/~/dagRuns/~/taskInstances/list":
             return Reply(body={"task_instances": self.suspects, "total_entries": 1})
         if request.method == "PATCH" and path.removeprefix("/dags/") in self.dags:
-            self.dags[path.removeprefix("/dags/")].update(request.body)
+            self.change_dag(path.removeprefix("/dags/"), request.body)
             return Reply(body=self.dags[path.removeprefix("/dags/")])
+        if path.startswith("/parseDagFile/file.of."):
+            return Reply(201, None)
+        if path == "/eventLogs":
+            return Reply(body={"event_logs": self._audit_of(request.query["dag_id"])})
         return self._of_dag(request, path)
+
+    def change_dag(self, dag_id: str, change: dict[str, Any]) -> None:
+        self.dags[dag_id].update(change)
+        when = f"2026-03-01T12:{len(self.audit):02d}:00Z"
+        self.audit.append({"dag_id": dag_id, "when": when, "extra": json.dumps(change)})
+
+    def _audit_of(self, dag_id: str) -> list[dict[str, Any]]:
+        return [entry for entry in reversed(self.audit) if entry["dag_id"] == dag_id]
 
     def _is_authorized(self, request: Request) -> bool:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -117,6 +131,9 @@ class AirflowStub(HttpStub):
         )
         if run is None:
             return Reply(404, {"detail": f"The DagRun with run_id: `{run_id}` was not found"})
+        if request.method == "PATCH":
+            run.update(request.body)
+            return Reply(body=run)
         if log:
             return Reply(body={"content": self.logs.get((run_id, task_id), [])})
         instances = self.tasks.get(run_id, [])

@@ -47,7 +47,7 @@ class HttpStub:
             def handle_any(self) -> None:
                 stub._serve(self)
 
-            do_GET = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815 - names of the base class
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any  # noqa: N815 - names of the base class
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -21,6 +21,7 @@ class MlflowStub(HttpStub):
         self.moved: dict[str, dict[str, str]] = {}
         self.metrics: dict[str, dict[str, float]] = {}
         self.files: dict[str, bytes] = {}
+        self.params: dict[str, dict[str, str]] = {}
         self.created_ms = 1_795_448_067_000
 
     def add_model(self, project: str, model: object, *, tags: dict[str, str] | None = None) -> int:
@@ -82,6 +83,10 @@ class MlflowStub(HttpStub):
             return self._move(request.method, request.body)
         if path == "/experiments/get-by-name":
             return Reply(body={"experiment": {"experiment_id": "1"}})
+        if path == "/model-versions/set-tag":
+            return self._tag(request.body)
+        if path == "/runs/get":
+            return Reply(body={"run": self._run(request.query["run_id"])})
         if path == "/runs/search":
             return Reply(body={"runs": [self._run(run_id) for run_id in self.metrics]})
         return Reply(404, "<html>not found</html>")
@@ -112,9 +117,18 @@ class MlflowStub(HttpStub):
             self.moved[body["name"]][body["alias"]] = body["version"]
         return Reply()
 
+    def _tag(self, body: dict[str, str]) -> Reply:
+        for version in self.versions.get(body["name"], []):
+            if version["version"] == body["version"]:
+                kept = [tag for tag in version["tags"] if tag["key"] != body["key"]]
+                version["tags"] = [*kept, {"key": body["key"], "value": body["value"]}]
+                return Reply()
+        return _missing(f"Model Version (name={body['name']}, version={body['version']}) not found")
+
     def _run(self, run_id: str) -> dict[str, Any]:
         listed = [{"key": key, "value": value} for key, value in self.metrics[run_id].items()]
-        return {"info": {"run_id": run_id}, "data": {"metrics": listed}}
+        params = [{"key": k, "value": v} for k, v in self.params.get(run_id, {}).items()]
+        return {"info": {"run_id": run_id}, "data": {"metrics": listed, "params": params}}
 
 
 def _missing(message: str) -> Reply:

@@ -48,7 +48,7 @@ def control() -> FakeControl:
 @pytest.fixture
 def app(control: FakeControl) -> ApplianceApp:
     """The application on that appliance; not running yet."""
-    return ApplianceApp(control)
+    return ApplianceApp(control, origin=builders.KIM)
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object], message: str = "") -> None:

@@ -9,9 +9,11 @@ import pytest
 from appliance.errors import ConfigError
 from appliance.tui.actions import ACTIONS, action
 from appliance.tui.operations import OPERATIONS, parse_params
+from appliance.tui.presentation import banner
 from appliance.tui.presentation.keys import help_page, key_line
 from appliance.tui.presentation.view import Frame
 from appliance.tui.state import Board, Failure, Reading
+from appliance.tui.time_operations import PAST_KEYS
 from tests import builders
 from tests.builders import NOW
 
@@ -32,7 +34,8 @@ def test_no_key_means_two_things() -> None:
 def test_everything_can_run_on_a_healthy_appliance_except_what_has_no_subject() -> None:
     blocked = {known.id for known in ACTIONS if known.blocked(board())}
     assert blocked == {
-        *("problems", "project"),
+        *("problems", "project", "undo"),
+        *PAST_KEYS,
         *("market", "next_market", "previous_market", "timeframe"),
     }
 
@@ -73,7 +76,8 @@ def test_a_broken_train_dag_blocks_the_retrain() -> None:
     assert action("run").blocked(changed) == ""
 
 
-def test_a_read_only_appliance_takes_no_command() -> None:
+def test_a_read_only_console_takes_no_command_and_says_so_above_the_panels() -> None:
+    assert "READ-ONLY" in banner.top_line(board(read_only=True), Frame(80, 1, NOW)).plain
     assert "read-only" in action("retrain").blocked(board(read_only=True))
     assert action("logs").blocked(board(read_only=True)) == ""
 

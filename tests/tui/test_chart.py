@@ -26,12 +26,32 @@ def test_the_chart_fills_exactly_its_room(size: tuple[int, int]) -> None:
     assert max(line.cell_len for line in lines) <= size[0]
 
 
-def test_a_candle_has_body_and_wicks_in_the_colour_of_its_direction() -> None:
-    lines = draw((candle(0, 100, 110, 90, 105), candle(1, 105, 106, 80, 82)), None, 30, 12)
+def test_up_is_told_from_down_by_colour_and_by_form() -> None:
+    rising, falling = candle(0, 100, 110, 90, 105), candle(1, 105, 106, 80, 82)
+    lines = draw((rising, falling), None, 30, 12)
     glyphs = "".join(line.plain for line in lines)
-    assert set("┃│") <= set(glyphs)
+    assert set("┃▌│") <= set(glyphs)
+    for alone, body in ((rising, "╹╻╿╽┃"), (falling, "▘▖▌")):
+        drawn = set("".join(line.plain for line in draw((alone,), None, 30, 12)))
+        assert drawn & set(body)
+        assert not drawn & (set("╹╻╿╽┃▘▖▌") - set(body))
     styles = {span.style for line in lines for span in line.spans}
     assert {"candle.up", "candle.down"} <= styles
+
+
+def test_the_volume_stands_below_the_candles_and_any_trade_shows() -> None:
+    volumes = (8.0, 4.0, 0.01, 0.0)
+    traded = [
+        replace(candle(i, 100, 101, 99, 100), volume=volume) for i, volume in enumerate(volumes)
+    ]
+    rows = [line.plain for line in draw(tuple(traded), None, 34, 12)[-3:-1]]
+    assert "█   " in rows[0]
+    assert "██▁" in rows[1]
+    assert "vol 8" in rows[0]
+
+
+def test_a_small_chart_keeps_its_rows_for_prices() -> None:
+    assert "vol" not in "".join(line.plain for line in draw((candle(0, 1, 2, 1, 2),), None, 30, 7))
 
 
 def test_a_minute_without_a_trade_leaves_its_column_empty() -> None:

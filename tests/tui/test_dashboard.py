@@ -17,13 +17,14 @@ from appliance.tui import run_tui
 from appliance.tui.app import ApplianceApp
 from appliance.tui.screens.dashboard import Dashboard
 from appliance.tui.screens.logs import LogsPage
-from appliance.tui.screens.modals import ChallengeModal, ConfirmModal, PickModal, ReadModal
+from appliance.tui.screens.modals import ChallengeModal, ConfirmModal, PickSeveralModal, ReadModal
 from appliance.tui.screens.models import ModelsPage
 from appliance.tui.screens.runs import RunsPage
 from appliance.tui.screens.versions import VersionModal
 from appliance.tui.widgets.bars import Lines
 from appliance.tui.widgets.panel import Panel
 from tests import builders
+from tests.builders import KIM
 from tests.fakes.control import FakeControl
 from tests.tui.conftest import FrozenClock, loaded, until
 
@@ -61,7 +62,7 @@ async def test_every_panel_is_visible_with_its_data(
 async def test_two_problems_leave_every_panel_on_an_80x24_screen(control: FakeControl) -> None:
     problems = (builders.problem(1), builders.problem(2))
     control.snapshot = builders.status(problems=problems)
-    app = ApplianceApp(control)
+    app = ApplianceApp(control, origin=KIM)
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         for name in ("market", "workflows", "events", "services", "model", "drift"):
@@ -76,7 +77,7 @@ async def test_retrain_runs_at_once_and_says_the_run_id(
         await loaded(pilot)
         await pilot.press("r")
         await until(pilot, lambda: control.commands)
-        expected = ("run_workflow", "crypto_forecast", WorkflowKind.TRAIN, {}, "operator")
+        expected = ("run_workflow", "crypto_forecast", WorkflowKind.TRAIN, {}, "kim")
         assert control.commands == [expected]
         await until(pilot, lambda: "train run manual__" in toasts(app))
 
@@ -88,7 +89,7 @@ async def test_a_key_shows_the_second_project_on_every_screen(
     champion = builders.model_version(3, "champion")
     second = replace(builders.project(champion=champion), name="second")
     control.snapshot = builders.status(projects=(builders.project(), second))
-    app = ApplianceApp(control)
+    app = ApplianceApp(control, origin=KIM)
 
     def top() -> str:
         return "\n".join(text.plain for text in app.screen.query_one("#top", Lines).lines)
@@ -110,7 +111,7 @@ async def test_a_key_shows_the_second_project_on_every_screen(
             await pilot.press("escape")
         await pilot.press("r")
         await until(pilot, lambda: control.commands)
-        assert control.commands == [("run_workflow", "second", WorkflowKind.TRAIN, {}, "operator")]
+        assert control.commands == [("run_workflow", "second", WorkflowKind.TRAIN, {}, "kim")]
         await pilot.press("n")
         await until(pilot, lambda: "v12 champion" in panel(app, "model").view.title.plain)
 
@@ -154,7 +155,7 @@ async def test_promotion_asks_for_the_version_number(
         app.screen.query_one("#challenge", Input).value = ""
         await pilot.press(*"13", "enter")
         await until(pilot, lambda: control.commands)
-        assert control.commands == [("promote", "crypto_forecast", 13, 12, "operator")]
+        assert control.commands == [("promote", "crypto_forecast", 13, 12, "kim")]
 
 
 def evidence(app: ApplianceApp) -> str:
@@ -175,7 +176,7 @@ async def test_rollback_asks_for_the_previous_version(
         assert control.commands == []
         await pilot.press("b", *"v11", "enter")
         await until(pilot, lambda: control.commands)
-        assert control.commands == [("roll_back", "crypto_forecast", 11, 12, "operator")]
+        assert control.commands == [("roll_back", "crypto_forecast", 11, 12, "kim")]
 
 
 async def test_reject_asks_for_the_challengers_number(
@@ -189,7 +190,7 @@ async def test_reject_asks_for_the_challengers_number(
         assert app.screen.expected == "13"
         await pilot.press(*"13", "enter")
         await until(pilot, lambda: control.commands)
-        assert control.commands == [("reject", "crypto_forecast", 13, 12, "operator")]
+        assert control.commands == [("reject", "crypto_forecast", 13, 12, "kim")]
 
 
 async def test_restart_proposes_the_chosen_service_and_asks(
@@ -198,7 +199,7 @@ async def test_restart_proposes_the_chosen_service_and_asks(
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         await pilot.press("j", "j", "s")
-        assert isinstance(app.screen, PickModal)
+        assert isinstance(app.screen, PickSeveralModal)
         assert panel(app, "choices").selected_key == "mlflow"
         await pilot.press("enter")
         assert isinstance(app.screen, ConfirmModal)
@@ -207,7 +208,7 @@ async def test_restart_proposes_the_chosen_service_and_asks(
         assert control.commands == []
         await pilot.press("s", "enter", "y")
         await until(pilot, lambda: control.commands)
-        assert control.commands == [("restart_service", "mlflow", "operator")]
+        assert control.commands == [("restart_service", "mlflow", "kim")]
 
 
 async def test_promote_on_the_models_page_takes_the_version_under_the_cursor(
@@ -238,7 +239,7 @@ async def test_enter_drills_from_workflow_to_run_to_task_to_log(app: ApplianceAp
         await until(pilot, lambda: "failed" in content(app, "tasks"))
         await pilot.press("enter", "j", "j", "j", "enter")
         assert isinstance(app.screen, LogsPage)
-        await until(pilot, lambda: "evaluate_model: line 5" in content(app, "log"))
+        await until(pilot, lambda: "evaluate_model: step 39" in content(app, "log"))
         await pilot.press("escape", "escape")
         assert isinstance(app.screen, Dashboard)
 
@@ -252,10 +253,10 @@ async def test_a_log_follows_filters_and_switches(app: ApplianceApp) -> None:
         await until(pilot, lambda: log.scroll_offset.y == log.max_scroll_y > 0)
         await pilot.press("slash", *"error", "enter")
         await until(pilot, lambda: "n=41" in content(app, "log"))
-        assert "n=59" not in content(app, "log")
+        await until(pilot, lambda: "n=59" not in content(app, "log"))
         await pilot.press("escape")
         assert isinstance(app.screen, LogsPage)
-        assert "n=59" in content(app, "log")
+        await until(pilot, lambda: "n=59" in content(app, "log"))
         await pilot.press("f")
         assert "held" in log.view.title.plain
         panel(app, "sources").focus()
@@ -266,6 +267,7 @@ async def test_a_log_follows_filters_and_switches(app: ApplianceApp) -> None:
 async def test_typing_a_filter_runs_no_action(app: ApplianceApp, control: FakeControl) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
+        panel(app, "events").focus()
         await pilot.press("slash", *"drift")
         assert control.commands == []
         assert len(panel(app, "events").view.rows) == 2
@@ -309,7 +311,7 @@ async def test_nothing_blocks_while_the_supervisor_hangs(
 async def test_a_store_that_fails_leaves_the_rest_of_the_dashboard(control: FakeControl) -> None:
     control.failures["candles"] = StoreUnavailable("the store is locked", hint="`appliance doctor`")
     control.snapshot = builders.status(markets=())
-    app = ApplianceApp(control)
+    app = ApplianceApp(control, origin=KIM)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "the store is locked" in content(app, "market"))
         assert "→ `appliance doctor`" in content(app, "market")
@@ -357,7 +359,7 @@ async def test_zoom_gives_one_panel_the_screen_and_escape_returns(app: Appliance
         panel(app, "drift").focus()
         await pilot.press("z")
         assert app.screen.maximized is panel(app, "drift")
-        await until(pilot, lambda: "W/σ" in str(panel(app, "drift").view.heading))
+        await until(pilot, lambda: "how far" in str(panel(app, "drift").view.heading))
         await pilot.press("escape")
         assert app.screen.maximized is None
 
@@ -367,11 +369,11 @@ async def test_the_palette_lists_actions_and_runs_the_chosen_one(
 ) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
-        await pilot.press("colon")
+        await pilot.press("ctrl+p")
         await pilot.press(*"test alert")
         await pilot.pause(0.3)
         await pilot.press("enter")
-        await until(pilot, lambda: control.commands == [("test_alert", "operator")])
+        await until(pilot, lambda: control.commands == [("test_alert", "kim")])
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q"])
@@ -388,7 +390,7 @@ async def test_quit_leaves_everything_running(
 async def test_the_screen_says_what_it_needs_when_it_is_too_small(app: ApplianceApp) -> None:
     async with app.run_test(size=(50, 12)) as pilot:
         await loaded(pilot)
-        assert "80x24" in str(app.screen.query_one("#top", Lines).lines[0])
+        assert "60x20" in str(app.screen.query_one("#top", Lines).lines[0])
 
 
 def test_importing_the_tui_loads_no_heavy_library() -> None:
@@ -416,3 +418,19 @@ def test_leaving_says_that_everything_keeps_running(
 def test_threads_of_the_dashboard_never_keep_the_process_alive() -> None:
     ours = [thread for thread in threading.enumerate() if thread.name.startswith("tui-")]
     assert all(thread.daemon for thread in ours)
+
+
+async def test_a_page_that_loses_its_widgets_at_the_end_is_not_drawn(
+    app: ApplianceApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, drawn = builders.project().name, []
+
+    def draw_again(_self: Lines) -> None:
+        app.choose_project(name)
+        drawn.append(name)
+
+    monkeypatch.setattr(Lines, "on_unmount", draw_again, raising=False)
+    async with app.run_test() as pilot:
+        await loaded(pilot)
+        await pilot.press("m")
+    assert drawn

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from textual.widgets import Input
 
+from appliance import zone
 from appliance.control.api import StreamMessage
 from appliance.domain.history_job import CoverageCell, HistoryKind, JobState
 from appliance.errors import ConfigError, StoreUnavailable
@@ -64,10 +65,10 @@ async def test_everything_known_of_a_market_is_on_the_screen(
         shown = text(app, "coverage")
         for words in ("86,400 expected", "no trade 0.25 %", "repaired 0.05 %", "gap 0.01 %"):
             assert words in shown
-        assert "watermark 13:10:00 KST  last audit 10 h ago" in shown
+        assert "watermark 13:10:00  last audit 10 h ago" in shown
         assert all(glyph in shown for glyph in "█▓░✖◆·")
         assert "outage" in text(app, "gaps")
-        assert "40% of 43,200, 1,898 candles/s, 31 s left" in text(app, "jobs")
+        assert "40 % of 43,200, 1,898 candles/s, 31 s left" in text(app, "jobs")
 
 
 async def test_enter_on_a_gap_says_what_it_is_and_what_happens_next(app: ApplianceApp) -> None:
@@ -87,7 +88,7 @@ async def test_repair_and_audit_start_at_once_for_the_market_under_the_cursor(
         await opened(app, pilot)
         await pilot.press("j", "e", "a")
         await until(pilot, lambda: len(control.commands) == 2)
-        feed = ("KRW-ETH", 1, None, None, "operator")
+        feed = ("KRW-ETH", 1, None, None, "kim")
         assert set(control.commands) == {
             ("start_history", kind, *feed) for kind in (HistoryKind.REPAIR, HistoryKind.AUDIT)
         }
@@ -106,8 +107,8 @@ async def test_a_backfill_asks_for_its_range_and_refuses_a_wrong_one(
         app.screen.query_one("#from", Input).value = "2026-01-01"
         await pilot.press("tab", *"2026-02-01T09:30", "enter")
         await until(pilot, lambda: control.commands)
-        start_at, end_at = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, 9, 30, tzinfo=UTC)
-        work = ("start_history", HistoryKind.BACKFILL, "KRW-BTC", 1, start_at, end_at, "operator")
+        start_at, end_at = (zone.aware(datetime(2026, *at)) for at in ((1, 1), (2, 1, 9, 30)))
+        work = ("start_history", HistoryKind.BACKFILL, "KRW-BTC", 1, start_at, end_at, "kim")
         assert control.commands == [work]
 
 
@@ -118,7 +119,7 @@ async def test_a_running_job_is_cancelled_after_a_question(
         await opened(app, pilot)
         app.screen.query_one("#jobs", Panel).focus()
         await pilot.press("enter", "y")
-        await until(pilot, lambda: control.commands == [("cancel_history", 1, "operator")])
+        await until(pilot, lambda: control.commands == [("cancel_history", 1, "kim")])
         done = builders.job(state=JobState.DONE, message="43,200 candles received, 43,200 new")
         control.push(StreamMessage(status=replace(control.snapshot, jobs=(done,))))
         await until(pilot, lambda: "✔ backfill KRW-BTC 1m  43,200 candles" in text(app, "jobs"))
@@ -130,7 +131,7 @@ async def test_a_store_that_does_not_answer_keeps_the_old_values_dimmed(
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot)
         control.failures["coverage"] = StoreUnavailable("the store does not answer")
-        await pilot.press("h")
+        await pilot.press("minus")
         coverage_panel = app.screen.query_one("#coverage", Panel)
         await until(pilot, lambda: coverage_panel.view.is_stale)
         assert "86,400 expected" in text(app, "coverage")
@@ -173,7 +174,7 @@ def test_trouble_is_told_with_since_and_next_step() -> None:
     )
     lines = coverage.feed_words(replace(known, ingestion=row), FRAME)
     assert [line.plain for line in lines] == [
-        "✖ blocked since 14:00:31 KST",
+        "✖ blocked since 14:00:31",
         "  418: the exchange refuses this host",
         "  → asks again at 14:05:00 KST",
     ]

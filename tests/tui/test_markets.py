@@ -7,8 +7,9 @@ import pytest
 from appliance.control.api import StreamMessage
 from appliance.tui.app import ApplianceApp
 from appliance.tui.screens.modals import PickModal
+from appliance.tui.screens.why import WhyModal
 from appliance.tui.widgets.panel import Panel
-from tests import builders
+from tests import builders, fleet
 from tests.fakes.control import FakeControl
 from tests.tui.conftest import loaded, until
 
@@ -73,3 +74,43 @@ async def test_a_market_that_is_removed_gives_the_chart_back_to_the_project(
         control.push(StreamMessage(status=builders.status()))
         await until(pilot, lambda: "KRW-BTC 1m" in chart(app) and app.board.candles.value)
         assert {candle.market for candle in app.board.candles.value or ()} == {"KRW-BTC"}
+
+
+async def test_of_many_projects_n_lists_those_with_problems_first_and_filters() -> None:
+    app = ApplianceApp(FakeControl(fleet.status()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("n")
+        choices = app.screen.query_one("#choices", Panel)
+        await until(pilot, lambda: len(choices.view.rows) == 20)
+        assert "▲ 1 problem" in choices.view.rows[0].text.plain
+        await pilot.press("slash", *"t_14", "enter", "enter")
+        await until(pilot, lambda: app.board.project_name == "project_14")
+
+
+async def test_the_data_screen_shows_markets_that_need_a_look_first() -> None:
+    app = ApplianceApp(FakeControl(fleet.status(markets=30, late=4, gaps=2)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("d")
+        feeds = app.screen.query_one("#feeds", Panel)
+        await until(pilot, lambda: len(feeds.view.rows) == 30)
+        late = [f"{fleet.code(n)} 1" for n in range(26, 30)]
+        assert [row.key for row in feeds.view.rows[:6]] == [*late, "KRW-BTC 1", "KRW-ETH 1"]
+        assert feeds.selected_key == "KRW-BTC 1"
+
+
+async def test_the_problems_of_113_markets_are_one_row_that_lists_them() -> None:
+    app = ApplianceApp(FakeControl(fleet.status()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("exclamation_mark")
+        causes = app.screen.query_one("#causes", Panel)
+        await until(pilot, lambda: len(causes.view.rows) == 3)
+        cause = app.screen.query_one("#cause", Panel)
+        assert app.screen.region.contains_region(cause.region)
+        await until(pilot, lambda: len(cause.view.rows) > 113)
+        await pilot.press("j")
+        await until(pilot, lambda: "with gaps" in cause.view.rows[0].text.plain)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, WhyModal))

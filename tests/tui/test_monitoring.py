@@ -14,6 +14,7 @@ from appliance.tui.app import ApplianceApp
 from appliance.tui.presentation import monitoring
 from appliance.tui.presentation.monitoring import MonitoringState
 from appliance.tui.presentation.view import Frame, PanelView
+from appliance.tui.screens.feature import FeaturePage
 from appliance.tui.screens.monitoring import MonitoringPage
 from appliance.tui.widgets.panel import Panel
 from tests import builders, monitoring_builder
@@ -59,14 +60,16 @@ async def test_everything_that_monitoring_knows_is_on_the_screen(
             assert words in text(app, "retraining")
 
 
-async def test_enter_on_the_drift_panel_opens_it_and_escape_returns(app: ApplianceApp) -> None:
+async def test_enter_on_a_feature_of_the_drift_panel_opens_it_and_escape_returns(
+    app: ApplianceApp,
+) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await loaded(pilot)
         app.screen.query_one("#drift", Panel).focus()
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, MonitoringPage))
+        await until(pilot, lambda: isinstance(app.screen, FeaturePage))
         await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, MonitoringPage))
+        await until(pilot, lambda: not isinstance(app.screen, FeaturePage))
 
 
 async def test_a_failed_reading_keeps_what_was_known(

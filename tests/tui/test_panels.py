@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from appliance.control.api import ApplianceStatus
+from appliance.domain.log import LogLine, LogPage
 from appliance.domain.model_version import FILES_REMOVED
 from appliance.domain.service import ServiceState
-from appliance.domain.workflow import RunState, WorkflowKind
+from appliance.domain.workflow import ENDED_NOTE, RunState, WorkflowKind
 from appliance.tui.presentation import (
     banner,
     drift,
@@ -20,13 +21,15 @@ from appliance.tui.presentation import (
     market,
     model,
     models,
+    problems,
     services,
     workflows,
 )
+from appliance.tui.presentation.arrange import Arrangement, arrange
 from appliance.tui.presentation.formats import line
 from appliance.tui.presentation.view import Frame, PanelView
 from appliance.tui.state import Board, Failure, Reading
-from tests import builders
+from tests import builders, fleet
 from tests.builders import NOW
 
 FRAME = Frame(38, 8, NOW)
@@ -101,6 +104,24 @@ def test_every_panel_of_an_empty_appliance_says_what_will_fill_it(
     assert len(view.rows) >= 2
 
 
+def test_a_first_model_that_is_held_shows_why_and_the_two_keys() -> None:
+    doubt = "skill +69.6 %, more than 30 % over both benchmarks by a first model; look for a leak"
+    project = builders.project(champion=None, newest_version=1, held=doubt)
+    shown = " ".join(
+        text(model.present(board(builders.status(projects=(project,))), FRAME)).split()
+    )
+    assert "v1 is held for you" in shown
+    assert "look for a leak" in shown
+    assert "p promotes it, o rejects it" in shown
+
+
+def test_a_run_that_was_ended_with_its_project_does_not_show_as_failed() -> None:
+    ended = replace(builders.dag_run(WorkflowKind.DATA, RunState.FAILED), note=ENDED_NOTE)
+    project = builders.project(workflows=(replace(builders.workflows()[0], last_run=ended),))
+    shown = text(workflows.present(board(builders.status(projects=(project,))), FRAME))
+    assert "■ data       ended" in shown
+
+
 def test_a_service_that_gave_up_shows_glyph_word_and_reason() -> None:
     broken = builders.service("mlflow", ServiceState.GIVEN_UP, "5 restarts in 2 min", 5)
     view = services.present(board(builders.status(services=(broken,))), WIDE)
@@ -166,17 +187,18 @@ def test_drift_shows_the_worst_feature_first_and_unknown_scores_as_unknown() -> 
     keys = [row.key for row in view.rows]
     assert keys[:3] == ["volatility_30", "volatility_120", "volume_ratio"]
     assert "3 of 8 moved" in view.title.plain
-    last = view.rows[-1].text.plain
-    assert last.startswith("◌ gap_minutes")
+    first, last = view.rows[0].text.plain, view.rows[-1].text.plain
+    assert "0.6 σ away; < 0.1 % of the time" in first and "drifted" in first
+    assert "12 % of the time" in text(view) and "usual" in text(view)
+    assert last.startswith("◌ gap_minutes") and "12 rows are too few" in last
     assert "0.000" not in last
 
 
-def test_events_are_newest_first_and_the_filter_narrows_them() -> None:
+def test_events_are_newest_first_and_found_by_what_their_line_does_not_show() -> None:
     view = events.present(board(), WIDE)
     assert [row.key for row in view.rows][:2] == ["12", "11"]
-    found = events.present(board(), WIDE, needle="drift")
+    found = arrange(view, Arrangement("drift"), WIDE)
     assert {row.key for row in found.rows} == {"10", "11"}
-    assert "no event contains “nothing”" in text(events.present(board(), WIDE, needle="nothing"))
 
 
 def test_the_market_shows_price_lag_and_change() -> None:
@@ -241,9 +263,22 @@ def test_problems_show_message_and_hint_and_say_how_many_more() -> None:
     assert "→ free space" in few[1].plain
     assert "2 problems: ! shows all" in few[2].plain
     assert max(line.cell_len for line in few) <= 80
-    page = "\n".join(line.plain for line in banner.problem_page(board(status), Frame(80, 30, NOW)))
+    listed = problems.present(board(status), Frame(80, 9, NOW))
+    assert ["2 min" in row.text.plain for row in listed.rows] == [False, True]
+    page = text(problems.detail(board(status), listed.rows[1].key, Frame(80, 30, NOW)))
     assert "mend the file" in page
-    assert "since 7 min ago" in page
+    assert "since 2 min ago" in page
+
+
+def test_problems_of_one_cause_are_one_row_and_listed_below() -> None:
+    known = board(fleet.status())
+    assert "▲ 3 problems" in banner.top_line(known, Frame(120, 1, NOW)).plain
+    shown = "\n".join(text.plain for text in banner.notices(known, Frame(80, 7, NOW)))
+    assert "113 markets late: KRW-AEX, KRW-AEY, KRW-AEZ and 110 more; ! lists them" in shown
+    listed = problems.present(known, Frame(80, 9, NOW))
+    page = problems.detail(known, listed.rows[0].key, Frame(80, 30, NOW))
+    assert len(page.rows) > 113
+    assert "KRW-AJF 1m: the newest stored candle closed 839 s ago" in text(page)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -278,7 +313,8 @@ def test_text_from_outside_reaches_the_screen_as_text_only() -> None:
     hostile = "a\x1b]0;x\x07\u202eb\x9bc[bold]d[/]"
     shown = line((hostile, "plain"), hostile).plain
     assert shown == r"a\x1b]0;x\x07\u202eb\x9bc[bold]d[/]" * 2
-    state = logs.LogState("ingestor", (hostile,))
+    page = LogPage((LogLine(0, hostile),), 0, 10, 10)
+    state = logs.LogState("ingestor", page)
     pieces = "".join(row.text.plain for row in logs.present(state, WIDE).rows)
     assert r"\x1b]0;x" in pieces
     assert "\x1b" not in pieces

@@ -11,8 +11,9 @@ from textual.widgets import Static
 
 from appliance.domain.service import ServiceState
 from appliance.tui.app import ApplianceApp
+from appliance.tui.preferences import Preferences
 from appliance.tui.widgets.panel import Panel
-from tests import builders
+from tests import builders, fleet
 from tests.fakes.control import FakeControl
 from tests.tui.conftest import FrozenClock, loaded, until
 
@@ -122,6 +123,13 @@ def test_dashboard_cut_off(
         (("p",), "choices", 4),
         (("d",), "coverage", 6),
         (("v",), "features", 8),
+        (("C",), "scores", 8),
+        (("h",), "values", 3),
+        (("h", "2"), "values", 3),
+        (("E",), "events", 9),
+        (("E", "slash", *"actor=kim"), "events", 3),
+        (("shift+tab", "G", "enter"), "page", 6),
+        (("tab", "tab", "enter"), "feature", 20),
         (("b",), "", 0),
         (("s", "enter"), "", 0),
     ],
@@ -134,6 +142,13 @@ def test_dashboard_cut_off(
         "promote",
         "data",
         "monitoring",
+        "compare",
+        "history",
+        "history-lines",
+        "events",
+        "events-filtered",
+        "why",
+        "feature",
         "rollback",
         "restart",
     ],
@@ -143,3 +158,38 @@ def test_screen(
 ) -> None:
     before = after_loading(*keys, panel=panel, rows=rows)
     assert snap_compare(ApplianceApp(FakeControl()), terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("keys", "panel"), [((), ""), (("exclamation_mark",), "cause")], ids=["dashboard", "problems"]
+)
+def test_many_markets(
+    snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...], panel: str
+) -> None:
+    app = ApplianceApp(FakeControl(fleet.status()))
+    assert snap_compare(app, terminal_size=size, run_before=after_loading(*keys, panel=panel))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (200, 60)], ids=["60x20", "200x60"])
+@pytest.mark.parametrize(
+    ("keys", "panel", "rows"),
+    [((), "", 0), (("m",), "models", 5), (("b",), "", 0)],
+    ids=["dashboard", "models", "rollback"],
+)
+def test_the_smallest_and_a_large_terminal(
+    snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...], panel: str, rows: int
+) -> None:
+    before = after_loading(*keys, panel=panel, rows=rows)
+    assert snap_compare(ApplianceApp(FakeControl()), terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("theme", ["day", "contrast", "16"])
+def test_theme(snap_compare: Compare, theme: str) -> None:
+    app = ApplianceApp(FakeControl(), Preferences(theme=theme))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=after_loading())
+
+
+def test_command_line(snap_compare: Compare) -> None:
+    before = after_loading("colon", *"logs", "space", *"a")
+    assert snap_compare(ApplianceApp(FakeControl()), terminal_size=(80, 24), run_before=before)

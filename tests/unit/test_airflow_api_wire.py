@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from appliance.airflow_api import wire
+from appliance.domain.origin import ORIGIN, Origin, Through, origin_to_json
 from appliance.domain.workflow import RunState, WorkflowKind
+from tests.builders import KIM
 
 
 def info(summary: str, description: str = "") -> wire.DagInfo:
@@ -42,6 +44,24 @@ def test_a_state_we_do_not_know_is_unknown(sent: str | None, state: RunState) ->
     assert run.state is state
 
 
+@pytest.mark.parametrize(
+    ("sent", "cause"),
+    [
+        ({}, None),
+        ({"conf": {"rows": "10"}, "triggering_user_name": None}, None),
+        (
+            {"conf": {ORIGIN: origin_to_json(KIM)}, "triggering_user_name": "appliance"},
+            KIM,
+        ),
+        ({"conf": None, "triggering_user_name": "lee"}, Origin("lee", Through.AIRFLOW_PAGE)),
+        ({"conf": {ORIGIN: "nonsense"}}, None),
+    ],
+)
+def test_a_run_names_who_asked_for_it(sent: dict[str, object], cause: Origin | None) -> None:
+    run = wire.read_run({"dag_id": "a", "dag_run_id": "r", "state": "success", **sent})
+    assert run.cause == cause
+
+
 def test_tasks_come_in_the_order_in_which_they_started_and_waiting_ones_last() -> None:
     body = {
         "task_instances": [
@@ -62,7 +82,7 @@ def test_a_log_keeps_messages_and_the_exception_and_drops_airflows_grouping() ->
     detail = {"exc_type": "RuntimeError", "exc_value": "boom", "frames": frames}
     body = {"content": [{"event": "::group::Pre Execute"}, {**entry, "error_detail": [detail]}]}
     assert wire.read_log(body) == [
-        "12:00:01 error   Task failed",
+        "2026-03-01T12:00:01Z error   Task failed",
         "    /home/dags/d.py:8 in fit",
         "  RuntimeError: boom",
     ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from appliance.alerts.outbox import retry_wait
 from appliance.alerts.policy import QUIET_PERIOD, alert_for
-from appliance.domain.event import Event, EventKind
+from appliance.domain.event import Event, EventKind, Severity
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -42,6 +43,13 @@ def test_a_better_challenger_is_reported_only_where_the_operator_is_to_decide() 
     assert draft is not None
     assert "`appliance models promote 13" in draft.text
     assert alert_for(event(EventKind.GATE_VERDICT, suggests=False, challenger=13)) is None
+
+
+def test_a_held_model_is_reported_with_both_decisions() -> None:
+    draft = alert_for(event(EventKind.MODEL_HELD, version=1))
+    assert draft is not None
+    assert "`appliance models promote 1" in draft.text
+    assert "`appliance models reject 1" in draft.text
 
 
 def test_a_retrain_is_reported_and_a_skip_is_not() -> None:
@@ -101,3 +109,11 @@ def test_a_failure_names_the_error_the_task_and_the_run() -> None:
     assert draft is not None
     assert "data.gap: 3 candles are unknown" in draft.text
     assert "Task train_model of run manual__1" in draft.text
+
+
+def test_what_was_changed_in_mlflow_is_reported_and_its_return_is_not() -> None:
+    changed = Event(EventKind.REGISTRY_CHANGED, "it was deleted", "t", AT, Severity.WARNING)
+    draft = alert_for(changed)
+    assert draft is not None
+    assert "`appliance models`" in draft.text
+    assert alert_for(replace(changed, severity=Severity.INFO)) is None

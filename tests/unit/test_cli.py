@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from appliance import clock
 from appliance.cli import output
 from appliance.cli.arrow_values import rows_of, writable_as_csv
 from appliance.cli.exit_code import ExitCode, exit_code_of
 from appliance.cli.main import COMMANDS, run
+from appliance.config.enabling import enable_project
 from appliance.config.paths import Paths
 from appliance.control.api import Control
+from appliance.domain.event import Event, EventKind
 from appliance.errors import (
     ConfigError,
     RegistryUnavailable,
     ServiceError,
     StoreUnavailable,
 )
+from appliance.pipelines import command
+from store.events import append_event
 from store.open import open_store
+from tests import builders
+from tests.fakes.control import FakeControl
 
 
 def no_dashboard(control: Control) -> int:
@@ -85,7 +93,11 @@ def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]
         ["store", "check", "x" * 5000],
         ["store", "backup", "\x00"],
         ["events", "--kind", "nothing"],
+        ["events", "--since", "yesterday"],
+        ["events", "--since", "9h", "--until", "10h"],
+        ["events", "--severity", "bad"],
         ["logs", "nothing"],
+        ["--readonly", "status"],
         ["up", "--timeout", "9" * 30],
     ],
 )
@@ -134,6 +146,17 @@ def test_a_malformed_configuration_is_explained_without_a_traceback(
     assert "markts" in error
     assert "markets" in error
     assert "Traceback" not in error
+
+
+def test_a_disabled_project_is_named_with_the_command_that_enables_it(
+    home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enable_project(home, builders.PROJECT, is_enabled=False)
+    for project in ([], ["--project", builders.PROJECT]):
+        assert run(["run", "data", *project], no_dashboard) == ExitCode.USAGE
+        told = capsys.readouterr().err
+        assert "is disabled" in told
+        assert f"appliance project enable {builders.PROJECT}" in told
 
 
 @pytest.mark.parametrize("command", [("drift", "--html"), ("store", "backup")])
@@ -205,3 +228,94 @@ def test_a_password_in_a_url_is_not_shown(
     printed = capsys.readouterr().out
     assert "geheim" not in printed
     assert "postgresql://mlflow:***@127.0.0.1:5432/mlflow" in printed
+
+
+def test_doctor_passes_nothing_that_it_could_not_look_at(
+    home: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    control = FakeControl()
+    control.snapshot = replace(builders.status(), services=(), stale={"models": "not read yet"})
+    monkeypatch.setattr("appliance.cli.session.is_running", lambda: True)
+    monkeypatch.setattr("appliance.cli.session.control", lambda: control)
+    assert run(["doctor", "--json"], no_dashboard) == ExitCode.UNHEALTHY
+    found = {each["check"]: each for each in json.loads(capsys.readouterr().out)}
+    for check in ("services", "models"):
+        assert not found[check]["is_ok"]
+        assert "cannot be judged" in found[check]["message"]
+
+
+def test_events_are_filtered_and_printed_as_lines_of_json(
+    home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_at = clock.now()
+    with open_store(home) as store:
+        for hours, actor in ((30, "operator"), (2, "anna"), (1, "supervisor")):
+            at = now_at - timedelta(hours=hours)
+            append_event(store, Event(EventKind.PROMOTED, f"{hours} h ago", actor, at))
+    assert run(["events", "--since", "12h", "--actor", "ann", "--json"], no_dashboard) == 0
+    (event,) = json.loads(capsys.readouterr().out)
+    assert (event["actor"], event["summary"]) == ("anna", "2 h ago")
+    assert run(["events", "--until", "12h"], no_dashboard) == 0
+    shown = capsys.readouterr().out
+    assert "30 h ago" in shown and "2 h ago" not in shown
+    assert run(["events", "actor=ann", "since=12h", "!supervisor", "--json"], no_dashboard) == 0
+    (event,) = json.loads(capsys.readouterr().out)
+    assert event["summary"] == "2 h ago"
+    assert run(["events", "--kind", "promote_d"], no_dashboard) == ExitCode.USAGE
+    assert "did you mean 'model.promoted'" in capsys.readouterr().err
+    assert run(["events", "--before", "2"], no_dashboard) == 0
+    shown = capsys.readouterr().out
+    assert "30 h ago" in shown and "2 h ago" not in shown
+    assert run(["events", "-n", "2"], no_dashboard) == 0
+    assert "the newest 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [
+        ("n\n", ExitCode.FAILED, "nothing was changed"),
+        ("\n", ExitCode.FAILED, "nothing was changed"),
+        ("", ExitCode.USAGE, "-y answers yes"),
+        ("y\n", ExitCode.DONE, "the store is empty"),
+    ],
+)
+def test_a_question_is_answered_by_yes_or_no_and_by_nobody_refused(
+    home: Paths,
+    answer: str,
+    code: ExitCode,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with open_store(home):
+        pass
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert run(["reset", "--store"], no_dashboard) == code
+    assert said in capsys.readouterr().err
+    assert home.store_file.exists() == (code is not ExitCode.DONE)
+
+
+def test_a_parameter_that_a_workflow_does_not_take_is_refused_with_those_it_takes(
+    home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["run", "data", "--param", "ful=true"], no_dashboard) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "takes no parameter 'ful'" in error
+    assert "full (true: prepare every row anew)" in error
+    assert command.main("crypto_forecast", ["krw_btc_1m", "--param", "ful=1"]) == command.USAGE
+    assert "full (true: prepare every row anew)" in capsys.readouterr().err
+
+
+def test_runs_lists_the_newest_and_prints_what_the_failed_task_logged(
+    home: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("appliance.cli.session.control", FakeControl)
+    assert run(["runs", "train", "--log", "--log-lines", "5"], no_dashboard) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert shown.index("success") < shown.index("failed")
+    assert "_train_wf" in shown
+    assert "ValueError: 12 rows" in shown
+    assert run(["runs", "--failed", "--json"], no_dashboard) == ExitCode.DONE
+    found = json.loads(capsys.readouterr().out)
+    assert {each["state"] for each in found} == {"failed"}
+    assert len({each["dag_id"] for each in found}) == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,10 +13,11 @@ from appliance.control.api import ApplianceStatus
 from appliance.control.checks import ALL_CHECKS
 from appliance.control.health import Announcements, Finding, ProblemLog, Surroundings, run_checks
 from appliance.control.scheduler_log import start_failure
+from appliance.domain.candle import IngestionState
 from appliance.domain.drift import DriftReport, DriftVerdict, LossReport
 from appliance.domain.service import ServiceState
 from appliance.domain.trial import ParkedRetrain, Trial, TrialPurpose
-from appliance.domain.workflow import RunState, UnstartedTask, WorkflowKind
+from appliance.domain.workflow import ENDED_NOTE, DagRun, RunState, UnstartedTask, WorkflowKind
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
 from tests import builders
 
@@ -148,7 +149,7 @@ def test_a_healthy_appliance_has_no_problem() -> None:
         (
             lambda: with_ingestion(state="rejected", message="no such market"),
             "source.rejected",
-            "no such market",
+            "delisted or renamed",
         ),
         (
             lambda: with_ingestion(heartbeat_at=healthy().at - LONG),
@@ -173,6 +174,11 @@ def test_a_healthy_appliance_has_no_problem() -> None:
             "version 4 waits",
         ),
         (
+            lambda: with_project(champion=None, newest_version=4, held="skill +69.6 %"),
+            "model.held",
+            "version 4 is held for a person instead of being in production: skill +69.6 %",
+        ),
+        (
             lambda: replace_champion(None, newest_version=None, is_trained=True),
             "model.no_champion",
             "no version is left",
@@ -182,6 +188,7 @@ def test_a_healthy_appliance_has_no_problem() -> None:
             "model.other_config",
             "is of KRW-ETH 60m, 1 ahead",
         ),
+        (lambda: replace_champion({}), "model.other_config", "does not say what it forecasts"),
         (lambda: with_project(forecast=None), "forecast.stale", "no forecast"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -193,6 +200,18 @@ def test_a_condition_is_found_with_its_reason_and_next_step(
     assert finding.code == code
     assert words in finding.message
     assert finding.hint
+
+
+def test_a_model_of_other_features_than_the_config_asks_for_is_found() -> None:
+    project = healthy().projects[0]
+    tags = {"market": project.market, "unit": str(project.unit), "horizon": str(project.horizon)}
+    status = replace_champion({**tags, "features": '{"lags":[1]}'})
+    assert codes(status) == []
+    assert codes(status, replace(ROOM, features={project.name: '{"lags":[1]}'})) == []
+    around = replace(ROOM, features={project.name: '{"lags":[1,2]}'})
+    (finding,) = run_checks(ALL_CHECKS, status, around)
+    assert finding.code == "model.other_config"
+    assert "learnt from other features than the config asks for" in finding.message
 
 
 def test_a_broken_dag_file_is_found_whatever_project_it_belongs_to() -> None:
@@ -215,11 +234,57 @@ def test_little_room_and_a_broken_project_and_slack_are_found() -> None:
 def test_a_first_start_is_not_a_missing_champion_until_training_fails() -> None:
     status = with_project(champion=None, newest_version=None)
     young = replace(status, started_at=status.at)
-    assert codes(young) == []
+    assert codes(young) == ["model.first_training"]
+    held = replace(young.projects[0], newest_version=1, held="skill +69.6 %")
+    assert codes(replace(young, projects=(held,))) == ["model.held"]
     failed = builders.dag_run(WorkflowKind.TRAIN, RunState.FAILED)
+    was_ended = replace(failed, note=ENDED_NOTE)
+    ended = replace(with_train(last_run=was_ended).projects[0], champion=None, newest_version=None)
+    assert codes(replace(young, projects=(ended,))) == ["model.first_training"]
+    (found,) = run_checks(ALL_CHECKS, replace(status, projects=(ended,)), ROOM)
+    assert (found.code, "was ended" in found.message) == ("model.no_champion", True)
     broken = with_train(last_run=failed).projects[0]
     project = replace(broken, champion=None, newest_version=None)
     assert "model.no_champion" in codes(replace(young, projects=(project,)))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (None, "waits for 3,000 prepared rows"),
+        (RunState.RUNNING, "the first training runs"),
+        (RunState.SUCCESS, "the first training has ended"),
+    ],
+)
+def test_a_first_start_says_what_the_first_model_waits_for(
+    state: RunState | None, words: str
+) -> None:
+    run = None if state is None else builders.dag_run(WorkflowKind.TRAIN, state)
+    project = with_train(last_run=run).projects[0]
+    waiting = replace(project, champion=None, newest_version=None, min_rows=3_000)
+    status = healthy()
+    young = replace(status, started_at=status.at, projects=(waiting,))
+    (finding,) = run_checks(ALL_CHECKS, young, ROOM)
+    assert words in finding.message
+    assert finding.hint
+
+
+def test_a_market_that_was_traded_and_is_refused_is_said_to_be_gone() -> None:
+    known = builders.market(newest_candle_at=builders.ago(minutes=9))
+    assert known.ingestion is not None
+    rejected = replace(known.ingestion, state=IngestionState.REJECTED, message="no such market")
+    gone = replace(known, ingestion=rejected)
+    other = replace(
+        gone, market="KRW-OLD", ingestion=replace(rejected, market="KRW-OLD"), stored_candles=0
+    )
+    found = [
+        finding
+        for finding in run_checks(ALL_CHECKS, replace(healthy(), markets=(gone, other)), ROOM)
+        if finding.code == "source.rejected"
+    ]
+    assert [finding.subject for finding in found] == [gone.market, "KRW-OLD"]
+    assert "delisted or renamed: 86,412 candles" in found[0].message
+    assert found[1].message == "no such market"
 
 
 def test_of_a_project_that_cannot_be_used_only_its_configuration_is_a_problem() -> None:
@@ -399,7 +464,11 @@ def loss(verdict: DriftVerdict, version: int = 12) -> DriftReport:
 def test_a_model_that_is_not_well_is_a_problem(
     changes: dict[str, object], found: list[str]
 ) -> None:
-    assert codes(with_project(**changes)) == found
+    status = with_project(**changes)
+    (project,), champion = status.projects, status.projects[0].champion
+    if champion is not None:
+        champion = replace(champion, tags={**champion.tags, "horizon": str(project.horizon)})
+    assert codes(replace(status, projects=(replace(project, champion=champion),))) == found
 
 
 @pytest.mark.parametrize(("service", "part"), [("store", "store"), ("mlflow", "models")])
@@ -440,6 +509,14 @@ def test_a_problem_of_a_model_is_announced_once_until_it_is_over() -> None:
 
 
 def test_a_paused_workflow_is_a_problem_with_the_command_that_unpauses_it() -> None:
-    (finding,) = run_checks(ALL_CHECKS, with_train(is_paused=True), ROOM)
+    paused = with_train(is_paused=True, paused_at=datetime(2026, 3, 1, 12, 2, tzinfo=UTC))
+    (finding,) = run_checks(ALL_CHECKS, paused, ROOM)
     assert finding.code == "workflow.paused"
+    assert "is paused in Airflow since 2026-03-01 12:02 UTC" in finding.message
     assert "appliance run train --project crypto_forecast --unpause" in finding.hint
+
+
+def test_a_run_that_was_ended_with_its_project_has_not_failed() -> None:
+    run = DagRun("crypto_forecast_train_wf", "r", RunState.FAILED, note=ENDED_NOTE)
+    assert codes(with_train(last_run=run)) == []
+    assert codes(with_train(last_run=replace(run, note=""))) == ["workflow.failed"]

@@ -260,3 +260,18 @@ def test_each_statistic_alone_finds_a_shift(statistic: str) -> None:
     (moved,) = score_features(profile, {"x": random(9).normal(1.5, 1.0, 720)}, thresholds)
     (same,) = score_features(profile, {"x": random(9).normal(0.0, 1.0, 720)}, thresholds)
     assert (moved.verdict, same.verdict) == (DRIFTED, STABLE)
+
+
+def test_a_histogram_shows_both_distributions_over_the_same_bins() -> None:
+    rng = np.random.default_rng(3)
+    reference, moved = np.sort(rng.normal(size=5000)), np.sort(rng.normal(1.0, size=500))
+    known = Shape.of(reference).histogram(moved)
+    assert len(known.edges) == len(known.reference) + 1 == len(known.current) + 1
+    assert sum(known.reference) == pytest.approx(1.0)
+    assert sum(known.current) == pytest.approx(1.0)
+    counted, _ = np.histogram(np.clip(reference, known.edges[0], known.edges[-1]), known.edges)
+    assert np.abs(np.array(known.reference) - counted / reference.size).max() < 0.01
+    middles = (np.array(known.edges[1:]) + np.array(known.edges[:-1])) / 2
+    assert middles @ np.array(known.current) - middles @ np.array(known.reference) > 0.8
+    still = Shape.of(np.ones(50)).histogram(np.ones(9))
+    assert sum(still.reference) == sum(still.current) == 1.0

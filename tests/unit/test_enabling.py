@@ -8,6 +8,7 @@ from appliance.config.enabling import enable_project
 from appliance.config.paths import Paths
 from appliance.config.settings import load_settings
 from appliance.errors import ConfigError
+from appliance.pipelines import command
 
 PROJECT = "crypto_forecast"
 
@@ -31,3 +32,12 @@ def test_a_variable_that_counts_more_is_named(home: Paths, monkeypatch: pytest.M
     monkeypatch.setenv(variable, "true")
     with pytest.raises(ConfigError, match=variable):
         enable_project(home, PROJECT, is_enabled=False)
+
+
+def test_the_run_py_of_a_disabled_project_runs_nothing(
+    home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enable_project(home, PROJECT, is_enabled=False)
+    assert command.main(PROJECT, ["krw_btc_1m", "--workflow", "train"]) == command.USAGE
+    assert f"appliance project enable {PROJECT}" in capsys.readouterr().err
+    assert not home.store_file.exists()

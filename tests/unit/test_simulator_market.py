@@ -12,6 +12,7 @@ from appliance.errors import ConfigError
 from appliance.simulator.book import Book
 from appliance.simulator.columns import Columns
 from appliance.simulator.listing import profile
+from appliance.simulator.scripted_markets import load_markets, parse_market
 from appliance.simulator.shifts import Shift, ShiftSchedule, load_scenario, parse_shift
 from appliance.simulator.synthetic import SyntheticMarket
 from appliance.simulator.windows import MINUTES_PER_DAY
@@ -152,3 +153,63 @@ def test_a_scenario_file_gives_shifts_at_times_and_offsets(tmp_path: Path) -> No
 def test_a_wrong_shift_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         parse_shift(fields, BASE_AT, "scenario")
+
+
+def scripted(**fields: object) -> Columns:
+    """A day of a market that a scenario makes unusual."""
+    (listing,) = parse_market({"code": "KRW-ODD", **fields}, BASE_AT, "scenario")
+    return SyntheticMarket(listing.profile, 7, ShiftSchedule()).day(DAY)
+
+
+@pytest.mark.parametrize("idle", [0.05, 0.2, 0.8])
+def test_a_script_says_in_how_many_minutes_nothing_is_traded(idle: float) -> None:
+    assert len(scripted(idle=idle)) / MINUTES_PER_DAY == pytest.approx(1 - idle, abs=0.03)
+
+
+def test_a_scripted_price_stands_from_a_minute_on() -> None:
+    at = datetime.fromtimestamp(NOON * 60, UTC).isoformat()
+    day = scripted(still_at=at, idle=0)
+    assert len(np.unique(day.close[:720])) > 1
+    assert len(np.unique([*day.low[720:], *day.high[720:]])) == 1
+
+
+def test_a_scripted_market_has_its_price_its_ticks_and_its_jumps() -> None:
+    small = scripted(price=3e-8, tick=1e-8, volatility=0.2)
+    assert small.low.min() >= 1e-8
+    assert np.allclose(small.close / 1e-8, np.round(small.close / 1e-8))
+    jumps = np.abs(returns(scripted(price=1000, step=0.3, volatility=1.0)))
+    assert 0 < np.count_nonzero(jumps > 0.25) < 200
+    assert not np.any((jumps > 0.01) & (jumps < 0.25))
+
+
+def test_a_renamed_market_keeps_its_history_under_the_new_code() -> None:
+    fields = {"code": "KRW-OLD", "renamed_to": "KRW-NEW", "delisted_after_seconds": 60}
+    old, new = parse_market(fields, BASE_AT, "scenario")
+    minute = int(BASE_AT.timestamp()) // 60 + 2
+    assert (old.is_listed(minute - 1), new.is_listed(minute - 1)) == (True, False)
+    assert (old.is_listed(minute), new.is_listed(minute)) == (False, True)
+    days = [SyntheticMarket(each.profile, 7, ShiftSchedule()).day(DAY) for each in (old, new)]
+    assert is_same(*days)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"code": "odd"},
+        {"code": "KRW-ODD", "idle": 1},
+        {"code": "KRW-ODD", "idel": 0.5},
+        {"code": "KRW-ODD", "renamed_to": "KRW-NEW"},
+        {"code": "KRW-ODD", "still_at": "2026-01-05", "still_after_seconds": 0},
+    ],
+)
+def test_a_wrong_market_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        parse_market(fields, BASE_AT, "scenario")
+
+
+def test_a_market_stands_once_in_a_scenario(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.toml"
+    file.write_text('[[market]]\ncode = "KRW-ODD"\n' * 2)
+    with pytest.raises(ConfigError, match="KRW-ODD is there twice"):
+        load_markets(file, BASE_AT)

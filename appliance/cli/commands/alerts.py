@@ -10,7 +10,7 @@ from appliance.cli.output import emit, emit_json, emit_table, narrate
 
 @click.group("alerts", invoke_without_command=True)
 @session.json_option
-@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True)
+@session.limit_option(30, 10_000)
 @click.pass_context
 def alerts_command(context: click.Context, as_json: bool, limit: int) -> None:
     """Show Slack messages, sent and waiting."""
@@ -38,11 +38,17 @@ def alerts_command(context: click.Context, as_json: bool, limit: int) -> None:
 
 
 @alerts_command.command("test")
-def test_command() -> None:
+@session.json_option
+def test_command(as_json: bool) -> None:
     """Send a test message now.
 
     Exit code 1 when Slack refuses it, 3 when it does not answer, or something else does in its place.
     """
     from appliance.alerts.slack import send_test_message
+    from appliance.cli.results import AlertTest
 
-    emit(f"accepted by {send_test_message(session.settings(), session.paths())}")
+    target = send_test_message(session.settings(), session.paths())
+    if as_json:
+        emit_json(AlertTest(target))
+    else:
+        emit(f"accepted by {target}")

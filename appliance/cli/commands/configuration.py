@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
+
+if TYPE_CHECKING:
+    from appliance.config.problem import Problem
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
 
@@ -61,40 +66,77 @@ def _print_section(name: str, fields: dict[str, object]) -> None:
 
 
 @config_command.command("check")
-def check_command() -> int:
+@session.json_option
+@click.pass_context
+def check_command(context: click.Context, as_json: bool) -> int:
     """Validate every file, every project's config and the files that they name; exit 2 when one is wrong.
 
     All errors are listed, with file, line and key.
     """
     from appliance.cli.configuration_check import find_problems
-    from appliance.pipelines.spec import describe_project
+    from appliance.cli.results import ConfigCheck, ConfigProblem
 
-    problems = find_problems(session.paths())
+    problems = [*find_problems(session.paths()), *_key_problems(context.find_root().obj)]
+    described = [] if problems else _described()
+    if as_json:
+        shown = tuple(
+            ConfigProblem(".".join(p.key), p.place, p.code, p.message, p.hint) for p in problems
+        )
+        emit_json(ConfigCheck(not problems, shown, tuple(name for name, _ in described)))
     for problem in problems:
         narrate(f"error: {problem}")
         narrate(f"next:  {problem.hint}")
-    if problems:
-        return ExitCode.USAGE
-    settings = session.settings()
+    if not as_json and not problems:
+        for name, words in described:
+            emit(f"{name}: {words}")
+        emit("the configuration is valid")
+    return ExitCode.USAGE if problems else ExitCode.DONE
+
+
+def _described() -> list[tuple[str, str]]:
+    """Return the enabled projects, each with what it forecasts."""
+    from appliance.pipelines.spec import describe_project
+
+    settings, found = session.settings(), []
     for name, section in settings.projects.items():
         if section.enabled:
-            described = describe_project(settings, name)
-            emit(f"{name}: {described.market} {described.unit}m, {described.horizon} ahead")
-    emit("the configuration is valid")
-    return ExitCode.DONE
+            spec = describe_project(settings, name)
+            found.append((name, f"{spec.market} {spec.unit}m, {spec.horizon} ahead"))
+    return found
+
+
+def _key_problems(wiring: session.Wiring) -> list[Problem]:
+    """Return what is wrong with the dashboard's keys, once the values themselves are valid."""
+    from appliance.config.layers import read_layers
+    from appliance.config.problem import Problem
+
+    layers = read_layers(session.paths())
+    display = layers.values.get("display")
+    keys = display.get("keys") if isinstance(display, dict) else None
+    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
+        return []
+    return [
+        Problem(
+            ("display", "keys", action),
+            f"display.keys.{action}: {wrong}",
+            "give it another key, or leave it out",
+            place=layers.place(("display", "keys", action)),
+        )
+        for action, wrong in wiring.wrong_keys(keys)
+    ]
 
 
 @config_command.command("path")
-def path_command() -> None:
+@session.json_option
+def path_command(as_json: bool) -> None:
     """Print where configuration, secrets, state and logs live."""
+    from appliance.cli.results import ConfigPaths
     from appliance.config.paths import SOURCE_ROOT
 
     home = session.paths()
-    for label, path in (
-        ("shipped", SOURCE_ROOT / "compose"),
-        ("this home", home.compose),
-        ("secrets", home.secrets),
-        ("state", home.home),
-        ("logs", home.logs),
-    ):
-        emit(f"{label:10} {path}")
+    known = ConfigPaths(SOURCE_ROOT / "compose", home.compose, home.secrets, home.home, home.logs)
+    if as_json:
+        emit_json(known)
+        return
+    for name, path in asdict(known).items():
+        emit(f"{name.replace('_', ' '):10} {path}")

@@ -11,6 +11,7 @@ import click
 from appliance.cli import session
 from appliance.cli.output import emit_json, emit_table, narrate
 from appliance.cli.query_output import FORMATS
+from appliance.cli.question import require_yes
 from appliance.cli.read_ahead import ReadAhead
 from appliance.config import arguments
 from appliance.errors import ServiceError
@@ -32,16 +33,16 @@ _QUERY = arguments.Text(1_000_000, has_lines=True)
     type=arguments.TIMEFRAME,
     help="Candle width in minutes; the first configured by default.",
 )
-@click.option("-n", "--count", type=click.IntRange(1, 1_000_000), default=20, show_default=True)
+@session.limit_option(20, 1_000_000)
 @session.json_option
-def candles_command(market: str | None, unit: int | None, count: int, as_json: bool) -> None:
+def candles_command(market: str | None, unit: int | None, limit: int, as_json: bool) -> None:
     """Show the newest stored candles of MARKET, oldest first."""
     from store import candles
 
     ingest = session.settings().ingest
     chosen_market, chosen_unit = market or ingest.markets[0], unit or ingest.timeframes[0]
     with session.open_store() as store:
-        found = candles.latest_candles(store, chosen_market, chosen_unit, count)
+        found = candles.latest_candles(store, chosen_market, chosen_unit, limit)
         if not found:
             session.require_known_market(chosen_market, store)
     if as_json:
@@ -61,19 +62,14 @@ def candles_command(market: str | None, unit: int | None, count: int, as_json: b
 
 @click.command("sql")
 @click.argument("query", type=_QUERY, required=False)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1_000_000_000),
-    default=1000,
-    show_default=True,
-    help="Rows at most.",
-)
+@session.limit_option(1000, 1_000_000_000, "At most so many rows.")
 @click.option(
     "--format",
     "output_format",
     type=click.Choice(["table", "json", "jsonl", "csv"]),
     default="table",
     show_default=True,
+    help="How the rows are printed; --json is --format json.",
 )
 @session.json_option
 def sql_command(query: str | None, limit: int, output_format: str, as_json: bool) -> None:
@@ -96,28 +92,34 @@ def sql_command(query: str | None, limit: int, output_format: str, as_json: bool
     ):
         show(rows.schema(), counted(rows))
     if count >= limit:
-        narrate(f"stopped at {limit} rows; --limit takes more")
+        narrate(f"stopped at {limit:,} rows; -n takes more")
 
 
 @click.command("reset")
 @click.option("--store", "reset_store", is_flag=True, help="Delete all stored market data.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def reset_command(reset_store: bool, yes: bool) -> None:
+@session.yes_option
+@session.json_option
+def reset_command(reset_store: bool, yes: bool, as_json: bool) -> None:
     """Delete state for good, such as the store before another market source."""
+    from appliance.cli.results import StoreReset
+
     if not reset_store:
         raise click.UsageError("say what to reset: --store")
     if session.is_supervised():
         raise ServiceError("the appliance is running", hint="appliance down")
     home = session.paths()
-    if not yes:
-        click.confirm(
-            f"Delete every candle, forecast, report and event in {home.store_file}?",
-            abort=True,
-            err=True,
-        )
+    changed = home.store_file.exists()
+    if not yes and changed:
+        require_yes(f"Delete every candle, forecast, report and event in {home.store_file}?")
     from appliance.upbit.source import forget_source
     from store.reset import reset_store as delete_store
 
     delete_store(home)
     forget_source(home)
-    narrate("the store is empty; the next start settles the market source anew")
+    if as_json:
+        emit_json(StoreReset(changed, home.store_file))
+    narrate(
+        "the store is empty; the next start settles the market source anew"
+        if changed
+        else "there is no store; nothing was changed"
+    )

@@ -143,6 +143,10 @@ def _running() -> Iterator[Finding]:
         yield Finding("appliance", False, "not running", "appliance up")
         return
     status = session.control().status()
+    if not status.services:
+        yield Finding("services", False, "cannot be judged: none is known yet", "try again soon")
+    for part, reason in (status.stale or {}).items():
+        yield Finding(part, False, f"cannot be judged: {reason}", "appliance status shows its age")
     for service in status.services:
         yield Finding(
             service.name,

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import click
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.cli import session
 from appliance.cli.commands.progress_line import ProgressLine
 from appliance.cli.exit_code import ExitCode
-from appliance.cli.output import age, emit, emit_json, emit_table, narrate
+from appliance.cli.output import age, emit, emit_json, emit_line, emit_table, narrate
 from appliance.config import arguments
 from appliance.errors import UpbitRejected
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from appliance.cli.results import BackfillProgress, BackfillResult, CoverageReport
     from appliance.config.paths import Paths
     from appliance.config.settings import Settings
     from appliance.domain.coverage import MarketCoverage
     from appliance.ingest.feed import Feed
-    from appliance.ingest.fill_range import RangeResult
+    from appliance.ingest.fill_range import RangeProgress, RangeResult
     from store.audits import Audit
 
+_GONE = "upbit.delisted"
+"""Code of the error about a market that is stored and that the exchange knows no longer."""
 _unit_option = click.option("--unit", type=arguments.TIMEFRAME, help="Candle width in minutes.")
 
 
@@ -53,38 +56,41 @@ def coverage_command(market: str | None, unit: int | None, as_json: bool) -> Non
         ]
     summaries = [summary for summary in found if summary is not None]
     if as_json:
-        emit_json([_as_json(summary) for summary in summaries])
+        emit_json([_report(summary) for summary in summaries])
     elif summaries:
         _print_coverage(summaries)
     else:
         narrate(f"nothing is proven yet{'' if market is None else f' of {market}'}")
 
 
-def _as_json(summary: MarketCoverage) -> dict[str, object]:
+def _report(summary: MarketCoverage) -> CoverageReport:
+    from appliance.cli.results import CoverageReport, GapReport
+
     now = clock.now()
-    gaps = [
-        {
-            "start_at": gap.start_at,
-            "end_at": gap.end_at,
-            "missing": _intervals(gap.start_at, gap.end_at, gap.unit),
-            "age_seconds": round((now - (gap.found_at or gap.start_at)).total_seconds(), 1),
-            "found_at": gap.found_at,
-            "cause": gap.cause or "not yet on record",
-        }
+    gaps = tuple(
+        GapReport(
+            start_at=gap.start_at,
+            end_at=gap.end_at,
+            missing=_intervals(gap.start_at, gap.end_at, gap.unit),
+            age_seconds=round((now - (gap.found_at or gap.start_at)).total_seconds(), 1),
+            found_at=gap.found_at,
+            cause=gap.cause or "not yet on record",
+        )
         for gap in summary.gaps
-    ]
+    )
+    known = {f.name: getattr(summary, f.name) for f in fields(summary)}
     shares = {
-        f"{name}_percent": 100 * getattr(summary, name) / summary.expected
+        f"{name}_share": known[name] / summary.expected
         for name in ("candles", "no_trade", "repaired", "missing")
     }
-    return {**asdict(summary), **shares, "gaps": gaps}
+    return CoverageReport(**{**known, **shares, "gaps": gaps})
 
 
 def _print_coverage(summaries: list[MarketCoverage]) -> None:
     emit_table(
         (
             *("MARKET", "UNIT", "SINCE", "WATERMARK", "EXPECTED"),
-            *("CANDLE", "NO TRADE", "REPAIRED", "GAP", "AUDITED"),
+            *("CANDLE", "NO TRADE", "REPAIRED", "GAP", "AUDITED AGO"),
         ),
         [
             (
@@ -143,7 +149,7 @@ def _intervals(start_at: datetime, end_at: datetime, unit: int) -> int:
     type=arguments.INSTANT,
     required=True,
     metavar="ISO",
-    help="UTC without a zone.",
+    help="In your zone unless it has an offset.",
 )
 @click.option(
     "--to",
@@ -153,13 +159,17 @@ def _intervals(start_at: datetime, end_at: datetime, unit: int) -> int:
     help="Exclusive; the newest closed candle if left out.",
 )
 @_unit_option
+@session.json_option
 def backfill_command(
-    market: str, start_at: datetime, end_at: datetime | None, unit: int | None
+    market: str, start_at: datetime, end_at: datetime | None, unit: int | None, as_json: bool
 ) -> int:
     """Load what is missing of MARKET's history, at the exchange's limit, newest first.
 
-    Works with the appliance up and down. What is stored stays: after Ctrl-C the same command resumes.
+    Works with the appliance up and down. What is stored stays: after Ctrl-C the same command resumes. Exit
+    code 1 when the range has no closed candle, or lies before all that the exchange has. With --json each
+    line is a value: how far it is, at last the result.
     """
+    from appliance.cli.results import BackfillLine
     from appliance.ingest.fill_range import fill_range
 
     arguments.require_order(start_at, end_at)
@@ -167,18 +177,59 @@ def backfill_command(
     line = ProgressLine()
     with _feed(session.paths(), settings, market, unit) as feed:
         _require_past(feed, start_at)
+
+        def show(progress: RangeProgress) -> None:
+            line.show(str(progress), progress.done >= progress.wanted)
+            if as_json:
+                emit_line(BackfillLine(progress=_progress(feed, progress)))
+
         try:
-            result = fill_range(
-                feed, start_at, end_at, lambda p: line.show(str(p), p.done >= p.wanted)
-            )
+            result = fill_range(feed, start_at, end_at, show)
         except KeyboardInterrupt:
             line.end()
-            narrate("interrupted; what has arrived is stored, the same command resumes")
-            return ExitCode.INTERRUPTED
+            narrate("what has arrived is stored; the same command resumes")
+            raise
         finally:
             line.end()
+        if as_json:
+            emit_line(BackfillLine(result=_result(feed, result)))
         _tell(feed, result)
-    return ExitCode.DONE
+    return ExitCode.FAILED if _is_nothing(result) else ExitCode.DONE
+
+
+def _progress(feed: Feed, progress: RangeProgress) -> BackfillProgress:
+    from appliance.cli.results import BackfillProgress
+
+    return BackfillProgress(
+        market=feed.market,
+        unit=feed.unit,
+        done=progress.done,
+        wanted=progress.wanted,
+        fetched=progress.fetched,
+        rate=progress.rate,
+        seconds_left=progress.seconds_left,
+    )
+
+
+def _result(feed: Feed, result: RangeResult) -> BackfillResult:
+    from appliance.cli.results import BackfillResult, UnknownSpan
+    from store.coverage import gaps
+
+    return BackfillResult(
+        changed=bool(result.fetched),
+        market=feed.market,
+        unit=feed.unit,
+        start_at=result.start_at,
+        end_at=result.end_at,
+        fetched=result.fetched,
+        inserted=result.inserted,
+        first_at=result.first_at,
+        is_extended=result.is_extended,
+        unknown=tuple(
+            UnknownSpan(gap.start_at, gap.end_at)
+            for gap in gaps(feed.session, feed.market, feed.unit)
+        ),
+    )
 
 
 @click.command("audit")
@@ -188,7 +239,7 @@ def backfill_command(
     "start_at",
     type=arguments.INSTANT,
     metavar="ISO",
-    help="UTC; a week before the end if left out.",
+    help="A week before the end if left out; in your zone unless it has an offset.",
 )
 @click.option(
     "--to",
@@ -218,14 +269,19 @@ def audit_command(
     done = []
     for code in codes:
         for width in units:
-            with _feed(session.paths(), settings, code, width) as feed:
-                session.require_known_market(code, feed.session)
-                if start_at is not None:
-                    _require_past(feed, start_at)
-                done.append(_audit(feed, start_at, end_at))
+            try:
+                with _feed(session.paths(), settings, code, width) as feed:
+                    session.require_known_market(code, feed.session)
+                    if start_at is not None:
+                        _require_past(feed, start_at)
+                    done.append(_audit(feed, start_at, end_at))
+            except UpbitRejected as error:
+                if market is not None or error.code != _GONE:
+                    raise
+                narrate(f"{code} {width}m cannot be judged: {error.message}")
     results = [result for result in done if result is not None]
     if as_json:
-        emit_json([asdict(result) for result in results])
+        emit_json(results)
     else:
         emit_table(
             ("MARKET", "UNIT", "FROM", "TO", "CHECKED", "CORRECTED", "RECOVERED", "REMOVED"),
@@ -263,6 +319,7 @@ def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Ite
     from appliance.cli.embedded_simulator import simulator_for
     from appliance.ingest.feed import Feed
     from appliance.upbit.source import open_source, resolve_source
+    from store.coverage import proven_until
     from store.open import open_store
     from store.source import claim_source
 
@@ -277,11 +334,21 @@ def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Ite
             claim_source(store, source.source_id)
             width = settings.ingest.timeframes[0] if unit is None else unit
             try:
-                yield Feed(store, client, market, width, source.source_id, "operator", source.speed)
+                yield Feed(
+                    store, client, market, width, source.source_id, session.origin(), source.speed
+                )
             except UpbitRejected as error:
                 if error.code != "upbit.unknown_market":
                     raise
-                raise arguments.unknown("market", market, client.markets()) from error
+                if proven_until(store, market, width) is None:
+                    raise arguments.unknown("market", market, client.markets()) from error
+                raise UpbitRejected(
+                    f"{market} is not a market of the exchange any more, delisted or renamed;"
+                    " what is stored of it stays",
+                    code=_GONE,
+                    hint=f"remove {market} from ingest.markets, or put its new code there",
+                    market=market,
+                ) from error
 
 
 def _require_past(feed: Feed, start_at: datetime) -> None:
@@ -289,9 +356,21 @@ def _require_past(feed: Feed, start_at: datetime) -> None:
     now_at = feed.client.exchange_now()
     if start_at > now_at:
         raise click.UsageError(
-            f"--from {start_at:%Y-%m-%dT%H:%M:%SZ} is in the future: the exchange's time is "
-            f"{now_at:%Y-%m-%dT%H:%M:%SZ}"
+            f"--from {zone.stamp(start_at)} is in the future: the exchange's time is "
+            f"{zone.stamp_with_name(now_at)}"
         )
+
+
+def _is_nothing(result: RangeResult) -> bool:
+    """Whether there was nothing to load: no closed interval, or none that the exchange has."""
+    is_before_all = result.first_at is not None and result.first_at >= result.end_at
+    return result.start_at >= result.end_at or (is_before_all and not result.fetched)
+
+
+def _nothing_words(result: RangeResult) -> str:
+    if result.start_at >= result.end_at:
+        return "no interval of the range has closed yet"
+    return "nothing to load there" if _is_nothing(result) else "nothing was missing"
 
 
 def _tell(feed: Feed, result: RangeResult) -> None:
@@ -300,19 +379,19 @@ def _tell(feed: Feed, result: RangeResult) -> None:
     what = f"{feed.market} {feed.unit}m"
     if result.is_extended:
         narrate(
-            f"extended to {result.end_at:%Y-%m-%d %H:%M} UTC, where the proven history begins, "
+            f"extended to {zone.utc_text(result.end_at)}, where the proven history begins, "
             "so that no gap is left between"
         )
     if result.first_at is not None:
-        narrate(f"the exchange has nothing before {result.first_at:%Y-%m-%d %H:%M} UTC")
+        narrate(f"the exchange has nothing before {zone.utc_text(result.first_at)}")
     narrate(
         f"{what}: {result.fetched:,} candles received, {result.inserted:,} new"
         if result.fetched
-        else f"{what}: nothing was missing"
+        else f"{what}: {_nothing_words(result)}"
     )
     for gap in gaps(feed.session, feed.market, feed.unit):
         narrate(
-            f"still unknown: {gap.start_at:%Y-%m-%d %H:%M} to {gap.end_at:%Y-%m-%d %H:%M} UTC; "
+            f"still unknown: {zone.utc_span(gap.start_at, gap.end_at)}; "
             f"next: appliance backfill {feed.market} --unit {feed.unit} "
-            f"--from {gap.start_at:%Y-%m-%dT%H:%M} --to {gap.end_at:%Y-%m-%dT%H:%M}"
+            f"--from {zone.utc_argument(gap.start_at)} --to {zone.utc_argument(gap.end_at)}"
         )

@@ -8,51 +8,72 @@ import click
 
 from appliance import clock
 from appliance.cli import session
+from appliance.cli.commands.compare import compare_command
 from appliance.cli.commands.reproduce import reproduce_command
 from appliance.cli.commands.retention import gc_command
-from appliance.cli.output import age, emit, emit_json, emit_table, narrate, percent
+from appliance.cli.output import (
+    age,
+    emit,
+    emit_json,
+    emit_table,
+    narrate,
+    percent,
+    share,
+    three_digits,
+)
+from appliance.cli.question import require_yes
 from appliance.config.arguments import VERSION
 from appliance.domain.trial import describe_trials
 from appliance.errors import ConfigError, ServiceError, StoreError
-from appliance.registry.aliases import CHAMPION, rollback_target
+from appliance.registry.aliases import CHALLENGER, CHAMPION, REJECTED, STATE, rollback_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appliance.cli.results import ProductionChange
     from appliance.domain.model_version import ModelVersion
     from store.mlflow_backend.prepare import Change
 
 
 @click.group("models", invoke_without_command=True)
 @session.json_option
-@session.project_option
+@session.projects_option
 @click.pass_context
 def models_command(context: click.Context, as_json: bool, project: str | None) -> None:
-    """List model versions; promote one, roll back, or train one again and compare."""
+    """List model versions of every project, or of one; promote one, roll back, train one again, compare."""
     if context.invoked_subcommand is not None:
         return
-    versions = _versions(session.choose_project(project))
+    names = session.choose_projects(project)
+    versions = [version for name in names for version in _versions(name)]
     if as_json:
         emit_json(versions)
-        return
-    if not versions:
+    elif versions:
+        _print(versions, has_several=len(names) > 1)
+    else:
         narrate("no model yet; `appliance run train` makes one")
-        return
-    emit_table(
-        ("VERSION", "ALIASES", "AGE", "SKILL EWMA", "SKILL STATIC", "COVERAGE", "PINBALL"),
-        [
-            (
-                v.version,
-                " ".join(v.aliases) or ("-" if v.has_files else "(no files)"),
-                age(v.created_at, clock.now()),
-                percent(v.metrics.get("skill_ewma")),
-                percent(v.metrics.get("skill_static")),
-                f"{v.metrics['coverage']:.1%}" if "coverage" in v.metrics else "-",
-                v.metrics.get("pinball"),
-            )
-            for v in versions
-        ],
-    )
+
+
+def _print(versions: Sequence[ModelVersion], *, has_several: bool) -> None:
+    headings: tuple[str, ...] = ("VERSION", "ALIASES", "AGE")
+    headings += ("SKILL EWMA", "SKILL STATIC", "COVERAGE", "PINBALL BP", "PROMOTED BY")
+    now = clock.now()
+    rows: list[tuple[object, ...]] = [
+        (
+            v.version,
+            " ".join(v.aliases) or ("-" if v.has_files else "(no files)"),
+            age(v.created_at, now),
+            percent(v.metrics.get("skill_ewma")),
+            percent(v.metrics.get("skill_static")),
+            share(v.metrics.get("coverage")),
+            three_digits(v.metrics.get("pinball"), 1e4),
+            v.promoted.brief if v.promoted else "-",
+        )
+        for v in versions
+    ]
+    if has_several:
+        headings = ("PROJECT", *headings)
+        rows = [(v.name, *row) for v, row in zip(versions, rows, strict=True)]
+    emit_table(headings, rows)
 
 
 def _versions(project: str) -> list[ModelVersion]:
@@ -63,35 +84,41 @@ def _versions(project: str) -> list[ModelVersion]:
     return open_registry(session.paths()).versions(project)
 
 
+models_command.add_command(compare_command)
 models_command.add_command(reproduce_command)
 
 
 @models_command.command("promote")
 @click.argument("version", type=VERSION)
 @session.project_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@session.yes_option
 @session.json_option
 def promote_command(version: int, project: str | None, yes: bool, as_json: bool) -> None:
     """Make VERSION the production model."""
+    from appliance.cli.results import ProductionChange
+
     name = session.choose_project(project)
     seen = _champion(session.control().models(name))
     if not yes and seen != version:
         instead = f" in place of version {seen}" if seen else ""
         question = f"Make version {version} of {name} the production model{instead}?"
         _confirm(name, seen, version, question)
-    _print_champion(session.control().promote(name, version, seen, actor="operator"), as_json)
+    model = session.control().promote(name, version, seen, session.origin())
+    _print_champion(ProductionChange(seen != version, name, version, model), as_json)
 
 
 @models_command.command("rollback")
 @click.argument("version", type=VERSION, required=False)
 @session.project_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@session.yes_option
 @session.json_option
 def rollback_command(version: int | None, project: str | None, yes: bool, as_json: bool) -> None:
     """Make the previous production model, VERSION, the production model again.
 
     Repeating it changes nothing: after a rollback there is no rollback target until the next promotion.
     """
+    from appliance.cli.results import ProductionChange
+
     name = session.choose_project(project)
     versions = session.control().models(name)
     seen = _champion(versions)
@@ -99,28 +126,40 @@ def rollback_command(version: int | None, project: str | None, yes: bool, as_jso
     if not yes and seen != target:
         instead = f" in place of version {seen}" if seen else ""
         _confirm(name, seen, target, f"Roll {name} back to version {target}{instead}?")
-    _print_champion(session.control().roll_back(name, target, seen, actor="operator"), as_json)
+    model = session.control().roll_back(name, target, seen, session.origin())
+    _print_champion(ProductionChange(seen != target, name, target, model), as_json)
 
 
 @models_command.command("reject")
 @click.argument("version", type=VERSION)
 @session.project_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@session.yes_option
 @session.json_option
 def reject_command(version: int, project: str | None, yes: bool, as_json: bool) -> None:
     """Compare VERSION no more with the production model: it is not promoted by itself.
 
     `promote` still puts it into production.
     """
+    from appliance.cli.results import ProductionChange
+
     name = session.choose_project(project)
-    seen = _champion(session.control().models(name))
-    if not yes:
+    versions = session.control().models(name)
+    seen = _champion(versions)
+    is_rejected = any(
+        each.version == version
+        and each.tags.get(STATE) == REJECTED
+        and CHALLENGER not in each.aliases
+        for each in versions
+    )
+    if not yes and not is_rejected:
         _confirm(name, seen, version, f"Reject version {version} of {name}?")
-    rejected = session.control().reject(name, version, seen, actor="operator")
+    before = session.control().reject(name, version, seen, session.origin())
     if as_json:
-        emit_json(rejected)
+        now = next((v for v in session.control().models(name) if v.version == version), before)
+        emit_json(ProductionChange(not is_rejected, name, version, now))
     else:
-        emit(f"{name}: version {version} is rejected")
+        already = " already; nothing was changed" if is_rejected else ""
+        emit(f"{name}: version {version} is rejected{already}")
 
 
 def _aliases(versions: Sequence[ModelVersion]) -> dict[str, int]:
@@ -141,7 +180,7 @@ def _confirm(project: str, champion: int, version: int, question: str) -> None:
         else:
             for sentence in describe_trials(trials, champion, version):
                 narrate(sentence)
-    click.confirm(question, abort=True, err=True)
+    require_yes(question)
 
 
 models_command.add_command(gc_command)
@@ -154,12 +193,14 @@ def migrate_command(as_json: bool) -> None:
 
     `appliance up` does the same. The old file is kept.
     """
+    from appliance.cli.results import RegistryMove
+
     change = _migrate()
     if change is None:
         narrate("nothing to do: the registry is on DuckDB and of the installed MLflow")
     if as_json:
-        kept, counts = (None, {}) if change is None else (change.kept, change.counts)
-        emit_json({"kept": kept, "rows": counts})
+        kept, counts = (None, {}) if change is None else (str(change.kept), dict(change.counts))
+        emit_json(RegistryMove(change is not None, kept, counts))
     elif change is not None:
         emit_table(("TABLE", "ROWS"), [(t, n) for t, n in sorted(change.counts.items()) if n])
         narrate(f"{change.rows} rows are in DuckDB; the old file is kept: {change.kept}")
@@ -180,8 +221,9 @@ def _migrate() -> Change | None:
     return prepare_home(home)
 
 
-def _print_champion(champion: ModelVersion, as_json: bool) -> None:
+def _print_champion(change: ProductionChange, as_json: bool) -> None:
     if as_json:
-        emit_json(champion)
+        emit_json(change)
     else:
-        emit(f"{champion.name}: version {champion.version} is the champion")
+        already = "" if change.changed else " already; nothing was changed"
+        emit(f"{change.project}: version {change.version} is the champion{already}")

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.cli import session
-from appliance.cli.output import age, emit, emit_json, emit_table, local_time, narrate, percent
+from appliance.cli.output import (
+    age,
+    emit,
+    emit_json,
+    emit_table,
+    narrate,
+    percent,
+    share,
+    three_digits,
+)
 from appliance.config.arguments import NEW_FILE
 from appliance.config.paths import write_atomically
 from appliance.errors import ConfigError
@@ -80,7 +89,7 @@ def _print(known: Monitoring) -> None:
 def _print_report(report: DriftReport) -> None:
     emit(
         f"{report.verdict} against version {report.model_version}, window "
-        f"{local_time(report.window_start_at)} to {local_time(report.window_end_at)}, "
+        f"{zone.stamp(report.window_start_at)} to {zone.stamp_with_name(report.window_end_at)}, "
         f"computed {age(report.computed_at, clock.now())} ago"
     )
     emit_table(
@@ -90,7 +99,7 @@ def _print_report(report: DriftReport) -> None:
             "ROWS",
             "PSI",
             "KS",
-            "WASSERSTEIN",
+            "WASSERSTEIN SIGMA",
             "P",
             "OUTSIDE",
             "MISSING",
@@ -98,9 +107,10 @@ def _print_report(report: DriftReport) -> None:
         ),
         [
             (
-                *(s.feature, s.verdict, s.rows, s.psi, s.ks, s.wasserstein, s.p_value),
-                "-" if s.outside is None else f"{s.outside:.1%}",
-                "-" if s.missing_rate is None else f"{s.missing_rate:.1%}",
+                *(s.feature, s.verdict, s.rows),
+                *(three_digits(v) for v in (s.psi, s.ks, s.wasserstein, s.p_value)),
+                share(s.outside),
+                share(s.missing_rate),
                 "-" if s.effect is None else percent(s.effect),
             )
             for s in report.ranked
@@ -126,6 +136,6 @@ def _print_loss(loss: LossReport) -> None:
         )
     if loss.track_bias is not None and loss.track_hits is not None:
         emit(
-            f"          of {loss.tracked} estimates {loss.track_hits:.0%} came within 25 %, "
+            f"          of {loss.tracked} estimates {share(loss.track_hits, 0)} came within 25 %, "
             f"bias {percent(loss.track_bias)}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import click
@@ -24,12 +25,13 @@ def new_project_command(name: str, as_json: bool) -> None:
     NAME is lower-case letters and digits, joined by single underscores. It becomes the name of the folder,
     the DAGs, the MLflow experiment and the registered model, and the key in the store's tables.
     """
+    from appliance.cli.results import ProjectMade
     from appliance.config.paths import SOURCE_ROOT
     from appliance.project_kit.scaffold import create_project
 
     made = [str(path) for path in create_project(name, SOURCE_ROOT)]
     if as_json:
-        emit_json({"project": name, "root": str(SOURCE_ROOT), "made": made})
+        emit_json(ProjectMade(True, name, SOURCE_ROOT, tuple(made)))
     else:
         for path in made:
             emit(path)
@@ -48,32 +50,27 @@ def project_command() -> None:
 @session.json_option
 def list_command(as_json: bool) -> None:
     """Print every project that is there, enabled or not."""
+    from appliance.cli.results import ProjectRow
     from appliance.errors import ConfigError
     from appliance.pipelines.spec import describe_project, project_names
 
     settings = session.settings()
-    rows: list[dict[str, object]] = []
+    rows = []
     for name in project_names():
         section = settings.projects.get(name)
-        row: dict[str, object] = {
-            "project": name,
-            "enabled": section is not None and section.enabled,
-        }
+        is_enabled = section is not None and section.enabled
         try:
             spec = describe_project(settings, name)
-            row |= {
-                "market": spec.market,
-                "unit": spec.unit,
-                "horizon": spec.horizon,
-                "problem": "",
-            }
+            rows.append(ProjectRow(name, is_enabled, spec.market, spec.unit, spec.horizon, ""))
         except ConfigError as error:
-            row |= {"market": None, "unit": None, "horizon": None, "problem": error.message}
-        rows.append(row)
+            rows.append(ProjectRow(name, is_enabled, None, None, None, error.message))
     if as_json:
         emit_json(rows)
     else:
-        emit_table(list(rows[0]) if rows else ["project"], [list(row.values()) for row in rows])
+        emit_table(
+            ("PROJECT", "ENABLED", "MARKET", "UNIT", "HORIZON", "PROBLEM"),
+            [astuple(row) for row in rows],
+        )
 
 
 @project_command.command("check")
@@ -98,32 +95,41 @@ def check_command(name: str, as_json: bool) -> int:
 
 @project_command.command("enable")
 @click.argument("name", type=TEXT)
-def enable_command(name: str) -> None:
+@session.json_option
+def enable_command(name: str, as_json: bool) -> None:
     """Let workflows, forecasts and alerts of a project run again; effective within seconds."""
-    _switch(name, is_enabled=True)
+    _switch(name, is_enabled=True, as_json=as_json)
 
 
 @project_command.command("disable")
 @click.argument("name", type=TEXT)
-def disable_command(name: str) -> None:
+@session.json_option
+def disable_command(name: str, as_json: bool) -> None:
     """Run, forecast and alert nothing for a project; what is stored stays.
 
-    A task that runs ends its stage, later ones are skipped.
+    Its DAGs are paused in Airflow until it is enabled, runs that go on are ended.
     """
-    _switch(name, is_enabled=False)
+    _switch(name, is_enabled=False, as_json=as_json)
 
 
-def _switch(name: str, *, is_enabled: bool) -> None:
+def _switch(name: str, *, is_enabled: bool, as_json: bool) -> None:
+    from appliance.cli.results import ProjectSwitch
+
     configured = session.settings().projects
     if name not in configured:
         raise unknown("project", name, sorted(configured))
+    changed = configured[name].enabled != is_enabled
     if session.is_supervised():
-        session.control().enable_project(name, is_enabled, "operator")
+        session.control().enable_project(name, is_enabled, session.origin())
     else:
         from appliance.config.enabling import enable_project
 
         enable_project(session.paths(), name, is_enabled=is_enabled)
-    emit(f"{name} is {'enabled' if is_enabled else 'disabled'}")
+    if as_json:
+        emit_json(ProjectSwitch(changed, name, is_enabled))
+    else:
+        already = "" if changed else " already; nothing was changed"
+        emit(f"{name} is {'enabled' if is_enabled else 'disabled'}{already}")
 
 
 def _print(report: Report) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from appliance import zone
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import emit, emit_json, narrate
@@ -46,7 +47,7 @@ def _print(result: Reproduction) -> None:
     is_close = result.largest_difference <= result.tolerance
     emit(
         f"{result.project} version {result.version}: {result.rows:,} rows from"
-        f" {result.start_at:%Y-%m-%d %H:%M} to {result.end_at:%Y-%m-%d %H:%M} UTC"
+        f" {zone.utc_span(result.start_at, result.end_at)}"
     )
     emit(f"rows         {'the same' if result.has_same_rows else 'changed since the training'}")
     made_by, now = result.row_digest or "not noted", result.current_row_digest

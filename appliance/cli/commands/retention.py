@@ -27,6 +27,7 @@ def gc_command(dry_run: bool, as_json: bool) -> int:
     Never those of a version with an alias (champion, challenger, previous), of the newest, of one in a trial,
     of the frozen twin, and nothing outside the artifact root. The supervisor does the same once a day.
     """
+    from appliance.cli.results import Cleanup, RemovedFiles
     from appliance.registry.client import open_registry
     from appliance.registry.retention import Retention
 
@@ -40,14 +41,19 @@ def gc_command(dry_run: bool, as_json: bool) -> int:
                 f"left: {item.kind} {item.name} of {item.project}, outside the root: {item.uri}"
             )
     removed = found if dry_run else _remove(retention, found)
+    total = sum(item.size for item in removed)
     if as_json:
-        emit_json(removed)
+        shown = tuple(
+            RemovedFiles(item.kind, item.project, item.name, item.size, item.uri)
+            for item in removed
+        )
+        changed = bool(removed) and not dry_run
+        emit_json(Cleanup(changed, dry_run, shown, total, len(found) - len(removed)))
     else:
         emit_table(
             ("KIND", "PROJECT", "NAME", "BYTES"),
             [(item.kind, item.project, item.name, item.size) for item in removed],
         )
-    total = sum(item.size for item in removed)
     narrate(f"{'would remove' if dry_run else 'removed'} {len(removed)}, {total:,} bytes")
     return ExitCode.DONE if len(removed) == len(found) else ExitCode.FAILED
 

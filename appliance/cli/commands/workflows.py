@@ -12,7 +12,7 @@ import click
 from appliance import clock
 from appliance.cli import session
 from appliance.cli.exit_code import ExitCode
-from appliance.cli.output import emit, emit_json, narrate, narrate_error
+from appliance.cli.output import emit, emit_json, emit_table, narrate, narrate_error
 from appliance.cli.task_progress import TaskProgress
 from appliance.cli.waiting_for import WaitingFor
 from appliance.config.arguments import PAIR
@@ -37,8 +37,9 @@ PATIENCE_SECONDS = 60.0
     type=PAIR,
     multiple=True,
     metavar="KEY=VALUE",
-    help="Workflow parameter.",
+    help="Workflow parameter, such as full=true.",
 )
+@click.option("--list-parameters", is_flag=True, help="Print the parameters that KIND takes.")
 @click.option("--unpause", is_flag=True, help="Unpause it first when it is paused in Airflow.")
 @click.option("--no-wait", is_flag=True, help="Return once the DAG run exists.")
 @session.json_option
@@ -46,24 +47,46 @@ def run_command(
     kind: str,
     project: str | None,
     params: tuple[tuple[str, str], ...],
+    list_parameters: bool,
     unpause: bool,
     no_wait: bool,
     as_json: bool,
 ) -> int:
-    """Run one workflow and wait for it: data, train, inference or monitoring."""
+    """Run one workflow and wait for it: data, train, inference or monitoring.
+
+    A parameter that it does not take is refused.
+    """
     name = session.choose_project(project)
     chosen = WorkflowKind(kind)
+    if list_parameters:
+        return _list_parameters(name, chosen, as_json=as_json)
     parsed = dict(params)
     if session.is_supervised():
         if unpause:
-            session.control().unpause(name, chosen, "operator")
+            session.control().unpause(name, chosen, session.origin())
         return _run_in_airflow(name, chosen, parsed, no_wait=no_wait, as_json=as_json)
     return _run_here(name, chosen, parsed, as_json=as_json)
+
+
+def _list_parameters(project: str, kind: WorkflowKind, *, as_json: bool) -> int:
+    from appliance.cli.results import WorkflowParameter, WorkflowParameters
+    from appliance.pipelines.workflow import parameters_of
+
+    known = [WorkflowParameter(name, text) for name, text in parameters_of(project, kind).items()]
+    if as_json:
+        emit_json(WorkflowParameters(project, kind, tuple(known)))
+    elif known:
+        emit_table(("PARAMETER", "MEANING"), [(each.name, each.meaning) for each in known])
+    else:
+        narrate(f"{project} {kind} takes no parameter")
+    return ExitCode.DONE
 
 
 def _run_in_airflow(
     project: str, kind: WorkflowKind, params: dict[str, str], *, no_wait: bool, as_json: bool
 ) -> int:
+    from appliance.cli.results import WorkflowRun
+
     control = session.control()
     run = _request(control, project, kind, params, patience=0 if no_wait else PATIENCE_SECONDS)
     narrate(f"{run.dag_id} {run.run_id}: {run.state}")
@@ -74,7 +97,7 @@ def _run_in_airflow(
             narrate(f"no longer waiting; {run.run_id} goes on in Airflow")
             raise
     if as_json:
-        emit_json(run)
+        emit_json(WorkflowRun(True, project, kind, run.state, run))
     else:
         emit(f"{run.dag_id} {run.run_id} {run.state}")
     return ExitCode.DONE if no_wait or run.state is RunState.SUCCESS else ExitCode.FAILED
@@ -91,7 +114,7 @@ def _request(
     )
     while True:
         try:
-            return control.run_workflow(project, kind, params, "operator", request)
+            return control.run_workflow(project, kind, params, session.origin(), request)
         except TransientError as error:
             if time.monotonic() > deadline or not session.is_supervised():
                 raise
@@ -101,7 +124,7 @@ def _request(
             is_asked = error.code == "airflow.paused" and sys.stdin.isatty()
             if not is_asked or not click.confirm(f"{error.message}. Unpause it?", err=True):
                 raise
-            control.unpause(project, kind, "operator")
+            control.unpause(project, kind, session.origin())
 
 
 def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> DagRun:
@@ -140,6 +163,7 @@ def _follow(control: Control, project: str, kind: WorkflowKind, run: DagRun) -> 
 
 def _run_here(project: str, kind: WorkflowKind, params: dict[str, str], *, as_json: bool) -> int:
     from appliance.cli.embedded_simulator import simulator_for
+    from appliance.cli.results import WorkflowRun
     from appliance.pipelines.progress import listening
     from appliance.pipelines.workflow import run_in_process
 
@@ -149,23 +173,24 @@ def _run_here(project: str, kind: WorkflowKind, params: dict[str, str], *, as_js
     results = []
     with simulator_for(settings, home), listening(lambda text: narrate(f"    {text}")):
         try:
-            results.append(run_in_process(home, settings, project, kind, params, _narrate_stage))
+            work = (home, settings, project)
+            cause = session.origin()
+            results.append(run_in_process(*work, kind, params, _narrate_stage, cause=cause))
             if reason := results[0].request:
                 narrate(f"  {kind} asks for a training: {reason}")
                 train = WorkflowKind.TRAIN
                 asked = {"reason": reason}
-                results.append(
-                    run_in_process(home, settings, project, train, asked, _narrate_stage)
-                )
+                results.append(run_in_process(*work, train, asked, _narrate_stage, cause=cause))
         except ConfigError:
             raise
         except ApplianceError as error:
             narrate_error(error)
             if as_json:
-                emit_json({"state": RunState.FAILED, "error": error.message, "code": error.code})
+                emit_json(WorkflowRun(True, project, kind, RunState.FAILED, error=error.message))
             return ExitCode.FAILED
     if as_json:
-        emit_json(results)
+        wish = results[0].request
+        emit_json(WorkflowRun(True, project, kind, RunState.SUCCESS, requested_training=wish))
     else:
         for result in results:
             emit(f"{result.project} {result.kind} {RunState.SUCCESS}")

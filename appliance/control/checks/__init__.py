@@ -20,6 +20,7 @@ from appliance.control.checks.model_stale import find_model_stale
 from appliance.control.checks.model_unwell import find_model_unwell
 from appliance.control.checks.part_unread import find_part_unread
 from appliance.control.checks.project_config import find_project_config
+from appliance.control.checks.recorder_stopped import find_recorder_stopped
 from appliance.control.checks.retrain_parked import find_retrain_parked
 from appliance.control.checks.service_down import find_service_down
 from appliance.control.checks.slack_config import find_slack_config
@@ -63,5 +64,6 @@ ALL_CHECKS: tuple[Check, ...] = (
     find_forecaster_limited,
     find_slack_config,
     find_slack_taken,
+    find_recorder_stopped,
 )
 """Every check, the most fundamental first."""

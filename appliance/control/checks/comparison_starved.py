@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from appliance import zone
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
 
@@ -25,7 +26,7 @@ def find_comparison_starved(status: ApplianceStatus, _: Surroundings) -> Iterato
                     "comparison.starved",
                     f"{project.name}.{trial.champion}.{trial.challenger}",
                     f"{project.name}: the {trial.purpose} of version {trial.challenger} against"
-                    f" {trial.champion} has had no new outcomes since {looked_at:%Y-%m-%d %H:%M} UTC",
+                    f" {trial.champion} has had no new outcomes since {zone.utc_text(looked_at)}",
                     "the inference workflow makes its forecasts, monitoring its verdict:"
                     f" appliance run inference --project {project.name}",
                     since_at=looked_at,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from appliance import zone
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
 from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
@@ -31,7 +32,7 @@ def find_forecaster_limited(_: ApplianceStatus, surroundings: Surroundings) -> I
 def _of_project(report: ForecasterReport, project: LiveProject) -> Iterator[Finding]:
     name, version = project.project, project.model_version
     if project.state is LiveState.FAILING:
-        message = f"{name}: no live forecasts since {project.since_at:%H:%M:%S} UTC"
+        message = f"{name}: no live forecasts since {zone.utc_text(project.since_at, seconds=True)}"
         hint = project.next_step or "appliance logs forecaster"
         text = f"{message}, the workflow makes them later: {project.message}"
         yield Finding("live.failing", name, text, hint, _GRACE)
@@ -39,7 +40,7 @@ def _of_project(report: ForecasterReport, project: LiveProject) -> Iterator[Find
         message = f"{name} goes on with version {version}: {project.message}"
         yield Finding("live.model", name, message, project.next_step, _GRACE)
     elif project.state is LiveState.FORECASTING and report.registry_lost_at is not None:
-        since = f"{report.registry_lost_at:%H:%M:%S} UTC"
+        since = f"{zone.utc_text(report.registry_lost_at, seconds=True)}"
         message = (
             f"{name} goes on with its last good model, version {version}: the registry has "
             f"been away since {since} ({report.registry_message})"

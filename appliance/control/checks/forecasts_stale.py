@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from appliance import zone
 from appliance.control.api import ApplianceStatus, ProjectStatus
 from appliance.control.health import Finding, Surroundings
 
@@ -21,7 +22,7 @@ def find_forecasts_stale(status: ApplianceStatus, _: Surroundings) -> Iterator[F
             continue
         forecast = project.forecast
         if forecast is None or newest_at - forecast.candle_date_time_utc > _TOLERANCE:
-            since = f"{forecast.candle_date_time_utc:%H:%M} UTC" if forecast else "ever"
+            since = f"{zone.utc_text(forecast.candle_date_time_utc)}" if forecast else "ever"
             yield Finding(
                 "forecast.stale",
                 project.name,

@@ -46,9 +46,9 @@ def _coverage(project: ProjectStatus, version: int) -> Iterator[Finding]:
     yield Finding(
         "model.coverage",
         project.name,
-        f"{project.name}: {measured.coverage:.0%} of {measured.rows:,} outcomes lay inside version"
-        f" {version}'s interval ({measured.live_rows:,} forecast live), {TARGET_COVERAGE:.0%} ± {band:.0%}"
-        " were expected",
+        f"{project.name}: {100 * measured.coverage:.0f} % of {measured.rows:,} outcomes lay inside version"
+        f" {version}'s interval ({measured.live_rows:,} forecast live),"
+        f" {100 * TARGET_COVERAGE:.0f} ± {100 * band:.0f} % were expected",
         _next_step(project),
     )
 

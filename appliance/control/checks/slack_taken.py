@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from appliance import zone
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
 
@@ -18,7 +19,7 @@ def find_slack_taken(_: ApplianceStatus, surroundings: Surroundings) -> Iterator
         yield Finding(
             "slack.refused" if trouble.is_refusal else "slack.undelivered",
             "",
-            f"Slack has taken nothing since {trouble.since_at:%Y-%m-%d %H:%M} UTC, because"
+            f"Slack has taken nothing since {zone.utc_text(trouble.since_at)}, because"
             f" {trouble.reason}",
             trouble.hint,
             timedelta(0) if trouble.is_refusal else _GRACE,

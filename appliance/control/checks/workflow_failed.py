@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
-from appliance.domain.workflow import RunState
 
 
 def find_workflow_failed(status: ApplianceStatus, _: Surroundings) -> Iterator[Finding]:
@@ -14,7 +13,7 @@ def find_workflow_failed(status: ApplianceStatus, _: Surroundings) -> Iterator[F
     for project in status.projects:
         for workflow in project.workflows:
             run = workflow.last_run
-            if run is not None and run.state is RunState.FAILED:
+            if run is not None and run.has_failed:
                 yield Finding(
                     "workflow.failed",
                     f"{project.name}.{workflow.kind}",

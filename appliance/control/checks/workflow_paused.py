@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from appliance import zone
 from appliance.control.api import ApplianceStatus
 from appliance.control.health import Finding, Surroundings
 
@@ -13,10 +14,11 @@ def find_workflow_paused(status: ApplianceStatus, _: Surroundings) -> Iterator[F
     for project in status.projects:
         for workflow in project.workflows:
             if workflow.is_paused:
+                since = workflow.paused_at or status.at
                 yield Finding(
                     "workflow.paused",
                     f"{project.name}.{workflow.kind}",
-                    f"{project.name}: {workflow.kind} is paused in Airflow, seen first at"
-                    f" {status.at:%Y-%m-%d %H:%M} UTC: no run of it starts",
+                    f"{project.name}: {workflow.kind} is paused in Airflow since"
+                    f" {zone.utc_text(since)}: no run of it starts",
                     f"unpause: appliance run {workflow.kind} --project {project.name} --unpause",
                 )

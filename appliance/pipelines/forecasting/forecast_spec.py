@@ -90,6 +90,9 @@ class EvaluationSpec(SpecSection):
     loss is lower too, before it is promoted by itself; rows filled in later argue, and do not decide."""
     most_skill_gain: Fraction = 0.1
     """Skill over EWMA beyond the best that the config ever had by more than this is held for a person."""
+    first_model_most_skill: Fraction = 0.3
+    """A config's first model whose skill over both benchmarks is more than this is held for a person:
+    knowing the coming hour's volatility in advance gives 0.08 over EWMA."""
     trial_rows: Rows = 20_160
     """Compared rows after which a challenger that is neither better nor worse is given up."""
     probation_rows: Rows = 5_760

@@ -4,33 +4,56 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from appliance.control.api import Problem, SourceStatus
+from appliance.control.api import SourceStatus
+from appliance.control.problem_groups import ProblemGroup, group_problems
+from appliance.tui.actions import key_of
 from appliance.tui.presentation.formats import (
-    age,
     clip,
     clock_time,
     count,
     line,
     short_span,
     spread,
+    zone_name,
 )
+from appliance.tui.presentation.past import past_lines
 from appliance.tui.presentation.view import Frame, wrapped
 from appliance.tui.state import Board
 
-NEEDED_WIDTH = 72
+NEEDED_WIDTH = 56
 """Below this width the panels cannot keep what matters."""
+_LEAST_CHIP = 15
+"""Cells of the shortest words about the source; the clock gives way to them."""
 SIMULATED = "SIMULATOR - synthetic prices"
 
 
-def top_line(board: Board, frame: Frame) -> Text:
-    """Return the one line above the panels."""
+def top_line(board: Board, frame: Frame, crumbs: tuple[str, ...] = ("dashboard",)) -> Text:
+    """Return the one line above the panels; below the dashboard it begins with where one is."""
     if frame.width < NEEDED_WIDTH:
-        return line((clip(" enlarge the terminal to 80x24 or more ", frame.width), "caution"))
-    left = line((" APPLIANCE ", "brand"), " ", _health(board), *_project(board))
-    clock = line((f"  {clock_time(frame.now)} KST ", "muted"))
+        return line((clip(" enlarge the terminal to 60x20 or more ", frame.width), "caution"))
+    left = line(
+        (f" {_place(crumbs, frame.width * 2 // 5)} ", "brand"),
+        " ",
+        _health(board),
+        *_project(board),
+    )
+    clock = line((f"  {clock_time(frame.now)} {zone_name(frame.now)} ", "muted"))
+    if frame.width - left.cell_len - clock.cell_len < _LEAST_CHIP:
+        clock = line()
     room = frame.width - left.cell_len - clock.cell_len - 1
     chip = source_chip(board.status.value.source, room) if board.status.value else line()
     return spread(left, line().append_text(chip).append_text(clock), frame.width)
+
+
+def _place(crumbs: tuple[str, ...], room: int) -> str:
+    """Return where one is; the way there gives way, from its beginning."""
+    if len(crumbs) < 2:
+        return "APPLIANCE"
+    for first in range(len(crumbs)):
+        words = " › ".join(("…", *crumbs[first:]) if first else crumbs)
+        if len(words) <= room:
+            return words
+    return clip(crumbs[-1], room)
 
 
 def _health(board: Board) -> tuple[str, str]:
@@ -43,7 +66,7 @@ def _health(board: Board) -> tuple[str, str]:
     if status.is_healthy:
         return ("● healthy", "good")
     if status.problems:
-        return (f"▲ {count(len(status.problems), 'problem')}", "warning")
+        return (f"▲ {count(len(problem_groups(board)), 'problem')}", "warning")
     if status.stale and all(service.is_ready for service in status.services):
         return (f"◌ no answer from {', '.join(status.stale)}", "warning")
     waiting = sum(not service.is_ready for service in status.services)
@@ -55,9 +78,19 @@ def _project(board: Board) -> tuple[tuple[str, str], ...]:
     project, status = board.project, board.status.value
     if status is None:
         return ()
-    off = f"  {', '.join(status.disabled)} disabled: x enables" if status.disabled else ""
+    off = (
+        f"  {', '.join(status.disabled)} disabled: {key_of('switch_project')} enables"
+        if status.disabled
+        else ""
+    )
+    watching = "READ-ONLY" if status.read_only or board.is_locked else ""
     name = f"  {project.name}" if project is not None and len(status.projects) > 1 else ""
-    return ((name, "accent"), (off, "warning"))
+    return (
+        (" " if watching else "", ""),
+        (watching and f" {watching} ", "caution"),
+        (name, "accent"),
+        (off, "warning"),
+    )
 
 
 def source_chip(source: SourceStatus, width: int) -> Text:
@@ -71,19 +104,21 @@ def source_chip(source: SourceStatus, width: int) -> Text:
 
 def notices(board: Board, frame: Frame) -> tuple[Text, ...]:
     """Return the lines about a lost connection and about problems, at most `frame.height`."""
-    lines = _connection(board, frame) + _problems(board, frame)
+    lines = past_lines(board, frame) + _connection(board, frame) + _problems(board, frame)
     if len(lines) <= frame.height:
         return tuple(lines)
-    problems = board.status.value.problems if board.status.value else ()
-    rest = line(
-        (clip(f"  … {count(len(problems), 'problem')}: ! shows all", frame.width), "warning")
-    )
-    return (*lines[: max(frame.height - 1, 1)], rest)
+    words = f"  … {count(len(problem_groups(board)), 'problem')}: {key_of('problems')} shows all"
+    return (*lines[: max(frame.height - 1, 1)], line((clip(words, frame.width), "warning")))
+
+
+def problem_groups(board: Board) -> tuple[ProblemGroup, ...]:
+    """Return what needs the operator, problems of one cause as one."""
+    return group_problems(board.status.value.problems if board.status.value else ())
 
 
 def _connection(board: Board, frame: Frame) -> list[Text]:
     failure = board.status.failure
-    if failure is None:
+    if failure is None or board.past is not None:
         return []
     texts = [f" ✖ {lost_words(board, frame)} "]
     if failure.message and failure.code != "appliance.not_running":
@@ -109,31 +144,17 @@ def lost_words(board: Board, frame: Frame) -> str:
 
 
 def _problems(board: Board, frame: Frame) -> list[Text]:
-    status = board.status.value
-    return [text for p in (status.problems if status else ()) for text in _problem(p, frame)]
+    return [text for group in problem_groups(board) for text in problem_lines(group, frame)]
 
 
-def _problem(problem: Problem, frame: Frame) -> list[Text]:
-    first, *rest = wrapped(f"{problem.message}", frame.width - 5) or [problem.code]
+def problem_lines(group: ProblemGroup, frame: Frame) -> list[Text]:
+    """Return what is wrong and what to do, wrapped."""
+    words = group.message if group.is_single else f"{group.message}; ! lists them"
+    first, *rest = wrapped(words, frame.width - 5) or [group.code]
     lines = [line((" ▲ ", "caution"), (f" {first}", "warning"))]
     lines += [line((f"    {piece}", "warning")) for piece in rest]
     lines += [
         line((f"    → {piece}" if i == 0 else f"      {piece}", "plain"))
-        for i, piece in enumerate(wrapped(problem.hint, frame.width - 6))
+        for i, piece in enumerate(wrapped(group.hint, frame.width - 6))
     ]
     return lines
-
-
-def problem_page(board: Board, frame: Frame) -> list[Text]:
-    """Return every problem in full, with since when."""
-    status = board.status.value
-    lines: list[Text] = []
-    for problem in status.problems if status else ():
-        lines += [*_problem(problem, frame)]
-        lines += [
-            line((f"    {problem.code}, since {age(problem.since_at, frame.now)}", "muted")),
-            line(),
-        ]
-    for part, reason in ((status.stale or {}) if status else {}).items():
-        lines += [line((clip(f" ◌ {part} cannot be read: {reason}", frame.width), "muted"))]
-    return lines or [line(("● nothing needs you", "good"))]

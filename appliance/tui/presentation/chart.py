@@ -18,22 +18,28 @@ from appliance.tui.presentation.chart_scale import (
     ticks,
     time_labels,
 )
-from appliance.tui.presentation.formats import line, rough_span
+from appliance.tui.presentation.chart_volume import volume_bars, volume_rows
+from appliance.tui.presentation.formats import line, rough_span, zone_name
 from appliance.tui.presentation.model import at_price
 
 _WICK, _BODY = 1, 2
-_GLYPHS = {
-    (0, 0): " ",
-    (_WICK, _WICK): "│",
+_WICKS = {(0, 0): " ", (_WICK, _WICK): "│", (0, _WICK): "╷", (_WICK, 0): "╵"}
+_RISING = _WICKS | {
     (_BODY, _BODY): "┃",
     (_WICK, _BODY): "╽",
     (_BODY, _WICK): "╿",
-    (0, _WICK): "╷",
-    (_WICK, 0): "╵",
     (0, _BODY): "╻",
     (_BODY, 0): "╹",
 }
-"""Upper and lower half of a cell to the box-drawing character that draws both."""
+_FALLING = _WICKS | {
+    (_BODY, _BODY): "▌",
+    (_WICK, _BODY): "▖",
+    (_BODY, _WICK): "▘",
+    (0, _BODY): "▖",
+    (_BODY, 0): "▘",
+}
+"""Upper and lower half of a cell to the character that draws both: a falling body is a block, a rising
+one a line, so that they differ without colour."""
 _SHADES = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
 _WIDE_AXIS_FROM = 62
 _FAN_FROM = 24
@@ -52,6 +58,7 @@ class Plot:
     forecast: Forecast | None
     axis: int
     is_compact: bool
+    volume: int
 
 
 def draw(
@@ -66,7 +73,7 @@ def draw(
     _draw_candles(grid, plot)
     axis = _axis(plot)
     rows = [_join(cells, axis.get(y)) for y, cells in enumerate(grid)]
-    return [*rows, _time_axis(plot, width)]
+    return [*rows, *_volume(plot), _time_axis(plot, width)]
 
 
 def _plan(candles: tuple[Candle, ...], forecast: Forecast | None, width: int, height: int) -> Plot:
@@ -80,8 +87,9 @@ def _plan(candles: tuple[Candle, ...], forecast: Forecast | None, width: int, he
     fan = _fan(usable, fan_width) if usable else ()
     prices = [p for c in columns if c for p in (c.low, c.high)]
     prices += [bound for lower, _, upper in fan for bound in (lower, upper)]
-    scale = price_scale(prices, height - 1)
-    return Plot(columns, fan, scale, last, usable, axis, compact)
+    volume = volume_rows(height)
+    scale = price_scale(prices, height - 1 - volume)
+    return Plot(columns, fan, scale, last, usable, axis, compact, volume)
 
 
 def _axis_samples(candles: tuple[Candle, ...], compact: bool) -> list[str]:
@@ -136,9 +144,33 @@ def _draw_candles(grid: list[list[Cell]], plot: Plot) -> None:
     for x, candle in enumerate(plot.columns):
         if candle is None:
             continue
-        style = "candle.up" if candle.close >= candle.open else "candle.down"
         for y, glyph in _candle_cells(candle, plot.scale):
-            grid[y][x] = (glyph, style)
+            grid[y][x] = (glyph, _style(candle))
+
+
+def _is_rising(candle: Candle) -> bool:
+    return candle.close >= candle.open
+
+
+def _style(candle: Candle | None) -> str:
+    return "" if candle is None else "candle.up" if _is_rising(candle) else "candle.down"
+
+
+def _volume(plot: Plot) -> list[Text]:
+    """Return the rows of volume, the most of one candle named at their right end."""
+    labels: dict[int, Cell] = {}
+    most = max((candle.volume for candle in plot.columns if candle), default=0.0)
+    if plot.volume and most > 0:
+        labels[0] = (f" vol {most:,.4g}"[: plot.axis], "candle.axis")
+    bars = volume_bars(plot.columns, plot.volume)
+    room: list[Cell] = [(" ", "")] * len(plot.fan)
+    return [
+        _join(
+            [(bar, _style(candle)) for bar, candle in zip(row, plot.columns, strict=True)] + room,
+            labels.get(y),
+        )
+        for y, row in enumerate(bars)
+    ]
 
 
 def _candle_cells(candle: Candle, scale: PriceScale) -> list[tuple[int, str]]:
@@ -150,8 +182,9 @@ def _candle_cells(candle: Candle, scale: PriceScale) -> list[tuple[int, str]]:
     def kind(half: int) -> int:
         return _BODY if top <= half <= bottom else _WICK if high <= half <= low else 0
 
+    glyphs = _RISING if _is_rising(candle) else _FALLING
     rows = range(high // 2, low // 2 + 1)
-    return [(y, _GLYPHS[kind(2 * y), kind(2 * y + 1)]) for y in rows]
+    return [(y, glyphs[kind(2 * y), kind(2 * y + 1)]) for y in rows]
 
 
 def _draw_fan(grid: list[list[Cell]], plot: Plot) -> None:
@@ -176,7 +209,7 @@ def _axis(plot: Plot) -> dict[int, Cell]:
         )
         for tick in marks
     }
-    rising = plot.last.close >= plot.last.open
+    rising = _is_rising(plot.last)
     text = _axis_samples((plot.last,), plot.is_compact)[0][:room]
     style = "candle.last.up" if rising else "candle.last.down"
     return labels | {plot.scale.row(plot.last.close): (f"▸{text:<{room}}", style)}
@@ -196,7 +229,7 @@ def _join(cells: list[Cell], label: Cell | None) -> Text:
 
 
 def _time_axis(plot: Plot, width: int) -> Text:
-    """Return KST labels below the candles and the horizon below the fan."""
+    """Return the times below the candles and the horizon below the fan."""
     end: datetime = plot.last.candle_date_time_utc
     unit = plot.last.unit
     count = len(plot.columns)
@@ -208,5 +241,5 @@ def _time_axis(plot: Plot, width: int) -> Text:
     if plot.forecast is not None:
         ahead = f"+{rough_span(plot.forecast.horizon * unit * 60)}".replace(" min", "m")
     fan = ahead[: len(plot.fan)].rjust(len(plot.fan))
-    zone = "KST".rjust(width - count - len(plot.fan))
+    zone = zone_name(end).rjust(width - count - len(plot.fan))
     return line((labels, "candle.axis"), (fan, "model"), (zone, "faint"))

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from appliance.tui.presentation.formats import KST
+from appliance import zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def price_label(price: float, step: float, *, compact: bool) -> str:
 
 
 def time_labels(times: list[datetime | None], minutes: int, room: int) -> str:
-    """Return the time axis, `room` cells: KST labels under columns at round times.
+    """Return the time axis, `room` cells: labels of the zone under columns at round times.
 
     `times[i]` is the opening time of column i, None where the column stands for no time;
     `minutes` the width of one column.
@@ -68,7 +68,7 @@ def time_labels(times: list[datetime | None], minutes: int, room: int) -> str:
     step = _round_step(minutes * 9)
     free_from = 0
     for column, at in enumerate(times):
-        local = at.astimezone(KST) if at else None
+        local = zone.local(at) if at else None
         if local is None or (local.hour * 60 + local.minute) % step:
             continue
         label = local.strftime("%m-%d" if step >= 1440 else "%H:%M")

@@ -4,32 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 from rich.text import Text
 
+from appliance import zone
 from appliance.control.api import MarketStatus
+from appliance.control.needs import is_late
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.history_job import CoverageCell, HistoryJob, JobState
+from appliance.tui.actions import key_of
 from appliance.tui.presentation import feeds
 from appliance.tui.presentation.formats import (
-    KST,
     UNKNOWN,
     age,
     clip,
     count,
+    day_time,
     fit,
     line,
     moment,
+    percent,
     rough_span,
 )
-from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, title, wrapped
+from appliance.tui.presentation.view import (
+    Frame,
+    PanelView,
+    Row,
+    SortValue,
+    empty,
+    failed,
+    title,
+    wrapped,
+)
 from appliance.tui.state import Board, Failure, Feed
 
-SPANS = (24.0, 168.0, 0.0, 6.0)
-"""Hours that the strip may cover; 0 is everything known."""
+SPANS = (6.0, 24.0, 168.0, 0.0)
+"""Hours that the strip may cover, growing; 0 is everything known."""
 _ROOMY = 100
+_FEED_COLUMNS = ("market", "price", "last trade", "feed", "lag", "gap", "complete")
 _SHADES = ((0.999, "█"), (0.66, "▓"), (0.33, "▒"), (0.0, "░"))
 """Least share of candles among the proven intervals of a cell, and its glyph."""
 
@@ -39,7 +54,7 @@ class DataState:
     """What the screen has read about its chosen feed; None while the first answer is awaited."""
 
     feed: Feed | None = None
-    hours: float = SPANS[0]
+    hours: float = SPANS[1]
     known: MarketCoverage | None = None
     strip: tuple[CoverageCell, ...] = ()
     is_read: bool = False
@@ -66,17 +81,35 @@ def present_feeds(board: Board, frame: Frame) -> PanelView:
         (f"{'lag':>7}{'gap':>8}{'complete':>9}{more}", "heading"),
     )
     rows = tuple(
-        Row(feeds.feed_key((m.market, m.unit)), _feed_row(board, m, frame)) for m in board.markets
+        Row(
+            feeds.feed_key((m.market, m.unit)),
+            partial(_feed_row, board, m, frame),
+            sort=_feed_values(board, m),
+        )
+        for m in feeds.by_need(board)
     )
     troubled = sum(feeds.is_troubled(market) for market in board.markets)
     words = (f"▲ {troubled} need a look", "warning") if troubled else ("all well", "muted")
-    return PanelView(title("Markets", frame, words), rows, heading)
+    return PanelView(title("Markets", frame, words), rows, heading, columns=_FEED_COLUMNS)
+
+
+def _feed_values(board: Board, market: MarketStatus) -> tuple[SortValue, ...]:
+    live, known = board.newest_live(market), market.coverage
+    return (
+        feeds.feed_name((market.market, market.unit)),
+        live.candle.close if live else None,
+        live.received_at if live else None,
+        feeds.mark_of(market).word,
+        market.lag_seconds,
+        known.missing / known.expected if known and known.expected else None,
+        market.ingestion.watermark_at if market.ingestion else None,
+    )
 
 
 def _feed_row(board: Board, market: MarketStatus, frame: Frame) -> Text:
     mark, known = feeds.mark_of(market), market.coverage
     price, seen = feeds.price_cells(board, market, frame)
-    late = "warning" if feeds.is_late(market) else "muted"
+    late = "warning" if is_late(market) else "muted"
     lag = UNKNOWN if market.lag_seconds is None else rough_span(market.lag_seconds)
     gap = share(known.missing, known.expected) if known else UNKNOWN
     text = line(
@@ -118,7 +151,7 @@ def present_coverage(board: Board, state: DataState, frame: Frame) -> PanelView:
     gaps = (f"▲ {count(len(known.gaps), 'gap')}", "warning") if known.gaps else ("no gap", "good")
     lines += [shares_line(known, frame), *proof_lines(known, frame)]
     lines += strip_lines(state, frame)
-    text = title(name, frame, gaps, (f"since {moment(known.start_at, frame.now)} KST", "muted"))
+    text = title(name, frame, gaps, (f"since {moment(known.start_at, frame.now)}", "muted"))
     return PanelView(text, _rows(lines), is_stale=state.failure is not None)
 
 
@@ -126,10 +159,10 @@ def feed_words(market: MarketStatus | None, frame: Frame) -> list[Text]:
     """Return a feed's state, since when, what is wrong, and what happens next."""
     mark = feeds.mark_of(market)
     row = market.ingestion if market else None
-    since = f" since {moment(row.since_at, frame.now)} KST" if row and row.since_at else ""
+    since = f" since {moment(row.since_at, frame.now)}" if row and row.since_at else ""
     first = line((f"{mark.glyph} {mark.word}", mark.style), (since, mark.style))
     if row is None or not (row.message or row.next_step):
-        watermark = f", complete until {moment(row.watermark_at, frame.now)} KST" if row else ""
+        watermark = f", complete until {moment(row.watermark_at, frame.now)}" if row else ""
         return [first.append(watermark, "muted")]
     pieces = wrapped(row.message, frame.width - 2)
     lines = [first, *(line((f"  {piece}", "plain")) for piece in pieces)]
@@ -158,7 +191,7 @@ def shares_line(known: MarketCoverage, frame: Frame) -> Text:
 def proof_lines(known: MarketCoverage, frame: Frame) -> list[Text]:
     """Return watermark and last audit."""
     audited = age(known.audited_at, frame.now) if known.audited_at else "not yet; a audits now"
-    words = f"watermark {moment(known.watermark_at, frame.now)} KST  last audit {audited}"
+    words = f"watermark {moment(known.watermark_at, frame.now)}  last audit {audited}"
     return [line((clip(words, frame.width), "muted"))]
 
 
@@ -185,7 +218,7 @@ def strip_lines(state: DataState, frame: Frame) -> list[Text]:
         text.append(*cell_glyph(cell))
     first, last = state.strip[0].start_at, state.strip[-1].end_at
     each = rough_span((state.strip[0].end_at - first).total_seconds())
-    left, right = _day(first), f"{_day(last)} KST"
+    left, right = day_time(first), day_time(last)
     middle = f"one cell is {each}"
     room = max(frame.width - len(left) - len(right), 0)
     legend = line(
@@ -201,10 +234,6 @@ def strip_lines(state: DataState, frame: Frame) -> list[Text]:
     return [text, line((f"{left}{middle[:room]:^{room}}{right}", "muted")), legend]
 
 
-def _day(at: datetime) -> str:
-    return at.astimezone(KST).strftime("%m-%d %H:%M")
-
-
 def present_gaps(board: Board, state: DataState, frame: Frame) -> PanelView:
     """Return the chosen feed's gaps, newest first: since when, how long, age, cause, state."""
     gaps = state.known.gaps if state.known else ()
@@ -213,21 +242,30 @@ def present_gaps(board: Board, state: DataState, frame: Frame) -> PanelView:
         return PanelView(title("Gaps", frame), (Row("", line((words, "muted"))),))
     heading = line(
         (
-            f" {'since (KST)':<13}{'candles':>9}{'lasts':>12}{'found':>12}  {'cause':<9}state",
+            f" {'since':<13}{'candles':>9}{'lasts':>12}{'found':>12}  {'cause':<9}state",
             "heading",
         )
     )
     rows = tuple(
-        Row(gap.start_at.isoformat(), _gap_row(gap, gap_state(board, gap), frame))
+        Row(
+            gap.start_at.isoformat(),
+            _gap_row(gap, gap_state(board, gap), frame),
+            sort=_gap_values(gap),
+        )
         for gap in reversed(gaps)
     )
-    return PanelView(title("Gaps", frame, (count(len(gaps), "gap"), "warning")), rows, heading)
+    text = title("Gaps", frame, (count(len(gaps), "gap"), "warning"))
+    return PanelView(text, rows, heading, columns=("since", "candles", "found", "cause"))
+
+
+def _gap_values(gap: Gap) -> tuple[SortValue, ...]:
+    return (gap.start_at, gap_candles(gap), gap.found_at, gap.cause or None)
 
 
 def _gap_row(gap: Gap, state: tuple[str, str], frame: Frame) -> Text:
     seconds = (gap.end_at - gap.start_at).total_seconds()
     return line(
-        (f" {_day(gap.start_at):<13}", "plain"),
+        (f" {day_time(gap.start_at):<13}", "plain"),
         (f"{gap_candles(gap):>9,}", "strong"),
         (f"{rough_span(seconds):>12}", "muted"),
         (f"{age(gap.found_at, frame.now):>12}", "muted"),
@@ -256,8 +294,8 @@ def describe_gap(board: Board, gap: Gap, frame: Frame) -> list[Text]:
     """Return everything known about one gap and what to do."""
     facts = (
         ("market", feeds.feed_name((gap.market, gap.unit))),
-        ("from", f"{_day(gap.start_at)} KST, {gap.start_at:%Y-%m-%dT%H:%M}Z"),
-        ("until", f"{_day(gap.end_at)} KST, {gap.end_at:%Y-%m-%dT%H:%M}Z (exclusive)"),
+        ("from", zone.stamp(gap.start_at, seconds=False)),
+        ("until", f"{zone.stamp(gap.end_at, seconds=False)} (exclusive)"),
         ("candles", f"{gap_candles(gap):,} expected and unknown"),
         ("found", f"{age(gap.found_at, frame.now)}, cause: {gap.cause or 'not recorded yet'}"),
         ("state", gap_state(board, gap)[0]),
@@ -280,8 +318,10 @@ def running(jobs: Sequence[HistoryJob]) -> list[HistoryJob]:
 def present_jobs(board: Board, frame: Frame) -> PanelView:
     """Return backfills, repairs and audits, the newest first, with rate and time left."""
     if not board.jobs:
-        words = "i loads a range, e repairs, a audits; leaving the dashboard stops none of it"
-        return PanelView(title("Work on history", frame), _rows([line((words, "muted"))]))
+        keys = [key_of(name) for name in ("backfill", "repair", "audit")]
+        words = "{} loads a range, {} repairs, {} audits; leaving the dashboard stops none of it"
+        lines = [line((piece, "muted")) for piece in wrapped(words.format(*keys), frame.width)]
+        return PanelView(title("Work on history", frame), _rows(lines))
     rows = tuple(Row(str(job.id), _job_row(job, frame)) for job in reversed(board.jobs))
     return PanelView(title("Work on history", frame, ("enter cancels", "muted")), rows)
 
@@ -306,7 +346,7 @@ def progress_words(job: HistoryJob) -> str:
     """Return how far a running job is, at which rate, and how long it takes still."""
     if not job.wanted:
         return "starting …"
-    words = f"{job.done / job.wanted:.0%} of {job.wanted:,}"
+    words = f"{percent(job.done / job.wanted, 0)} of {job.wanted:,}"
     if job.rate:
         words += f", {job.rate:,.0f} candles/s"
     return words if job.seconds_left is None else f"{words}, {rough_span(job.seconds_left)} left"

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from appliance.domain.event import Event, Severity
 from appliance.tui.presentation import marks
-from appliance.tui.presentation.formats import fit, line, moment
+from appliance.tui.presentation.formats import age, fit, full_moment, line, moment, zone_name
 from appliance.tui.presentation.view import (
     Frame,
     PanelView,
     Row,
+    SortValue,
     absent,
     empty,
     old_note,
@@ -25,13 +26,14 @@ from appliance.tui.state import Board
 
 NAME = "Events"
 _ROOMY = 50
+_NAMES = 10
+_COLUMNS = ("time", "severity", "kind", "project", "actor")
 
 
-def present(board: Board, frame: Frame, needle: str = "") -> PanelView:
-    """Return the newest events, one a line: instant (KST), severity, summary.
+def present(board: Board, frame: Frame) -> PanelView:
+    """Return the newest events, one a line: instant, severity, summary.
 
-    Those of another project than the one on the screen begin with its name. `needle` keeps only those
-    whose summary, kind or actor contains it.
+    Those of another project than the one on the screen begin with its name.
     """
     reading = board.events
     if reading.value is None:
@@ -39,25 +41,28 @@ def present(board: Board, frame: Frame, needle: str = "") -> PanelView:
         return absent(NAME, frame, replace(reading, failure=failure), "events")
     if not reading.value:
         return empty(NAME, frame, "nothing has happened yet", "decisions and changes appear here")
-    shown = [event for event in reversed(reading.value) if matches(event, needle)]
-    if not shown:
-        return empty(NAME, frame, f"no event contains “{needle}”", "esc clears the filter")
     own = board.project.name if board.project else ""
-    rows = tuple(Row(str(event.id), _row(event, own, frame)) for event in shown)
+    rows = tuple(
+        Row(str(event.id), _row(event, own, frame), _search_words(event), _sort_values(event))
+        for event in reversed(reading.value)
+    )
     old = old_note(reading, frame.now) or old_note(board.status, frame.now)
-    filtered = f"/{needle}" if needle else ""
     details = [
-        (filtered, "accent"),
-        ("newest first, KST", "muted"),
+        (f"newest first, {zone_name(frame.now)}", "muted"),
         *([(old, "warning")] if old else []),
     ]
-    return PanelView(title(NAME, frame, *details), rows, is_stale=bool(old))
+    text = title(NAME, frame, *details)
+    return PanelView(text, rows, is_stale=bool(old), columns=_COLUMNS)
 
 
-def matches(event: Event, needle: str) -> bool:
-    """Return whether `needle` occurs in what the event says."""
-    words = (event.summary, event.kind.value, event.actor, event.severity.value)
-    return any(needle.lower() in word.lower() for word in words)
+def _search_words(event: Event) -> str:
+    words = (event.summary, event.kind.value, event.actor, event.severity.value, event.project)
+    return " ".join(words)
+
+
+def _sort_values(event: Event) -> tuple[SortValue, ...]:
+    severity = list(Severity).index(event.severity)
+    return (event.at, severity, event.kind.value, event.project or None, event.actor)
 
 
 def _row(event: Event, own: str, frame: Frame) -> Text:
@@ -82,14 +87,20 @@ def _instant(at: datetime, frame: Frame) -> str:
 def describe(event: Event, frame: Frame) -> list[Text]:
     """Return everything recorded about one event, wrapped to the frame's width."""
     mark = marks.SEVERITY[event.severity]
-    facts = f"{moment(event.at, frame.now)} KST · {event.kind.value} · by {event.actor}"
-    project = f" · {event.project}" if event.project else ""
-    lines = [
-        line((f"{mark.glyph} {mark.word}", mark.style)),
-        line((facts + project, "muted")),
-        line(),
-    ]
+    lines = [line((f"{mark.glyph} {mark.word}", mark.style), (f"  {event.kind}", "muted")), line()]
     lines += [line((piece, "strong")) for piece in wrapped(event.summary, frame.width)]
+    return [*lines, line(), *record(event, frame)]
+
+
+def record(event: Event, frame: Frame) -> list[Text]:
+    """Return when it was, who did it and through what, and the evidence."""
+    lines: list[Text] = []
+    for name, text in _facts(event, frame):
+        pieces = wrapped(text, max(frame.width - _NAMES, 1))
+        lines += [
+            line((f"{name if index == 0 else '':<{_NAMES}}", "muted"), (piece, "plain"))
+            for index, piece in enumerate(pieces)
+        ]
     if event.details:
         lines += [line(), line(("Evidence", "heading"))]
         lines += [
@@ -98,6 +109,21 @@ def describe(event: Event, frame: Frame) -> list[Text]:
             for piece in wrapped(f"{key}: {_words(value)}", frame.width)
         ]
     return lines
+
+
+def _facts(event: Event, frame: Frame) -> list[tuple[str, str]]:
+    """Return when it was, and the chain of who did it and who asked for that, each in words."""
+    facts = [("when", f"{full_moment(event.at)}, {age(event.at, frame.now)}")]
+    if event.project:
+        facts.append(("project", event.project))
+    if event.origin is None:
+        return [*facts, ("who", event.actor)]
+    name, link = "who", event.origin
+    while True:
+        facts.append((name, replace(link, cause=None).words))
+        if link.cause is None:
+            return facts
+        name, link = "asked by", link.cause
 
 
 def _words(value: object) -> str:

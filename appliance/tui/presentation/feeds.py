@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rich.text import Text
 
 from appliance.control.api import MarketStatus
+from appliance.control.needs import is_late, market_need
 from appliance.tui.presentation.formats import (
     UNKNOWN,
     age,
@@ -21,9 +24,6 @@ from appliance.tui.presentation.marks import UNKNOWN as UNKNOWN_MARK
 from appliance.tui.presentation.view import Frame, PanelView, Row
 from appliance.tui.state import Board, Feed
 
-LATE_SECONDS = 90.0
-"""A newest stored candle older than this, beyond its own width, is late."""
-
 
 def feed_name(feed: Feed) -> str:
     """Return a market and timeframe as the operator reads it, such as `KRW-BTC 1m`."""
@@ -39,6 +39,11 @@ def feed_of(key: str) -> Feed:
     """Return the feed that `feed_key` made a key of."""
     market, _, unit = key.partition(" ")
     return (market, int(unit))
+
+
+def by_need(board: Board) -> list[MarketStatus]:
+    """Return the markets that need a look first, otherwise in the order of the configuration."""
+    return sorted(board.markets, key=lambda market: -market_need(market))
 
 
 def mark_of(market: MarketStatus | None) -> Mark:
@@ -61,11 +66,6 @@ def lag(market: MarketStatus | None) -> tuple[str, str]:
     seconds = market.lag_seconds
     text = f"lag {short_span(seconds)}"
     return (f"▲ {text}", "warning") if is_late(market) else (text, "muted")
-
-
-def is_late(market: MarketStatus) -> bool:
-    """Whether the newest stored candle closed longer ago than a candle's width and a bit."""
-    return (market.lag_seconds or 0.0) > market.unit * 60 + LATE_SECONDS
 
 
 def state_line(market: MarketStatus | None, frame: Frame) -> Text:
@@ -102,7 +102,7 @@ def _words(market: MarketStatus) -> tuple[str, str]:
 def present_choices(board: Board, frame: Frame) -> PanelView:
     """Return every market and timeframe as rows to choose from."""
     rows = tuple(
-        Row(feed_key((market.market, market.unit)), _choice(board, market, frame))
+        Row(feed_key((market.market, market.unit)), partial(_choice, board, market, frame))
         for market in board.markets
     )
     return PanelView(line(), rows)
@@ -128,7 +128,7 @@ def price_cells(
     The age is that of the last trade the exchange told of: it warns only where the feed is in trouble, since
     a quiet market's price stands for minutes.
     """
-    live = board.live_of((market.market, market.unit))
+    live = board.newest_live(market)
     if live is None:
         return ((f"{UNKNOWN:>13}", "muted"), (f"{UNKNOWN:>9}", "muted"))
     style = "warning" if mark_of(market).style in {"bad", "warning"} else "muted"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from appliance import zone
 from appliance.terminal import clean_line
 
-KST = timezone(timedelta(hours=9), "KST")
-"""Korea has no daylight saving time."""
 UNKNOWN = "–"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -62,16 +61,43 @@ def until(at: datetime, now: datetime) -> str:
 
 
 def clock_time(at: datetime) -> str:
-    """Return the time of day in KST, to the second."""
-    return at.astimezone(KST).strftime("%H:%M:%S")
+    """Return the time of day in the zone, to the second."""
+    return zone.local(at).strftime("%H:%M:%S")
+
+
+def day_time(at: datetime) -> str:
+    """Return day and time in the zone, to the minute, without the year."""
+    return zone.local(at).strftime("%m-%d %H:%M")
+
+
+def full_moment(at: datetime) -> str:
+    """Return date and time in the zone with its name."""
+    return zone.stamp_with_name(at)
+
+
+def day(at: datetime, now: datetime) -> str:
+    """Return the day of an instant in the zone, such as `Saturday 2026-03-14, yesterday`."""
+    date, today = zone.local(at).date(), zone.local(now).date()
+    near = {0: ", today", 1: ", yesterday"}.get((today - date).days, "")
+    return f"{date:%A %Y-%m-%d}{near}"
+
+
+def same_day(at: datetime, other: datetime) -> bool:
+    """Return whether two instants are of the same day in the zone."""
+    return zone.local(at).date() == zone.local(other).date()
+
+
+def zone_name(at: datetime) -> str:
+    """Return what the zone is called, such as `KST`; a screen names it once."""
+    return zone.name(at)
 
 
 def moment(at: datetime | None, now: datetime) -> str:
-    """Return an instant in KST: the time today, date and time otherwise."""
+    """Return an instant in the zone: the time today, date and time otherwise."""
     if at is None:
         return UNKNOWN
-    local, today = at.astimezone(KST), now.astimezone(KST).date()
-    return local.strftime("%H:%M:%S" if local.date() == today else "%m-%d %H:%M")
+    is_today = zone.local(at).date() == zone.local(now).date()
+    return clock_time(at) if is_today else day_time(at)
 
 
 def price(value: float | None) -> str:
@@ -111,14 +137,19 @@ def clip(text: str, width: int) -> str:
     return text if cell_len(text) <= width else fit(text, width).rstrip()
 
 
+def shown(text: str) -> str:
+    """Return a text on one line as a screen shows it: cleaned, the instants that it names in the zone."""
+    return clean_line(zone.in_zone(text))
+
+
 def line(*parts: tuple[str, str] | str) -> Text:
-    """Return one text from plain strings and (string, style) pairs, cleaned; never wraps."""
+    """Return one text from plain strings and (string, style) pairs, as `shown` does; never wraps."""
     text = Text(no_wrap=True, end="")
     for part in parts:
         if isinstance(part, str):
-            text.append(clean_line(part))
+            text.append(shown(part))
         else:
-            text.append(clean_line(part[0]), part[1])
+            text.append(shown(part[0]), part[1])
     return text
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from appliance.tui import keymap
 from appliance.tui.actions import ACTIONS, MOVES, Action
 from appliance.tui.presentation.formats import clip, line
 from appliance.tui.presentation.marks import DRIFT, RUN, SERVICE, Mark
@@ -13,6 +14,7 @@ from appliance.tui.presentation.view import Frame, wrapped
 from appliance.tui.state import Board
 
 _WIDE = 110
+_NAMES = {"esc": "escape"}
 _ALWAYS = ("help", "leave")
 
 
@@ -36,6 +38,18 @@ def key_line(board: Board, frame: Frame, extra: Sequence[tuple[str, str]] = ()) 
             break
         shown.append(text)
     return Text.assemble(*own, *shown, *always, no_wrap=True, end="")
+
+
+def key_at(text: Text, column: int) -> str:
+    """Return the key that a key line shows at a column, by Textual's name; empty where there is none.
+
+    A key line is pairs of a key and its label, each a span of its own.
+    """
+    for key, label in zip(text.spans[::2], text.spans[1::2], strict=False):
+        if key.start <= column < label.end:
+            shown = text.plain[key.start : key.end].strip()
+            return _NAMES.get(shown, keymap.textual_key(shown)) if " " not in shown else ""
+    return ""
 
 
 def _key(key: str, label: str, *, is_blocked: bool) -> Text:
@@ -103,6 +117,7 @@ def _legend(frame: Frame) -> list[Text]:
             text.append(f"{mark.glyph} ", mark.style).append(f"{mark.word}  ", "plain")
         lines.append(text)
     words = (
+        "candles: ┃ rising, ▌ falling; the bars below are the volume, the largest one is named",
         "skill: how much smaller the pinball loss is than a naive benchmark's; above 0 % beats it",
         "EWMA: quantiles scaled by recent volatility; static: the training set's quantiles",
         "coverage: share of outcomes inside the 80 % interval; 80 % is right, more is too wide",

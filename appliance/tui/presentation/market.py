@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from appliance.control.api import MarketStatus
+from appliance.control.needs import Need, market_need
 from appliance.domain.candle import Candle
 from appliance.domain.forecast import Forecast
 from appliance.tui.presentation.chart import draw
@@ -125,4 +126,6 @@ def _footnote(board: Board, frame: Frame) -> Text:
         parts.append(f"last tick {age(market.live.received_at, frame.now)}")
     if len(feeds) > 1 and board.feed in feeds:
         parts.append(f"{feeds.index(board.feed) + 1} of {len(feeds)}: [ ] c")
+        needy = sum(market_need(known) is not Need.NONE for known in board.markets)
+        parts += [f"{needy:,} need a look: d"] if needy else []
     return note(" · ".join(parts), frame.width - 4)

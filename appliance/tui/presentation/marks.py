@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from appliance.domain.drift import DriftVerdict
 from appliance.domain.event import Severity
 from appliance.domain.service import ServiceState
-from appliance.domain.workflow import RunState
+from appliance.domain.workflow import DagRun, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ RUN = {
     RunState.NONE: Mark("○", "not yet", "muted"),
     RunState.UNKNOWN: Mark("?", "unknown", "muted"),
 }
+
+_ENDED = Mark("■", "ended", "muted")
+
+
+def of_run(run: DagRun) -> Mark:
+    """Return how a run looks; one that was ended with its project has not failed."""
+    return _ENDED if run.was_ended else RUN[run.state]
+
 
 DRIFT = {
     DriftVerdict.STABLE: Mark("●", "stable", "good"),

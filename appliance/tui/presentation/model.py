@@ -9,6 +9,7 @@ from rich.text import Text
 from appliance.control.api import ProjectStatus
 from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.model_version import ModelVersion
+from appliance.tui.actions import key_of
 from appliance.tui.presentation.formats import (
     UNKNOWN,
     clip,
@@ -65,12 +66,21 @@ def _none_yet(board: Board, frame: Frame) -> PanelView:
     reason = board.stale_reason("models")
     if reason:
         return words(NAME, frame, ("✖ the registry does not answer", "bad"), (reason, "muted"))
+    project = board.project
+    if project is not None and project.held:
+        return words(
+            NAME,
+            frame,
+            (f"▲ v{project.newest_version} is held for you", "warning"),
+            (project.held, "plain"),
+            (f"{key_of('promote')} promotes it, {key_of('reject')} rejects it", "accent"),
+        )
     return words(
         NAME,
         frame,
         ("○ no model in production yet", "plain"),
         ("the first train run registers one and puts it into production", "muted"),
-        ("r trains now", "accent"),
+        (f"{key_of('retrain')} trains now", "accent"),
     )
 
 

@@ -7,13 +7,27 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from appliance.domain.model_version import ModelVersion
+from appliance.tui.actions import key_of
 from appliance.tui.presentation.formats import UNKNOWN, age, clip, count, fit, line, moment, percent
 from appliance.tui.presentation.model import coverage_style
-from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
+from appliance.tui.presentation.view import (
+    Frame,
+    PanelView,
+    Row,
+    SortValue,
+    empty,
+    failed,
+    loading,
+    title,
+)
 from appliance.tui.state import Failure
 
 NAME = "Models"
 _ROOMY = 100
+_COLUMNS = (
+    *("version", "alias", "trained", "vs EWMA", "vs static", "coverage"),
+    *("pinball", "direction"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +37,6 @@ class ModelsState:
     project: str
     models: tuple[ModelVersion, ...] | None = None
     failure: Failure | None = None
-    needle: str = ""
 
 
 def present(state: ModelsState, frame: Frame) -> PanelView:
@@ -35,22 +48,26 @@ def present(state: ModelsState, frame: Frame) -> PanelView:
             else loading(NAME, frame, "versions")
         )
     if not state.models:
-        return empty(NAME, frame, "no version yet", "r trains the first one")
-    shown = [model for model in state.models if matches(model, state.needle)]
-    if not shown:
-        return empty(NAME, frame, f"no version matches “{state.needle}”", "esc clears the filter")
-    rows = tuple(Row(str(model.version), _row(model, frame)) for model in shown)
-    details = [(state.project, "muted"), (count(len(shown), "version"), "muted")]
+        return empty(NAME, frame, "no version yet", f"{key_of('retrain')} trains the first one")
+    rows = tuple(
+        Row(str(m.version), _row(m, frame), _search_words(m), _sort_values(m)) for m in state.models
+    )
+    details = [(state.project, "muted"), (count(len(rows), "version"), "muted")]
     if state.failure:
         details.append(("old: the registry does not answer", "warning"))
     text = title(NAME, frame, *details)
-    return PanelView(text, rows, _heading(frame), is_stale=state.failure is not None)
+    is_stale = state.failure is not None
+    return PanelView(text, rows, _heading(frame), is_stale=is_stale, columns=_COLUMNS)
 
 
-def matches(model: ModelVersion, needle: str) -> bool:
-    """Return whether the version, an alias or a tag contains `needle`."""
-    words = [f"v{model.version}", *model.aliases, *model.tags.values()]
-    return any(needle.lower() in word.lower() for word in words)
+def _search_words(model: ModelVersion) -> str:
+    return " ".join((f"v{model.version}", *model.aliases, *model.tags.values()))
+
+
+def _sort_values(model: ModelVersion) -> tuple[SortValue, ...]:
+    names = ("skill_ewma", "skill_static", "coverage", "pinball", "direction")
+    figures = (model.metrics.get(name) for name in names)
+    return (model.version, ", ".join(model.aliases) or None, model.created_at, *figures)
 
 
 def _heading(frame: Frame) -> Text:
@@ -108,8 +125,9 @@ def detail(model: ModelVersion | None, frame: Frame) -> PanelView:
     facts = [
         (
             "trained",
-            f"{moment(model.created_at, frame.now)} KST, {age(model.created_at, frame.now)}",
+            f"{moment(model.created_at, frame.now)}, {age(model.created_at, frame.now)}",
         ),
+        *_promotion(model, frame),
         ("MLflow run", model.run_id),
         *sorted(model.tags.items()),
         *((name, f"{value:.6g}") for name, value in sorted(model.metrics.items())),
@@ -123,6 +141,14 @@ def detail(model: ModelVersion | None, frame: Frame) -> PanelView:
         for name, value in facts
     )
     return PanelView(title(f"v{model.version}", frame, (aliases, "model")), rows)
+
+
+def _promotion(model: ModelVersion, frame: Frame) -> list[tuple[str, str]]:
+    known = model.promoted
+    if known is None:
+        return []
+    when = f"{moment(known.at, frame.now)}, {age(known.at, frame.now)}"
+    return [("promoted", f"{when} by {known.done_by}")]
 
 
 def comparison(model: ModelVersion, champion: ModelVersion | None, width: int) -> list[Text]:

@@ -18,6 +18,7 @@ from appliance.tui.presentation.view import (
     Frame,
     PanelView,
     Row,
+    SortValue,
     empty,
     failed,
     loading,
@@ -54,10 +55,19 @@ def features(state: MonitoringState, frame: Frame) -> PanelView:
     report = known.report
     mark = marks.DRIFT[report.verdict]
     details = [(f"{mark.glyph} {mark.word}", mark.style), *drift.tally(report), _age(report, frame)]
-    rows = tuple(Row(score.feature, _score(score, frame.width)) for score in report.ranked)
+    rows = tuple(
+        Row(score.feature, _score(score, frame.width), sort=_score_values(score))
+        for score in report.ranked
+    )
     heading = line((_columns("  feature", frame.width, _HEADINGS), "heading"))
     footnote = drift.window_note(report, frame)
-    return PanelView(title(FEATURES, frame, *details), rows, heading, footnote, _is_old(state))
+    text = title(FEATURES, frame, *details)
+    return PanelView(text, rows, heading, footnote, _is_old(state), _SCORE_COLUMNS)
+
+
+def _score_values(score: DriftScore) -> tuple[SortValue, ...]:
+    figures = (score.effect, score.psi, score.ks, score.wasserstein, score.missing_rate)
+    return (score.feature, score.verdict.value, *figures, score.p_value, score.rows)
 
 
 def losses(state: MonitoringState, frame: Frame) -> PanelView:
@@ -130,6 +140,7 @@ def _age(report: DriftReport, frame: Frame) -> tuple[str, str]:
 
 
 _HEADINGS = ("effect", "PSI", "KS", "W/σ", "missing", "p", "rows")
+_SCORE_COLUMNS = ("feature", "verdict", *_HEADINGS)
 _WIDTHS = (8, 8, 6, 7, 9, 9, 9)
 _NAME, _VERDICT = 20, 9
 
@@ -228,7 +239,7 @@ def _trial(trial: Trial, frame: Frame) -> list[Row]:
     )
     words = trial.words or "no common row with an outcome yet"
     rest = [Row("", line((f"  {piece}", "plain"))) for piece in wrapped(words, frame.width - 2)]
-    return [Row(key, head), *(rest if is_running else rest[:1])]
+    return [Row(key, head, search=words), *(rest if is_running else rest[:1])]
 
 
 def _seconds(trial: Trial, now: datetime) -> float:

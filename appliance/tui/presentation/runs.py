@@ -8,9 +8,19 @@ from datetime import datetime
 from rich.text import Text
 
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
+from appliance.tui.actions import key_of
 from appliance.tui.presentation import marks
 from appliance.tui.presentation.formats import fit, line, moment, short_span, span
-from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
+from appliance.tui.presentation.view import (
+    Frame,
+    PanelView,
+    Row,
+    SortValue,
+    empty,
+    failed,
+    loading,
+    title,
+)
 from appliance.tui.state import Failure
 
 
@@ -40,20 +50,32 @@ def runs(state: RunsState, frame: Frame) -> PanelView:
     if state.runs is None:
         return failed(name, frame, state.failure) if state.failure else loading(name, frame, "runs")
     if not state.runs:
-        return empty(name, frame, "it has not run yet", "w runs it")
-    rows = tuple(Row(run.run_id, _run(run, frame)) for run in state.runs)
-    return PanelView(title(name, frame), rows, is_stale=state.failure is not None)
+        return empty(name, frame, "it has not run yet", f"{key_of('run')} runs it")
+    rows = tuple(Row(run.run_id, _run(run, frame), sort=_run_values(run)) for run in state.runs)
+    return PanelView(
+        title(name, frame),
+        rows,
+        is_stale=state.failure is not None,
+        columns=("state", "time", "took", "type"),
+    )
+
+
+def _run_values(run: DagRun) -> tuple[SortValue, ...]:
+    return (
+        marks.of_run(run).word, run.started_at or run.queued_at, run.duration, run.run_type
+    )  # fmt: skip
 
 
 def _run(run: DagRun, frame: Frame) -> Text:
-    mark = marks.RUN[run.state]
+    mark = marks.of_run(run)
     at = moment(run.started_at or run.queued_at, frame.now)
     text = line(
         (f"{mark.glyph} {mark.word:<8}", mark.style),
         (f"{at:<12}", "plain"),
         (f"{_took(run, frame.now):>6} ", "muted"),
     )
-    return text.append(fit(run.run_type, frame.width - text.cell_len), "faint")
+    asked = run.run_type if run.cause is None else f"by {run.cause.brief}"
+    return text.append_text(line((fit(asked, frame.width - text.cell_len), "faint")))
 
 
 def _took(run: DagRun, now: datetime) -> str:
@@ -76,14 +98,21 @@ def tasks(state: RunsState, frame: Frame) -> PanelView:
         return empty(
             name, frame, "this run has no tasks yet", "Airflow creates them when it starts"
         )
-    rows = tuple(Row(task.task_id, _task(task, frame)) for task in state.run.tasks)
-    mark = marks.RUN[state.run.state]
+    rows = tuple(
+        Row(task.task_id, _task(task, frame), sort=_task_values(task)) for task in state.run.tasks
+    )
+    mark = marks.of_run(state.run)
     return PanelView(
         title(
             name, frame, (f"{mark.glyph} {mark.word}", mark.style), ("enter opens the log", "muted")
         ),
         rows,
+        columns=("task", "state", "took", "tries"),
     )
+
+
+def _task_values(task: TaskInstance) -> tuple[SortValue, ...]:
+    return (task.task_id, marks.RUN[task.state].word, task.duration, task.try_number)
 
 
 def _task(task: TaskInstance, frame: Frame) -> Text:

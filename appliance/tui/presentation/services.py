@@ -11,6 +11,7 @@ from appliance.tui.presentation.view import (
     Frame,
     PanelView,
     Row,
+    SortValue,
     absent,
     empty,
     old_note,
@@ -20,6 +21,7 @@ from appliance.tui.presentation.view import (
 from appliance.tui.state import Board
 
 NAME = "Services"
+_COLUMNS = ("name", "not ready", "restarts", "since")
 _FULL_NAME_FROM = 60
 """Below this width `airflow-` is left off: the parts' own names are unambiguous."""
 
@@ -31,13 +33,21 @@ def present(board: Board, frame: Frame) -> PanelView:
         return absent(NAME, frame, board.status, "services")
     if not status.services:
         return empty(NAME, frame, "no services", "check the log: `appliance logs supervisor`")
-    rows = tuple(Row(s.name, _row(s, status.services, frame)) for s in status.services)
+    rows = tuple(
+        Row(s.name, _row(s, status.services, frame), sort=_sort_values(s)) for s in status.services
+    )
     ready = sum(service.is_ready for service in status.services)
     total = len(status.services)
     style = "good" if ready == total else "warning"
     old = old_note(board.status, frame.now)
     details = [(f"{ready}/{total} ready", style), *([(old, "warning")] if old else [])]
-    return PanelView(title(NAME, frame, *details), rows, is_stale=bool(old))
+    text = title(NAME, frame, *details)
+    return PanelView(text, rows, is_stale=bool(old), columns=_COLUMNS)
+
+
+def _sort_values(service: ServiceStatus) -> tuple[SortValue, ...]:
+    is_well = 0 if service.is_ready else 1
+    return (service.name, is_well, service.restarts, service.since_at)
 
 
 def display_name(name: str, width: int) -> str:

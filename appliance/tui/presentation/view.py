@@ -2,36 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from appliance import zone
 from appliance.tui.presentation.formats import age, clip, line
 from appliance.tui.state import Board, Failure, Reading
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line; `key` names what it stands for, empty when it cannot be chosen."""
+SortValue: TypeAlias = "str | float | datetime | None"
+"""What rows are sorted by: of one kind within a column, None where nothing is known."""
 
-    key: str
-    text: Text
+
+class Row:
+    """One line; `key` names what it stands for, empty when it cannot be chosen.
+
+    `text` may be a function that makes it: of a long list, only the lines that are seen are made. `search`
+    is what the filter finds besides key and text, `sort` a value for each of the view's `columns`.
+    """
+
+    __slots__ = ("_text", "key", "search", "sort")
+
+    def __init__(
+        self,
+        key: str,
+        text: Text | Callable[[], Text],
+        search: str = "",
+        sort: tuple[SortValue, ...] = (),
+    ) -> None:
+        self.key = key
+        self.search = search
+        self.sort = sort
+        self._text = text
+
+    @property
+    def text(self) -> Text:
+        """The line; made once."""
+        if not isinstance(self._text, Text):
+            self._text = self._text()
+        return self._text
+
+    def with_text(self, text: Text | Callable[[], Text]) -> Row:
+        """Return the same row with another line."""
+        return Row(self.key, text, self.search, self.sort)
 
 
 @dataclass(frozen=True, slots=True)
 class PanelView:
-    """A panel's content for one size and instant; `is_stale` dims it."""
+    """A panel's content for one size and instant; `is_stale` dims it.
+
+    `columns` names what rows can be sorted by. Rows with keys can be filtered, with `is_text`
+    also those without, `is_fixed` none: they are chosen where they come from.
+    """
 
     title: Text
     rows: tuple[Row, ...]
     heading: Text | None = None
     footnote: Text = field(default_factory=Text)
     is_stale: bool = False
+    columns: tuple[str, ...] = ()
+    is_text: bool = False
+    is_fixed: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the rows can be filtered: not words in their place, nor a drawing."""
+        return not self.is_fixed and (self.is_text or any(row.key for row in self.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +108,7 @@ def words(name: str, frame: Frame, *paragraphs: tuple[str, str]) -> PanelView:
 def wrapped(text: str, width: int) -> list[str]:
     """Return `text` broken between words into lines of at most `width` cells."""
     lines, current = [], ""
-    for word in text.split():
+    for word in zone.in_zone(text).split():
         piece = word
         while piece:
             joined = f"{current} {piece}".strip()

@@ -13,6 +13,7 @@ from appliance.tui.presentation.view import (
     Frame,
     PanelView,
     Row,
+    SortValue,
     absent,
     empty,
     old_note,
@@ -44,12 +45,27 @@ def present(board: Board, frame: Frame) -> PanelView:
         what = f"no workflows: {reason}" if reason else "no workflows yet"
         return empty(NAME, frame, what, "they appear once Airflow has parsed the DAG files")
     widths = _columns(project.workflows, frame)
-    rows = tuple(Row(w.kind.value, _row(w, widths, frame)) for w in project.workflows)
+    rows = tuple(
+        Row(w.kind.value, _row(w, widths, frame), sort=_sort_values(w)) for w in project.workflows
+    )
     stale = old_note(board.status, frame.now) or stale_note(board, "workflows", frame.now)
     reason = board.stale_reason("workflows")
     styled = [(project.name, "muted"), (stale, "warning")]
     styled += [(reason, "muted")] if reason != stale else []
-    return PanelView(title(NAME, frame, *styled), rows, _heading(widths), is_stale=bool(stale))
+    return PanelView(
+        title(NAME, frame, *styled),
+        rows,
+        _heading(widths),
+        is_stale=bool(stale),
+        columns=("workflow", "last", "when", "took", "next"),
+    )
+
+
+def _sort_values(workflow: WorkflowStatus) -> tuple[SortValue, ...]:
+    run = workflow.last_run
+    at = (run.ended_at or run.started_at or run.queued_at) if run else None
+    took = run.duration if run else None
+    return (workflow.kind.value, _mark(workflow).word, at, took, workflow.next_run_at)
 
 
 def _columns(workflows: tuple[WorkflowStatus, ...], frame: Frame) -> tuple[int, int, int]:
@@ -62,7 +78,7 @@ def _columns(workflows: tuple[WorkflowStatus, ...], frame: Frame) -> tuple[int, 
 
 def _mark(workflow: WorkflowStatus) -> marks.Mark:
     nothing = RunState.NONE if workflow.is_known else RunState.UNKNOWN
-    return marks.RUN[workflow.last_run.state if workflow.last_run else nothing]
+    return marks.of_run(workflow.last_run) if workflow.last_run else marks.RUN[nothing]
 
 
 def _heading(widths: tuple[int, int, int]) -> Text:

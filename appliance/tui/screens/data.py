@@ -16,14 +16,14 @@ from appliance.control.api import Control
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.history_job import CoverageCell
-from appliance.tui.background import ACTOR, ask, perform
+from appliance.tui.background import ask
 from appliance.tui.messages import CoverageRead
 from appliance.tui.presentation import coverage
 from appliance.tui.presentation.coverage import SPANS, DataState
-from appliance.tui.presentation.feeds import feed_of
-from appliance.tui.presentation.formats import line
-from appliance.tui.screens.modals import ConfirmModal, ReadModal
+from appliance.tui.presentation.feeds import by_need, feed_name, feed_of
+from appliance.tui.screens.modals import ReadModal
 from appliance.tui.screens.page import Page
+from appliance.tui.several import cancel_job
 from appliance.tui.state import Board, Failure, Feed
 from appliance.tui.widgets.panel import Panel
 
@@ -35,19 +35,24 @@ class DataPage(Page):
     """Feeds above, the chosen one's coverage, gaps and jobs below."""
 
     AUTO_FOCUS = "#feeds"
+    CRUMB = "data"
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("esc", "Back"),
-        ("h", "Span"),
+        ("+ -", "Span"),
         ("i", "Backfill"),
         ("e", "Repair"),
         ("a", "Audit"),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("h", "span", "Span", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("plus,equals_sign", "span(-1)", "Less time", show=False),
+        Binding("minus", "span(1)", "More time", show=False),
+    ]
 
-    def __init__(self, feed: Feed | None) -> None:
+    def __init__(self, feed: Feed | None, gap_at: datetime | None = None) -> None:
+        """Make the page of a feed, with the gap at `gap_at` under the cursor where one is meant."""
         super().__init__()
+        self._gap_at = gap_at
         self.state = DataState(feed)
-        self._is_reading = False
 
     def compose_body(self) -> ComposeResult:
         """Place the four panels."""
@@ -59,11 +64,21 @@ class DataPage(Page):
     def on_mount(self) -> None:
         """Put the cursor on the chart's market, read now and then every few seconds."""
         board = self.appliance.board
-        if self.state.feed in board.feeds:
-            self.panel("feeds").cursor = board.feeds.index(self.state.feed)
+        shown = [(market.market, market.unit) for market in by_need(board)]
+        if self.state.feed in shown:
+            self.panel("feeds").cursor = shown.index(self.state.feed)
         super().on_mount()
+        if self._gap_at is not None:
+            gaps = self.panel("gaps")
+            gaps.choose(self._gap_at.isoformat())
+            gaps.focus()
         self.read()
         self.set_interval(READ_SECONDS, self.read)
+
+    @property
+    def crumb(self) -> str:
+        """The page and its feed."""
+        return f"data › {feed_name(self.state.feed)}" if self.state.feed else "data"
 
     @property
     def gap(self) -> Gap | None:
@@ -74,7 +89,6 @@ class DataPage(Page):
 
     def show_board(self, board: Board, now: datetime) -> None:
         """Show the four panels."""
-        super().show_board(board, now)
         if self.state.feed not in board.feeds:
             self.state = DataState(board.feed, self.state.hours)
         state = self.state
@@ -82,6 +96,11 @@ class DataPage(Page):
         self.panel("coverage").show(partial(coverage.present_coverage, board, state), now)
         self.panel("gaps").show(partial(coverage.present_gaps, board, state), now)
         self.panel("jobs").show(partial(coverage.present_jobs, board), now)
+        super().show_board(board, now)
+
+    def forget(self) -> None:
+        """Forget what was read."""
+        self.state = DataState(self.state.feed, self.state.hours)
 
     def read(self) -> None:
         """Ask for the chosen feed's coverage unless an answer is awaited or nobody looks."""
@@ -93,9 +112,9 @@ class DataPage(Page):
         cells = max(min(self.app.size.width - 4, MOST_CELLS), 20)
         ask(self, partial(_read, control, feed, hours, cells), partial(_answer, feed, hours))
 
-    def action_span(self) -> None:
-        """Let the strip cover more or less time."""
-        hours = SPANS[(SPANS.index(self.state.hours) + 1) % len(SPANS)]
+    def action_span(self, step: int) -> None:
+        """Let the strip cover more time, or less."""
+        hours = SPANS[min(max(SPANS.index(self.state.hours) + step, 0), len(SPANS) - 1)]
         self.state = replace(self.state, hours=hours)
         self.read()
 
@@ -136,15 +155,7 @@ class DataPage(Page):
         job = next((job for job in known if str(job.id) == chosen.key), None)
         if job is None:
             return
-        control = self.appliance.control
-
-        def confirmed(yes: bool | None) -> None:
-            if yes:
-                call = partial(control.cancel_history, job.id, ACTOR)
-                perform(self.app, "Cancelled", call, lambda _: "what has arrived is stored")
-
-        words = line((f"Cancel {job.kind} of {job.market}? What it stored stays.", "plain"))
-        self.app.push_screen(ConfirmModal("Cancel the work", [words]), confirmed)
+        cancel_job(self.appliance, job.id, f"{job.kind} of {feed_name((job.market, job.unit))}")
 
 
 Answer = tuple[MarketCoverage | None, tuple[CoverageCell, ...]]

@@ -16,6 +16,8 @@ from appliance.tui.background import ask
 from appliance.tui.messages import MonitoringRead
 from appliance.tui.presentation import monitoring
 from appliance.tui.presentation.monitoring import MonitoringState
+from appliance.tui.presentation.why_model import explain_model
+from appliance.tui.screens.feature import FeaturePage
 from appliance.tui.screens.page import Page
 from appliance.tui.state import Board, Failure
 from appliance.tui.widgets.panel import Panel
@@ -27,12 +29,14 @@ class MonitoringPage(Page):
     """Features on one side; losses, comparisons and retraining on the other."""
 
     AUTO_FOCUS = "#features"
+    CRUMB = "monitoring"
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("z", "Zoom"))
 
-    def __init__(self) -> None:
+    def __init__(self, *, asks_why: bool = False) -> None:
+        """Make the page; with `asks_why` it says why the model is as it is once that is read."""
         super().__init__()
+        self._asks_why = asks_why
         self.state = MonitoringState()
-        self._is_reading = False
 
     def compose_body(self) -> ComposeResult:
         """Place the four panels."""
@@ -55,6 +59,10 @@ class MonitoringPage(Page):
         for name in ("features", "losses", "trials", "retraining"):
             self.panel(name).show(partial(getattr(monitoring, name), self.state), now)
 
+    def forget(self) -> None:
+        """Forget what was read."""
+        self.state = MonitoringState()
+
     def read(self) -> None:
         """Ask for everything unless an answer is awaited or nobody looks."""
         project = self.appliance.board.project
@@ -76,3 +84,17 @@ class MonitoringPage(Page):
         else:
             self.state = MonitoringState(message.known)
         self.show_again()
+        if self._asks_why and self.state.known is not None:
+            self._asks_why = False
+            self._explain_model()
+
+    @on(Panel.Chosen, "#features")
+    def _open_feature(self, chosen: Panel.Chosen) -> None:
+        if chosen.key:
+            self.app.push_screen(FeaturePage(chosen.key))
+
+    @on(Panel.Chosen, "#losses, #retraining")
+    def _explain_model(self) -> None:
+        known, project = self.state.known, self.appliance.board.project
+        if known is not None and project is not None:
+            self.appliance.open_why(explain_model(project, known, self.appliance.board))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
+from appliance import clock
+from appliance.config.forms import parse_instant
 from appliance.errors import ConfigError
-from appliance.tui.presentation.formats import line
+from appliance.tui.presentation.formats import line, zone_name
 from appliance.tui.screens.modals import Dialog
 from appliance.tui.widgets.field import Field
 
@@ -17,7 +19,7 @@ Range = tuple[datetime, datetime | None]
 
 
 def parse_range(start: str, end: str) -> Range:
-    """Return the range that two ISO texts name, UTC without a zone; no end means until now.
+    """Return the range that two ISO texts name, in the zone without an offset; no end means until now.
 
     Raises:
         ConfigError: a text is no instant, or the end is not after the start.
@@ -31,12 +33,11 @@ def parse_range(start: str, end: str) -> Range:
 
 def _instant(text: str, name: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text.strip())
+        return parse_instant(text, is_typed=True)
     except ValueError as error:
         raise ConfigError(
             f"`{name}` is not a time such as 2026-03-01 or 2026-03-01T09:30"
         ) from error
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 class RangeModal(Dialog[Range]):
@@ -52,7 +53,8 @@ class RangeModal(Dialog[Range]):
 
     def compose_body(self) -> ComposeResult:
         """Place words and fields."""
-        words = "Loads what is not proven yet, newest first. UTC unless a zone is given."
+        named = zone_name(clock.now())
+        words = f"Loads what is not proven yet, newest first. {named} unless an offset is given."
         yield Static(line((words, "plain")), classes="words")
         yield Field(id="from", placeholder="from: 2026-03-01 or 2026-03-01T09:30")
         yield Field(id="to", placeholder="to, exclusive; empty: the newest closed candle")
@@ -63,7 +65,7 @@ class RangeModal(Dialog[Range]):
         for name, text in zip(("#from", "#to"), self._bounds, strict=True):
             self.query_one(name, Input).value = text
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#from, #to")
     def _take(self) -> None:
         texts = [self.query_one(name, Input).value for name in ("#from", "#to")]
         try:

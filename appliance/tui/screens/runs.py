@@ -12,11 +12,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from appliance.domain.workflow import DagRun, WorkflowKind
+from appliance.domain.workflow import DagRun, RunState, WorkflowKind
 from appliance.tui.background import ask
+from appliance.tui.log_sources import AtError, TaskLog
 from appliance.tui.messages import RunRead, RunsRead
 from appliance.tui.presentation import runs
-from appliance.tui.screens.logs import LogsPage, TaskLog
+from appliance.tui.presentation.why import explain_run
+from appliance.tui.screens.logs import LogsPage
 from appliance.tui.screens.page import Page
 from appliance.tui.state import Board, Failure
 from appliance.tui.widgets.panel import Panel
@@ -36,6 +38,11 @@ class RunsPage(Page):
         self.state = runs.RunsState(kind)
         self._run_id = ""
 
+    @property
+    def crumb(self) -> str:
+        """The page and its workflow."""
+        return f"runs › {self.state.kind.value}"
+
     def compose_body(self) -> ComposeResult:
         """Place the three columns."""
         with Horizontal(id="body"):
@@ -52,10 +59,15 @@ class RunsPage(Page):
 
     def show_board(self, board: Board, now: datetime) -> None:
         """Show the three columns."""
-        super().show_board(board, now)
         self.panel("kinds").show(partial(runs.kinds, self.state.kind), now)
         self.panel("runs").show(partial(runs.runs, self.state), now)
         self.panel("tasks").show(partial(runs.tasks, self.state), now)
+        super().show_board(board, now)
+
+    def forget(self) -> None:
+        """Forget what was read."""
+        self.state = runs.RunsState(self.state.kind)
+        self._run_id = ""
 
     def read(self) -> None:
         """Ask for the runs."""
@@ -121,15 +133,27 @@ class RunsPage(Page):
         self.panel("runs").focus()
 
     @on(Panel.Chosen, "#runs")
-    def _to_tasks(self) -> None:
-        self.panel("tasks").focus()
+    def _open_run(self, chosen: Panel.Chosen) -> None:
+        """Go to the failing line of a failed run, to the tasks of any other."""
+        project, run = self.appliance.board.project, self._run_of(chosen.key)
+        if project is None or run is None or not run.has_failed:
+            self.panel("tasks").focus()
+            return
+        self.appliance.open_evidence(explain_run(project.name, self.state.kind, run))
+
+    def _run_of(self, run_id: str) -> DagRun | None:
+        """The run with its tasks where they are read already."""
+        known = (self.state.run, *(self.state.runs or ()))
+        return next((run for run in known if run is not None and run.run_id == run_id), None)
 
     @on(Panel.Chosen, "#tasks")
     def _open_log(self, chosen: Panel.Chosen) -> None:
         project, run = self.appliance.board.project, self.state.run
         if project is not None and run is not None and chosen.key:
             log = TaskLog(project.name, self.state.kind, run.run_id, chosen.key)
-            self.app.push_screen(LogsPage(log))
+            task = next(task for task in run.tasks if task.task_id == chosen.key)
+            is_failed = task.state is RunState.FAILED
+            self.app.push_screen(LogsPage(log, AtError() if is_failed else None))
 
 
 def _runs(kind: WorkflowKind, found: list[DagRun] | Failure) -> RunsRead:

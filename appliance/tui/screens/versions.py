@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
 
-from appliance import clock
 from appliance.domain.model_version import ModelVersion
-from appliance.tui.background import ask
+from appliance.tui.background import ask, now_of
 from appliance.tui.messages import ModelsRead
 from appliance.tui.presentation import models
 from appliance.tui.presentation.formats import line
@@ -24,12 +24,19 @@ class VersionModal(Dialog[ModelVersion]):
     """Lists the versions that are not in production; the challenger or the newest is proposed."""
 
     TITLE_TEXT = "Promote which version?"
-    KEYS = (("enter", "choose"), ("j k", "move"), ("esc", "cancel"))
+    KEYS = (("enter", "choose"), ("j k", "move"), ("/", "filter"), (".", "sort"), ("esc", "cancel"))
+    HAS_LIST = True
 
     def __init__(
-        self, project: str, proposed: int | None, read: Callable[[], list[ModelVersion]]
+        self,
+        project: str,
+        proposed: int | None,
+        read: Callable[[], list[ModelVersion]],
+        title: str = "",
     ) -> None:
+        """Make the dialog; `title` asks something else than which to promote."""
         super().__init__(classes="-large")
+        self.TITLE_TEXT = title or self.TITLE_TEXT
         self._state = models.ModelsState(project)
         self._proposed = str(proposed or "")
         self._read_models = read
@@ -56,7 +63,7 @@ class VersionModal(Dialog[ModelVersion]):
         self._show()
 
     def _show(self) -> None:
-        self.query_one("#choices", Panel).show(partial(_view, self._state), clock.now())
+        self.query_one("#choices", Panel).show(partial(_view, self._state), now_of(self))
 
     @on(Panel.Chosen)
     def _choose(self, chosen: Panel.Chosen) -> None:
@@ -71,5 +78,4 @@ def _answer(found: list[ModelVersion] | Failure) -> ModelsRead:
 
 
 def _view(state: models.ModelsState, frame: Frame) -> PanelView:
-    view = models.present(state, frame)
-    return PanelView(line(), view.rows, view.heading)
+    return replace(models.present(state, frame), title=line())

@@ -7,13 +7,16 @@ from typing import cast
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import TrialState
 from appliance.drift.loss_reference import build_reference
+from appliance.errors import ProductionMoved
 from appliance.pipelines.context import Json, StageContext
-from appliance.pipelines.forecasting.core.first_model import FIRST
+from appliance.pipelines.forecasting.core.first_model import missing_reason
 from appliance.pipelines.forecasting.core.inference import forecast_version, join_outcomes
+from appliance.pipelines.forecasting.core.plausibility import doubt_about
 from appliance.pipelines.forecasting.core.recorded import spec_as_trained, trained_split
 from appliance.pipelines.forecasting.core.trials import (
     begin_challenge,
     follow_champion,
+    hold,
     judge_trial,
     promote,
 )
@@ -26,7 +29,7 @@ from appliance.pipelines.forecasting.evaluator.walk_forward import (
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.profile_loader import PROFILE
 from appliance.pipelines.forecasting.preprocessor.labels import LabelledRows
-from appliance.pipelines.forecasting.serving import is_of_config, serves
+from appliance.pipelines.forecasting.serving import cannot_be_loaded, why_not_serving
 from appliance.pipelines.forecasting.trainer.training import new_model
 from appliance.pipelines.progress import tell
 
@@ -97,12 +100,12 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """Put the new version into production, or begin its trial as a challenger.
 
     A model of another config than the configured one is registered and no more. The first one that serves
-    the config is promoted. Later ones meet the champion on the newest rows,
-    which neither was trained on: both forecast what they have not yet, and the gate has a first look. What
-    it cannot tell yet is looked at again whenever new outcomes have matured.
+    the config is promoted, or held for a person when its skill cannot be believed. Later ones meet the
+    champion on the newest rows, which neither was trained on: both forecast what they have not yet, and
+    the gate has a first look. What it cannot tell yet is looked at again whenever new outcomes have matured.
 
     Returns:
-        decision: promoted, challenger or kept; version; evidence in words.
+        decision: promoted, challenger, held or kept; version; evidence in words.
     """
     project, registry = context.project, context.registry
     version = registry.version(project, _as_int(context.upstream["register_model"]["version"]))
@@ -110,10 +113,9 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         evidence = "registered only: production belongs to the configured config"
         return {"decision": "kept", "version": version.version, "evidence": evidence}
     champion = context.champion()
-    if champion is None or not serves(context, champion):
-        reason = FIRST if champion is None else _why_not(context, champion)
-        promote(context, version.version, reason)
-        return {"decision": "promoted", "version": version.version, "evidence": reason}
+    reason = _why_unserved(context, champion)
+    if champion is None or reason:
+        return _decide_first(context, version, champion, reason)
     if champion.version == version.version:
         return {"decision": "kept", "version": version.version, "evidence": "in production already"}
     follow_champion(context, champion)
@@ -129,10 +131,31 @@ def decide_promotion(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     }
 
 
-def _why_not(context: StageContext[ForecastSpec], champion: ModelVersion) -> str:
-    if is_of_config(champion, context.spec):
-        return f"version {champion.version} learnt from rows that other code made"
-    return f"version {champion.version} serves another config"
+def _decide_first(
+    context: StageContext[ForecastSpec],
+    version: ModelVersion,
+    champion: ModelVersion | None,
+    reason: str,
+) -> dict[str, Json]:
+    """Promote the first version that serves the config, or hold it for a person."""
+    doubt, seen = doubt_about(context, version), champion.version if champion else 0
+    try:
+        if doubt:
+            hold(context, version.version, doubt, seen=seen)
+        else:
+            promote(context, version.version, reason, seen=seen)
+    except ProductionMoved as error:  # an operator was first
+        return {"decision": "kept", "version": version.version, "evidence": error.message}
+    decision = "held" if doubt else "promoted"
+    return {"decision": decision, "version": version.version, "evidence": doubt or reason}
+
+
+def _why_unserved(context: StageContext[ForecastSpec], champion: ModelVersion | None) -> str:
+    """Return why the config is without a model that forecasts, "" when it has one."""
+    if champion is None:
+        return missing_reason(context)
+    reason = why_not_serving(context, champion) or cannot_be_loaded(context, champion)
+    return f"version {champion.version} {reason}" if reason else ""
 
 
 def _as_int(value: Json) -> int:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from appliance import clock
 from appliance.domain.forecast import Forecast, Quantiles
 from appliance.domain.model_version import ModelVersion
-from appliance.errors import ConfigError, UnrepairedGap
+from appliance.errors import ConfigError, ModelRefused, UnrepairedGap
 from appliance.pipelines.context import Json, StageContext
+from appliance.pipelines.forecasting.core.registry_changes import note_changes
 from appliance.pipelines.forecasting.core.trials import (
     follow_champion,
     serving_version,
@@ -25,7 +26,8 @@ from appliance.pipelines.forecasting.loader.feature_loader import load_rows, new
 from appliance.pipelines.forecasting.loader.model_loader import load_forecaster
 from appliance.pipelines.forecasting.preprocessor.labels import TIME
 from appliance.pipelines.forecasting.row_digest import row_digest
-from appliance.pipelines.forecasting.serving import serves, unseen_from
+from appliance.pipelines.forecasting.serving import serves
+from appliance.pipelines.forecasting.trained_window import unseen_from
 from store import forecasts as store
 from store.coverage import watermark
 
@@ -51,6 +53,8 @@ def forecast_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         ConfigError: the version asked for does not serve this config.
         UnrepairedGap: candles that the rows rest on are unknown.
     """
+    if context.resources.warm_models is None:
+        note_changes(context)
     version = _choose_version(context)
     if version is None:
         return {"forecasts": 0, "model_version": 0, "shadows": 0, "note": "no production model yet"}
@@ -85,7 +89,7 @@ def forecast_version(
         UnrepairedGap: candles that the rows rest on are unknown.
     """
     spec, session, project = context.spec, context.session, context.project
-    first_at = max(since_at, unseen_from(version, spec))
+    first_at = max(since_at, unseen_from(version, spec.unit, spec.horizon))
     missing = store.unforecast_candles(
         session,
         project,
@@ -111,7 +115,7 @@ def _forecast_unserved(context: StageContext[ForecastSpec], version: ModelVersio
         spec.unit,
         spec.horizon,
         version.version,
-        unseen_from(version, spec),
+        unseen_from(version, spec.unit, spec.horizon),
         row_digest(spec),
     )
     if not missing:
@@ -158,7 +162,8 @@ def _forecast_shadows(context: StageContext[ForecastSpec], champion: ModelVersio
         version = serving_version(context, number)
         if version is None:
             continue
-        with suppress(UnrepairedGap):  # they wait for the repair; the champion's outcomes do not
+        # They wait for the repair, and a refused one ends its trial at the next run.
+        with suppress(UnrepairedGap, ModelRefused):
             made += forecast_version(context, version, since_at, at_least=patience)
     return made
 

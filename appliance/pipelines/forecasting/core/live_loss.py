@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from appliance import clock
-from appliance.domain.drift import LossReport
+from appliance.domain.drift import LossReport, RegimeLoss
 from appliance.domain.forecast import Forecast
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import LossEstimate
 from appliance.drift.loss_reference import LiveLosses, LossReference, judge_loss
 from appliance.pipelines.context import StageContext
+from appliance.pipelines.forecasting.evaluator.comparison import regimes
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
+from appliance.pipelines.forecasting.preprocessor.quality import NO_WIDTH
 from store.forecasts import latest_forecasts, read_outcomes
 from store.retrains import read_estimates, reconcile_estimates, write_estimate
 
 Context = StageContext[ForecastSpec]
+Vector = NDArray[np.float64]
 
 
 def live_outcomes(context: Context, version: int) -> tuple[pa.Table, int, int]:
@@ -65,7 +70,21 @@ def report_loss(
         coming_widths=np.array([_own_width(each) for each in coming]),
         tracked=np.array(known, dtype=np.float64),
     )
-    return judge_loss(reference, live, context.spec.monitoring.min_rows)
+    judged = judge_loss(reference, live, context.spec.monitoring.min_rows)
+    return replace(judged, regimes=regime_losses(live.losses, live.ewma_widths))
+
+
+def regime_losses(losses: Vector, widths: Vector) -> tuple[RegimeLoss, ...]:
+    """Return the loss over the EWMA width in calm, normal and turbulent rows; rows without width left out."""
+    is_wide = widths > NO_WIDTH
+    losses, widths = losses[is_wide], widths[is_wide]
+    if not widths.size:
+        return ()
+    return tuple(
+        RegimeLoss(name, int(rows.sum()), float((losses[rows] / widths[rows]).mean()))
+        for name, rows in regimes(widths).items()
+        if rows.any()
+    )
 
 
 def _coming(context: Context, version: int, outcomes: pa.Table) -> list[Forecast]:

@@ -63,5 +63,5 @@ def _bring_up_to_date(context: StageContext[ForecastSpec]) -> SyncResult:
         spec.unit,
         source_id=source.source_id,
         history_candles=context.settings.ingest.history_candles,
-        actor=context.actor,
+        origin=context.origin,
     )

@@ -31,7 +31,8 @@ from appliance.pipelines.forecasting.loader.market_loader import load_market_val
 from appliance.pipelines.forecasting.loader.model_loader import load_forecaster
 from appliance.pipelines.forecasting.loader.profile_loader import load_profile
 from appliance.pipelines.forecasting.preprocessor.labels import TIME, label_rows
-from appliance.pipelines.forecasting.serving import serves, unseen_from
+from appliance.pipelines.forecasting.serving import serves
+from appliance.pipelines.forecasting.trained_window import unseen_from
 from appliance.pipelines.forecasting.trainer.training import FORECAST_MEDIAN, FORECAST_WIDTH
 from store.drift import latest_report, read_reports, write_report
 from store.forecasts import latest_forecasts
@@ -99,7 +100,7 @@ def measure_drift(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         session,
         project,
         spec,
-        start_at=unseen_from(champion, spec),
+        start_at=unseen_from(champion, spec.unit, spec.horizon),
         limit=reference.window_rows if reference else spec.monitoring.window_rows,
     )
     previous = latest_report(session, project)

@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.domain.event import EventKind, Severity
 from appliance.errors import DataQualityError
 from appliance.pipelines.context import Json, StageContext, StageSkipped
-from appliance.pipelines.forecasting.core.first_model import FIRST, UNSERVED
+from appliance.pipelines.forecasting.core.first_model import (
+    UNSERVED,
+    missing_reason,
+    newest_move,
+)
+from appliance.pipelines.forecasting.core.plausibility import is_first_model_held
+from appliance.pipelines.forecasting.core.registry_changes import is_champion_doubted
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.candle_loader import known_until
 from appliance.pipelines.forecasting.loader.feature_loader import (
@@ -29,7 +35,7 @@ from appliance.pipelines.forecasting.preprocessor.quality import (
 )
 from appliance.pipelines.forecasting.preprocessor.soundness import ABSOLUTE, RELATIVE
 from appliance.pipelines.forecasting.row_digest import row_digest
-from appliance.pipelines.forecasting.serving import serves
+from appliance.pipelines.forecasting.serving import is_usable
 from appliance.pipelines.progress import tell
 from store.candles import count_between
 from store.events import read_events
@@ -73,7 +79,7 @@ def prepare_features(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     newest_at = newest_row_at(session, context.project, spec)
     is_full = newest_at is None or context.params.get("full", "").lower() == "true"
     if newest_at is None or is_full:
-        tell(f"making all rows from {window_at:%Y-%m-%d %H:%M} UTC on, digest {row_digest(spec)}")
+        tell(f"making all rows from {zone.utc_text(window_at)} on, digest {row_digest(spec)}")
         written = _compute(context, window_at, end_at)
         _compare_with_earlier(context)
         return {"written": written, "older": 0}
@@ -224,6 +230,7 @@ def _record_change(context: StageContext[ForecastSpec], report: QualityReport) -
             "codes": codes,
             "findings": report.findings,
             "rows": report.rows,
+            "jump_at": report.jump_at.isoformat() if report.jump_at else None,
         },
         severity,
     )
@@ -232,25 +239,33 @@ def _record_change(context: StageContext[ForecastSpec], report: QualityReport) -
 def _first_training(context: StageContext[ForecastSpec]) -> Json:
     """Ask for a training when no model can serve this config and there are enough rows.
 
-    While a backfill still adds older rows, or as long as the price has never moved, it waits. The
-    request's id changes every ten minutes, so that a failed first training is tried again.
+    While a backfill still adds older rows, a model of the same code waits for a person, or as long as
+    the price has never moved, it waits. The
+    request's id names what is to be served and the newest promotion, so that a changed config, changed
+    code or a champion that is gone asks at once, and changes every ten minutes, so that a failed first
+    training is tried again.
     """
     spec = context.spec
-    if _is_served(context):
+    if _is_served(context) and not is_champion_doubted(context):
         return None
     rows = load_rows(context.session, context.project, spec, limit=spec.min_rows + spec.horizon)
     is_growing = bool(context.result_of("prepare_features", "older"))
     if len(rows) < spec.min_rows + spec.horizon or is_growing or rows["close"].nunique() < 2:
         return None
     champion = context.champion()
-    if champion is not None and serves(context, champion):
+    if champion is not None and is_usable(context, champion):
+        return None
+    if context.is_registry_away:
+        return None
+    if is_first_model_held(context) and not is_champion_doubted(context):
         return None
     now_at = clock.now()
     bucket = f"{now_at:%Y-%m-%dT%H}:{now_at.minute // 10}0"
+    served = f"{spec.market}_{spec.unit}_{spec.horizon}_{row_digest(spec)[:8]}"
     return {
         "workflow": "train",
-        "id": f"first__{bucket}",
-        "reason": FIRST if champion is None else UNSERVED,
+        "id": f"first__{served}_{newest_move(context)}__{bucket}",
+        "reason": missing_reason(context) if champion is None else UNSERVED,
     }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from appliance import zone
 from appliance.errors import DataQualityError
 from appliance.pipelines.context import StageContext
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec, LearnerSpec
 from appliance.pipelines.forecasting.loader.feature_loader import load_labelled_span
 from appliance.pipelines.forecasting.row_digest import row_digest
-from appliance.pipelines.forecasting.serving import HELD_OUT_END, ROW_DIGEST, WINDOW_START
+from appliance.pipelines.forecasting.serving import ROW_DIGEST
+from appliance.pipelines.forecasting.trained_window import HELD_OUT_END, WINDOW_START
 from appliance.pipelines.forecasting.trainer.training import Split, split_rows
 from store.session import Session
 
@@ -57,16 +59,12 @@ def load_split(
     """
     rows = load_labelled_span(session, project, spec, start_at, end_at, digest)
     if rows is None or rows.times[0] != start_at or rows.times[-1] != end_at:
-        found = (
-            "none"
-            if rows is None
-            else f"{rows.times[0]:%Y-%m-%d %H:%M} to {rows.times[-1]:%Y-%m-%d %H:%M}"
-        )
+        found = "none" if rows is None else zone.utc_span(rows.times[0], rows.times[-1])
         raise DataQualityError(
-            f"the rows from {start_at:%Y-%m-%d %H:%M} to {end_at:%Y-%m-%d %H:%M} UTC are no longer"
+            f"the rows from {zone.utc_span(start_at, end_at)} are no longer"
             f" all stored (there is {found})",
             code="data.rows_gone",
-            hint=f"appliance backfill {spec.market} --unit {spec.unit} --from {start_at:%Y-%m-%dT%H:%M},"
+            hint=f"appliance backfill {spec.market} --unit {spec.unit} --from {zone.utc_argument(start_at)},"
             " then: appliance run data --param full=true",
             project=project,
         )

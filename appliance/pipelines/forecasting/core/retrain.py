@@ -24,7 +24,8 @@ from appliance.pipelines.forecasting.evaluator.scores import in_words
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.feature_loader import load_rows
 from appliance.pipelines.forecasting.loader.market_loader import TRADED_VOLUME
-from appliance.pipelines.forecasting.serving import evaluated_until, serves, unseen_from
+from appliance.pipelines.forecasting.serving import serves
+from appliance.pipelines.forecasting.trained_window import evaluated_until, unseen_from
 from appliance.registry.promotion import Verdict
 from store.drift import latest_report
 from store.events import read_events
@@ -80,7 +81,7 @@ def _account_for_retrains(context: StageContext[ForecastSpec]) -> None:
     if champion is None or not serves(context, champion):
         return
     twin = twin_of(context, champion)
-    since_at = unseen_from(context.registry.version(project, twin), spec)
+    since_at = unseen_from(context.registry.version(project, twin), spec.unit, spec.horizon)
     pairs = production_losses(session, project, twin, spec.unit, spec.horizon, since_at)
     comparison = compare_pairs(pairs, spec.horizon, spec.evaluation.gate_alpha)
     if comparison is None:

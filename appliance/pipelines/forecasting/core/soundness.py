@@ -74,6 +74,12 @@ def check_rows(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         raise InsufficientData(f"a market that {project} needs has no candles", project=project)
     rows = spec.recipe.compute_rows(window, spec)
     rows = rows[rows[TIME] >= first_at].reset_index(drop=True)
+    if len(rows) < _FEWEST_ROWS:
+        raise _refused(
+            project,
+            f"cannot be judged: computed again from the candles there are {len(rows)} of {len(stored)}",
+            "the code that makes rows leaves out what it made before: compare it with the version before",
+        )
     for name, (check, hint) in _CHECKS.items():
         found = check(window, rows, spec)
         if found:

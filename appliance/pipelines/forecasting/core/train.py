@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from appliance import clock
+from appliance import clock, zone
 from appliance.domain.event import EventKind
 from appliance.pipelines.context import Json, StageContext
 from appliance.pipelines.forecasting.core.first_model import skip_once_served
@@ -19,13 +19,14 @@ from appliance.pipelines.forecasting.loader.feature_loader import load_labelled
 from appliance.pipelines.forecasting.loader.market_loader import load_market_values
 from appliance.pipelines.forecasting.loader.profile_loader import PROFILE
 from appliance.pipelines.forecasting.row_digest import row_digest
-from appliance.pipelines.forecasting.serving import (
+from appliance.pipelines.forecasting.serving import ROW_DIGEST, identity_tags
+from appliance.pipelines.forecasting.trained_window import (
     HELD_OUT_END,
-    ROW_DIGEST,
+    TRAIN_SECONDS,
     WINDOW_END,
     WINDOW_START,
-    identity_tags,
 )
+from appliance.pipelines.forecasting.trainer.quantile_forecaster import QuantileForecaster
 from appliance.pipelines.forecasting.trainer.record import (
     CODE,
     dataset_window,
@@ -42,7 +43,7 @@ from appliance.pipelines.forecasting.trainer.training import (
 )
 from appliance.pipelines.progress import tell
 from appliance.pipelines.provenance import GIT_COMMIT
-from store.drift import write_profile
+from store.drift import newest_profiled, write_profile
 
 _CHECK = check_rows.__name__
 
@@ -57,7 +58,7 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     Returns:
         mlflow_run_id; rows; window_start_at, window_end_at: ISO opening times of the training rows;
         held_out_end_at: that of the newest row kept back; row_digest: what made the rows; learner: its
-        parameters; reason.
+        parameters; train_seconds: how long search and fit took; reason.
 
     Raises:
         StageSkipped: the first model was asked for, and there is one by now.
@@ -75,8 +76,14 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     first_at, last_at = labelled.times[0].to_pydatetime(), labelled.times[-1].to_pydatetime()
     require_complete(context.session, spec, first_at, last_at)
     split = split_rows(labelled, spec)
+    began = clock.monotonic()
     learner = search_learner(split.training, spec, context.paths.searches / context.project)
-    run_id = _fit_and_log(context, spec.model_copy(update={"learner": learner}), split, reason)
+    spec = spec.model_copy(update={"learner": learner})
+    started = zone.utc_text(split.training.times[0].to_pydatetime())
+    tell(f"fitting on {len(split.training):,} rows from {started}")
+    model = fit_model(split.training, spec)
+    seconds = clock.monotonic() - began
+    run_id = _score_and_log(context, spec, split, model, reason)
     return {
         "mlflow_run_id": run_id,
         "rows": len(split.training),
@@ -84,6 +91,7 @@ def train_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
         WINDOW_END: split.training.times[-1].isoformat(),
         HELD_OUT_END: split.comparison.times[-1].isoformat(),
         ROW_DIGEST: row_digest(spec),
+        TRAIN_SECONDS: f"{seconds:.1f}",
         "learner": learner.model_dump(mode="json"),
         "reason": reason,
     }
@@ -100,11 +108,13 @@ def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     """
     trained = context.upstream["train_model"]
     run_id = str(trained["mlflow_run_id"])
-    noted = (WINDOW_START, WINDOW_END, HELD_OUT_END, ROW_DIGEST, "reason")
+    noted = (WINDOW_START, WINDOW_END, HELD_OUT_END, ROW_DIGEST, TRAIN_SECONDS, "reason")
     notes = {key: str(trained[key]) for key in noted}
     tags = {**identity_tags(context.spec), **notes}
     profile = cast("dict[str, object]", context.registry.document(run_id, PROFILE))
-    version = context.registry.register(context.project, run_id, tags).version
+    version = context.registry.register(
+        context.project, run_id, tags, above=newest_profiled(context.session, context.project)
+    ).version
     write_profile(context.session, context.project, version, profile)
     metrics = dict(context.upstream["evaluate_model"])
     context.record(
@@ -117,12 +127,14 @@ def register_model(context: StageContext[ForecastSpec]) -> dict[str, Json]:
     return {"version": version}
 
 
-def _fit_and_log(
-    context: StageContext[ForecastSpec], spec: ForecastSpec, split: Split, reason: str
+def _score_and_log(
+    context: StageContext[ForecastSpec],
+    spec: ForecastSpec,
+    split: Split,
+    model: QuantileForecaster,
+    reason: str,
 ) -> str:
     window = dataset_window(split.training, spec)
-    tell(f"fitting on {window.rows:,} rows from {window.start_at:%Y-%m-%d %H:%M} UTC")
-    model = fit_model(split.training, spec)
     tell(f"scoring on {len(split.comparison):,} rows kept back")
     held_out = score_held_out(model, split.comparison, spec)
     effects = loss_effects(
@@ -134,7 +146,7 @@ def _fit_and_log(
     tell("logging to MLflow")
     return context.registry.log_training(
         context.project,
-        run_name=f"{clock.now():%Y-%m-%d %H:%M} {reason}"[:120],
+        run_name=f"{zone.utc_text(clock.now())} {reason}"[:120],
         params=parameters(spec),
         metrics={f"holdout_{name}": value for name, value in held_out.scores.metrics().items()},
         tags={

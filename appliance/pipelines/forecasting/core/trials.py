@@ -5,24 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from appliance import clock
-from appliance.domain.event import Event, EventKind, Severity
+from appliance.domain.event import MOVES, Event, EventKind, Severity
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import Trial, TrialPurpose, TrialState
 from appliance.errors import ModelNotFound, ProductionMoved
 from appliance.pipelines.context import Json, StageContext, StageSkipped
+from appliance.pipelines.forecasting.core.plausibility import doubt_about
+from appliance.pipelines.forecasting.core.registry_changes import record_change
 from appliance.pipelines.forecasting.evaluator.comparison import Comparison, compare_pairs
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from appliance.pipelines.forecasting.loader.feature_loader import newest_row_at
 from appliance.pipelines.forecasting.serving import (
     identity_tags,
-    is_of_config,
+    is_usable,
     serves,
-    unseen_from,
+    why_not_serving,
 )
+from appliance.pipelines.forecasting.trained_window import unseen_from
+from appliance.registry.aliases import CHALLENGER, HELD, STATE
 from appliance.registry.promotion import Verdict
 from store.events import read_events
 from store.retrains import claim_twin, replace_twin
@@ -32,7 +37,6 @@ Context = StageContext[ForecastSpec]
 
 log = logging.getLogger(__name__)
 
-_MOVES = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
 _WEAKEST = 1.0
 
 
@@ -74,12 +78,17 @@ def follow_champion(context: Context, champion: ModelVersion) -> list[Trial]:
     Trials against another champion end. The newest promotion, if it deposed a version, begins a probation.
     """
     session, project = context.session, context.project
-    moves = read_events(session, limit=1, kinds=list(_MOVES), project=project)
+    moves = read_events(session, limit=1, kinds=list(MOVES), project=project)
     running = read_trials(session, project, TrialState.RUNNING)
-    current = [trial for trial in running if trial.champion == champion.version]
+    current = []
     for trial in running:
         if trial.champion != champion.version:
             _end_overtaken(context, trial, champion)
+        elif not (reason := _why_gone(context, trial.challenger)):
+            current.append(trial)
+        else:
+            _end_without_challenger(context, trial, reason)
+    _end_lost_suggestion(context, champion)
     if moves:
         current += _begin_probation(context, champion, moves[-1])
     return current
@@ -100,7 +109,10 @@ def begin_challenge(context: Context, champion: ModelVersion, challenger: ModelV
         champion=champion.version,
         challenger=challenger.version,
         started_at=clock.now(),
-        from_at=max(unseen_from(champion, spec), unseen_from(challenger, spec)),
+        from_at=max(
+            unseen_from(champion, spec.unit, spec.horizon),
+            unseen_from(challenger, spec.unit, spec.horizon),
+        ),
     )
     write_trial(context.session, trial)
     _limit_challengers(context, champion)
@@ -150,8 +162,9 @@ def _next_state(context: Context, trial: Trial, comparison: Comparison) -> tuple
             return TrialState.BETTER, ""
         if lacking := comparison.lacks_live_evidence(evaluation.gate_live_rows):
             return TrialState.RUNNING, lacking
-        if doubt := _doubt(context, trial.challenger):
-            return TrialState.BETTER, doubt
+        challenger = context.registry.version(context.project, trial.challenger)
+        if doubt := doubt_about(context, challenger):
+            return TrialState.BETTER, f"held for a person: {doubt}, then promote it or reject it"
         return TrialState.PROMOTED, ""
     if verdict.verdict is Verdict.WORSE:
         return TrialState.WORSE, ""
@@ -159,29 +172,11 @@ def _next_state(context: Context, trial: Trial, comparison: Comparison) -> tuple
     return TrialState.UNDECIDED if is_over else TrialState.RUNNING, ""
 
 
-def _doubt(context: Context, challenger: int) -> str:
-    """Return in words why a person has to look at a challenger's skill, "" when it can be believed."""
-    own = best = None
-    for version in context.registry.versions(context.project):
-        skill = version.metrics.get("skill_ewma")
-        if skill is None or not is_of_config(version, context.spec):
-            continue
-        if version.version == challenger:
-            own = skill
-        else:
-            best = skill if best is None else max(best, skill)
-    if own is None or best is None or own - best <= context.spec.evaluation.most_skill_gain:
-        return ""
-    return (
-        f"held for a person: skill {100 * own:+.1f} % over EWMA, where this config never had more than"
-        f" {100 * best:+.1f} %; look for a leak, then promote it or reject it"
-    )
-
-
 def _act(context: Context, judged: Trial) -> None:
     registry, project = context.registry, context.project
     if judged.state is TrialState.PROMOTED:
-        promote(context, judged.challenger, judged.words, judged.champion)
+        champion = judged.champion
+        promote(context, judged.challenger, judged.words, seen=champion, deposed=champion)
     elif judged.state is TrialState.RESTORED:
         registry.restore(project, judged.challenger, seen=judged.champion)
         context.record(
@@ -197,16 +192,37 @@ def _act(context: Context, judged: Trial) -> None:
             Severity.WARNING,
         )
     elif judged.state is TrialState.BETTER:
-        registry.set_challenger(project, judged.challenger)
+        registry.set_challenger(project, judged.challenger, seen=judged.champion)
 
 
-def promote(context: Context, version: int, reason: str, deposed: int = 0) -> None:
-    """Put a version into production and record why; the deposed one, if any, goes on in the shadow."""
-    context.registry.promote(context.project, version, seen=deposed or None)
+def promote(context: Context, version: int, reason: str, *, seen: int, deposed: int = 0) -> None:
+    """Put a version into production and record why; the deposed one, if any, goes on in the shadow.
+
+    Raises:
+        ProductionMoved: another version than `seen` (0: none) is in production.
+    """
+    context.registry.promote(context.project, version, seen=seen)
     context.record(
         EventKind.PROMOTED,
         f"version {version} is in production: {reason}",
         {"version": version, "previous": deposed, "reason": reason},
+    )
+
+
+def hold(context: Context, version: int, doubt: str, *, seen: int) -> None:
+    """Name a version the challenger and leave it to a person, with the reason.
+
+    Raises:
+        ProductionMoved: another version than `seen` (0: none) is in production.
+    """
+    registry, project = context.registry, context.project
+    registry.set_challenger(project, version, seen=seen)
+    registry.set_tags(project, version, {STATE: HELD, "gate.words": doubt})
+    context.record(
+        EventKind.MODEL_HELD,
+        f"version {version} is held for a person: {doubt}, then promote it or reject it",
+        {"version": version, "reason": doubt},
+        Severity.WARNING,
     )
 
 
@@ -234,7 +250,7 @@ def _record_verdict(context: Context, before: Trial, judged: Trial, comparison: 
         )
     tags = {
         "gate.verdict": verdict.verdict.value,
-        "gate.state": judged.state.value,
+        STATE: judged.state.value,
         "gate.purpose": judged.purpose.value,
         "gate.against": str(judged.champion),
         "gate.rows": f"{verdict.rows} ({comparison.live_rows} live)",
@@ -262,6 +278,42 @@ def _end_overtaken(context: Context, trial: Trial, champion: ModelVersion) -> No
         challenger = serving_version(context, trial.challenger)
         if challenger is not None:
             begin_challenge(context, champion, challenger)
+
+
+def _end_without_challenger(context: Context, trial: Trial, reason: str) -> None:
+    write_trial(context.session, replace(trial, state=TrialState.CANCELLED, changed_at=clock.now()))
+    meaning = (
+        "the new champion's probation ends without a verdict"
+        if trial.purpose is TrialPurpose.PROBATION
+        else "it is compared with the champion no more"
+    )
+    words = f"version {trial.challenger} {reason}: {meaning}"
+    record_change(context, trial.purpose.value, trial.challenger, words, champion=trial.champion)
+
+
+def _end_lost_suggestion(context: Context, champion: ModelVersion) -> None:
+    """End a challenge that waits for an operator when its version was deleted or no alias names it."""
+    waiting = read_trials(context.session, context.project, TrialState.BETTER, limit=1)
+    if not waiting or waiting[0].champion != champion.version:
+        return
+    trial = waiting[0]
+    reason = _why_gone(context, trial.challenger)
+    if not reason and _has_challenger(context):
+        return
+    if context.is_registry_away:
+        return
+    write_trial(context.session, replace(trial, state=TrialState.CANCELLED, changed_at=clock.now()))
+    reason = reason or "lost the alias challenger in MLflow"
+    words = f"version {trial.challenger} {reason}: it waits for a promotion no more"
+    record_change(context, CHALLENGER, trial.challenger, words, champion=trial.champion)
+
+
+def _has_challenger(context: Context) -> bool:
+    try:
+        context.models.challenger(context.project)
+    except ModelNotFound:
+        return False
+    return True
 
 
 def _begin_probation(context: Context, champion: ModelVersion, move: Event) -> list[Trial]:
@@ -292,7 +344,9 @@ def _begin_probation(context: Context, champion: ModelVersion, move: Event) -> l
 
 
 def _unseen(context: Context, *versions: ModelVersion) -> datetime:
-    return max(unseen_from(version, context.spec) for version in versions)
+    return max(
+        unseen_from(version, context.spec.unit, context.spec.horizon) for version in versions
+    )
 
 
 def _probations(context: Context) -> list[Trial]:
@@ -310,15 +364,13 @@ def twin_of(context: Context, champion: ModelVersion) -> int:
     session, project, now_at = context.session, context.project, clock.now()
     twin = claim_twin(session, project, config, champion.version, now_at)
     are_copies = context.is_registry_away or context.resources.warm_models is not None
-    if twin == champion.version or are_copies or serving_version(context, twin) is not None:
-        return twin
-    if context.is_registry_away:  # found out just now: copies know nothing of the twin
+    if twin == champion.version or are_copies or not (reason := _why_gone(context, twin)):
         return twin
     replace_twin(session, project, config, champion.version, now_at)
     context.record(
         EventKind.RETRAIN_ACCOUNTED,
-        f"version {twin}, the frozen twin, can no longer forecast: it was deleted, or learnt from rows of"
-        f" other code; version {champion.version} takes its place, and what retraining gains is counted anew",
+        f"version {twin}, the frozen twin, {reason}: version {champion.version} takes its place, and what"
+        " retraining gains is counted anew",
         {"twin": twin, "version": champion.version},
         Severity.WARNING,
     )
@@ -326,12 +378,23 @@ def twin_of(context: Context, champion: ModelVersion) -> int:
 
 
 def serving_version(context: Context, number: int) -> ModelVersion | None:
-    """Return a version that serves the config; None when it is gone or of another config."""
+    """Return a version that serves the config; None when it is gone, of another config or refused."""
+    if _why_gone(context, number):
+        return None
+    with suppress(ModelNotFound):  # copies know only the versions that have an alias
+        return context.models.version(context.project, number)
+    return None
+
+
+def _why_gone(context: Context, number: int) -> str:
+    """Return in words why a version forecasts no more, "" when it does or copies stand in for MLflow."""
     try:
         version = context.models.version(context.project, number)
     except ModelNotFound:
-        return None
-    return version if serves(context, version) else None
+        return "" if context.is_registry_away else "was deleted in MLflow"
+    if reason := why_not_serving(context, version):
+        return reason
+    return "" if is_usable(context, version) else "has files that are not what was registered"
 
 
 def _limit_challengers(context: Context, champion: ModelVersion) -> None:
@@ -345,7 +408,7 @@ def _limit_challengers(context: Context, champion: ModelVersion) -> None:
     for trial in weakest_last[context.spec.evaluation.max_challengers - 1 :]:
         ended = replace(trial, state=TrialState.SUPERSEDED, changed_at=clock.now())
         write_trial(context.session, ended)
-        tags = {"gate.state": ended.state.value}
+        tags = {STATE: ended.state.value}
         context.registry.set_tags(context.project, trial.challenger, tags)
 
 

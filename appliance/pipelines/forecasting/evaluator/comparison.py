@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from appliance.registry.promotion import GateVerdict, gate
+from appliance.registry.promotion import GateVerdict, Verdict, gate
 
 Vector = NDArray[np.float64]
 
@@ -41,7 +41,8 @@ class Comparison:
         more = ""
         if verdict.rows_needed is not None:
             more = f", about {max(verdict.rows_needed - verdict.rows, 0)} more candles would tell"
-        harm = f", but worse in {' and '.join(verdict.harmed)}" if verdict.harmed else ""
+        is_harmed = verdict.harmed and verdict.verdict is not Verdict.WORSE
+        harm = f", but worse in {' and '.join(verdict.harmed)}" if is_harmed else ""
         return (
             f"{verdict.verdict.value.replace('_', ' ')}{harm}: loss {_percent(verdict.improvement)} on"
             f" {verdict.rows} rows that neither was trained on, {self.live_rows} of them live"

@@ -75,7 +75,10 @@ def _read(
 def cut_window(
     window: CandleWindow, start_at: datetime | None = None, end_at: datetime | None = None
 ) -> CandleWindow:
-    """Return what was known of a window at `end_at`, without what opened before `start_at`."""
+    """Return what was known of a window at `end_at`, without what lies before `start_at`.
+
+    Where nothing was traded at `start_at`, the candle before stays: the price then is its close.
+    """
     last_at = window.end_at if end_at is None else end_at
     others = {name: _cut(each, start_at, last_at) for name, each in window.others.items()}
     return CandleWindow(_cut(window.own, start_at, last_at), others, last_at)
@@ -84,7 +87,11 @@ def cut_window(
 def _cut(market: MarketCandles, start_at: datetime | None, end_at: datetime) -> MarketCandles:
     candles = market.candles[market.candles[TIME] < end_at]
     if start_at is not None:
-        candles = candles[candles[TIME] >= start_at]
+        first = int(candles[TIME].searchsorted(pd.Timestamp(start_at), side="right")) - 1
+        candles = candles.iloc[max(first, 0) :]
+        start_at = (
+            min(start_at, candles[TIME].iloc[0].to_pydatetime()) if len(candles) else start_at
+        )
     gaps: Sequence[Gap] = [
         replace(gap, end_at=min(gap.end_at, end_at))
         for gap in market.gaps

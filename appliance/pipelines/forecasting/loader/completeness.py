@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from appliance import zone
 from appliance.errors import UnrepairedGap
 from appliance.pipelines.forecasting.forecast_spec import ForecastSpec
 from store.coverage import gaps, proven_from
@@ -31,11 +32,11 @@ def require_complete(
     gap = unknown[0]
     raise UnrepairedGap(
         f"{spec.market} {spec.unit}m has {missing:,} unknown candles in the window from "
-        f"{first_at:%Y-%m-%d %H:%M} to {end_at:%Y-%m-%d %H:%M} UTC, the first gap from "
-        f"{gap.start_at:%Y-%m-%d %H:%M} to {gap.end_at:%Y-%m-%d %H:%M} UTC; "
+        f"{zone.utc_span(first_at, end_at)}, the first gap from "
+        f"{zone.utc_span(gap.start_at, gap.end_at)}; "
         f"allowed are {spec.quality.max_missing_candles:,}",
         hint=f"the ingestor repairs it by itself; by hand: appliance backfill {spec.market} "
-        f"--unit {spec.unit} --from {gap.start_at:%Y-%m-%dT%H:%M} --to {gap.end_at:%Y-%m-%dT%H:%M}; "
+        f"--unit {spec.unit} --from {zone.utc_argument(gap.start_at)} --to {zone.utc_argument(gap.end_at)}; "
         "or allow it with quality.max_missing_candles in the project's config",
         market=spec.market,
         unit=spec.unit,

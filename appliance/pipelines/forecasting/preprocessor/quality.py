@@ -27,11 +27,15 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """Verdict and the findings behind it, by code, in words; `rows` is how many were looked at."""
+    """Verdict and the findings behind it, by code, in words; `rows` is how many were looked at.
+
+    `jump_at` opens the candle with the largest jump, where one was found.
+    """
 
     verdict: Quality
     rows: int
     findings: dict[str, str]
+    jump_at: datetime | None = None
 
     @property
     def summary(self) -> str:
@@ -73,12 +77,13 @@ def judge_quality(
     age = now_at - (times[-1].to_pydatetime() + timedelta(minutes=unit))
     if age > timedelta(minutes=unit * spec.max_age_candles):
         warnings["stale"] = f"newest row is {age.total_seconds() / 60:.0f} minutes old"
-    jump = _largest_jump(rows)
-    if jump > spec.max_price_jump:
+    jump, position = _largest_jump(rows)
+    jump_at = times[position].to_pydatetime() if jump > spec.max_price_jump else None
+    if jump_at is not None:
         warnings["price_jump"] = f"price jumps by {100 * np.expm1(jump):.1f} % between rows"
     warnings |= _stillness(rows, spec, activity or MarketActivity())
     verdict = Quality.UNUSABLE if unusable else Quality.WARNING if warnings else Quality.GOOD
-    return QualityReport(verdict, len(rows), {**unusable, **warnings})
+    return QualityReport(verdict, len(rows), {**unusable, **warnings}, jump_at)
 
 
 def _corruption(rows: pd.DataFrame, times: pd.DatetimeIndex) -> dict[str, str]:
@@ -113,8 +118,10 @@ def _stillness(rows: pd.DataFrame, spec: QualitySpec, activity: MarketActivity) 
     return found
 
 
-def _largest_jump(rows: pd.DataFrame) -> float:
+def _largest_jump(rows: pd.DataFrame) -> tuple[float, int]:
+    """Return the largest change of the log price between rows, and the row after it."""
     close = rows["close"].to_numpy(dtype=np.float64)
     if close.size < 2 or (close <= 0.0).any():
-        return 0.0
-    return float(np.abs(np.diff(np.log(close))).max())
+        return 0.0, 0
+    moves = np.abs(np.diff(np.log(close)))
+    return float(moves.max()), int(moves.argmax()) + 1

@@ -83,7 +83,7 @@ def own_close(window: CandleWindow, rows: pd.DataFrame) -> str:
         return ""
     at = differs[-1]
     return (
-        f"close of the row of {rows[TIME].iloc[at]:%Y-%m-%d %H:%M} is {own[at]:.10g}, its candle"
+        f"close of the row of {rows[TIME].iloc[at]:%Y-%m-%d %H:%M} UTC is {own[at]:.10g}, its candle"
         f" closed at {candles[at]:.10g}"
     )
 
@@ -103,11 +103,11 @@ def difference(
         if differs.any():
             index = int(np.flatnonzero(differs)[-1])
             return (
-                f"feature {name} of the row of {both[TIME].iloc[index]:%Y-%m-%d %H:%M} is"
+                f"feature {name} of the row of {both[TIME].iloc[index]:%Y-%m-%d %H:%M} UTC is"
                 f" {after[index]:.6g} instead of {before[index]:.6g}"
             )
     lost = merged[merged["_merge"] != "both"]
     if lost.empty:
         return ""
     word = "is no longer there" if lost["_merge"].iloc[0] == "left_only" else "appears"
-    return f"the row of {lost[TIME].iloc[0]:%Y-%m-%d %H:%M} {word}"
+    return f"the row of {lost[TIME].iloc[0]:%Y-%m-%d %H:%M} UTC {word}"

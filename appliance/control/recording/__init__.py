@@ -1,0 +1,1 @@
+"""The flight recorder: keeps what the screens showed, and shows it again as of any instant."""
