@@ -104,7 +104,7 @@ def test_leaving_a_result_early_frees_what_it_held(service: tuple[int, FlightSes
     client.read("SELECT 1")
     base = _resident(pid)
     with _watched(pid) as seen:
-        with client.stream(f"SELECT {WIDE} FROM range(300000) ORDER BY 5") as rows:
+        with client.stream(f"SELECT {WIDE} FROM range(200000) ORDER BY 5") as rows:
             assert next(iter(rows)).num_rows
             assert max(seen) > base + 100_000_000
         wait_until(lambda: _resident(pid) < base + 60_000_000, 10, "memory is kept")

@@ -14,6 +14,7 @@ from appliance.config.paths import Paths
 from appliance.control.api import Control
 
 STAMP = {"timestamp": "2026-03-01T12:00:00Z"}
+SHOWN = "2026-03-01T21:00:00+09:00"
 
 
 def no_dashboard(control: Control) -> int:
@@ -67,12 +68,12 @@ def test_a_workflows_newest_run_shows_the_task_that_failed(
     del runs
     code, lines, said = shown(capsys, "--run", "train", "-n", "2")
     assert code == ExitCode.DONE
-    assert lines == ["12:00:00 error   new evaluate 7", "12:00:00 error   new evaluate 8"]
+    assert lines == [f"{SHOWN} error   new evaluate 7", f"{SHOWN} error   new evaluate 8"]
     assert "crypto_forecast_train_wf new: evaluate, try 1" in said
     assert shown(capsys, "--run", "new", "--task", "load", "-n", "1")[1] == [
-        "12:00:00 info    new load 8"
+        f"{SHOWN} info    new load 8"
     ]
-    assert shown(capsys, "--run", "old", "-n", "1")[1] == ["12:00:00 info    old evaluate 8"]
+    assert shown(capsys, "--run", "old", "-n", "1")[1] == [f"{SHOWN} info    old evaluate 8"]
 
 
 @pytest.mark.parametrize(
