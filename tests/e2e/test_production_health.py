@@ -26,7 +26,7 @@ from store.drift import latest_report, write_report
 from store.open import open_store
 from store.performance import latest_performance, write_performance
 from tests.e2e.conftest import Running, new_home
-from tests.e2e.terminal import Terminal, needs_tmux
+from tests.terminal import Terminal, needs_tmux
 from tests.stubs.http_server import Reply, Request
 from tests.stubs.slack import SlackStub
 from tests.waiting import wait_until
@@ -191,11 +191,11 @@ def test_a_coverage_outside_its_band_is_a_problem_everywhere(watched: Watched) -
         ill = replace(measured, coverage=0.66, rows=6_000, live_rows=6_000, computed_at=at)
         write_performance(session, ill)
         wait_until(
-            lambda: "66%" in (p.message if (p := watched.problem("model.coverage")) else ""),
+            lambda: "66 %" in (p.message if (p := watched.problem("model.coverage")) else ""),
             20,
             "coverage is a problem",
         )
-        watched.require_not_healthy("66% of 6,000 outcomes")
+        watched.require_not_healthy("66 % of 6,000 outcomes")
         well = replace(ill, coverage=0.8, computed_at=at + AHEAD)
         write_performance(session, well)
     wait_until(lambda: not watched.problem("model.coverage"), 20, "it is over")

@@ -22,7 +22,7 @@ from appliance.domain.event import EventKind
 from appliance.tui.actions import ACTIONS
 from tests.command_schemas import validate
 from tests.e2e.conftest import Running, new_home
-from tests.e2e.terminal import Terminal, needs_tmux
+from tests.terminal import Terminal, needs_tmux
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long

@@ -14,7 +14,7 @@ from appliance.control.api import ProjectStatus
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.registry.credentials import HomeCredentials
 from tests.e2e.conftest import Running, new_home
-from tests.e2e.terminal import Terminal, needs_tmux
+from tests.terminal import Terminal, needs_tmux
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long

@@ -39,8 +39,10 @@ INSTANTS = ("now", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01",
 RIGHT: dict[str, object] = {
     **{"market": builders.MARKET, "unit": 1, "count": 5, "hours": 24.0, "cells": 10, "project": builders.PROJECT},
     **{"kind": "train", "limit": 3, "run_id": "manual__x", "task_id": "fit", "lines": 3, "name": "mlflow"},
-    **{"after_id": 0, "actor": "fuzz", "version": 1, "params": {}, "job": 1, "start_at": "2026-01-01T00:00:00Z"},
+    **{"after_id": 0, "version": 1, "params": {}, "job": 1, "start_at": "2026-01-01T00:00:00Z"},
     **{"end_at": "2026-01-02T00:00:00Z", "request": "a", "champion": 1, "seen": 1, "is_enabled": True},
+    **{"key": "loss", "points": 10, "first": 1, "second": 2, "before_id": 0},
+    **{"wanted": "{}", "query": "{}", "origin": {"name": "fuzz", "through": "command"}},
 }  # fmt: skip
 
 
@@ -76,8 +78,8 @@ def _actions() -> Iterator[RawRequest]:
         for name in wire.argument_names(operation):
             for value in (*_odd_values(name), None, [], {}, 1e300, True):
                 right = {each: RIGHT[each] for each in wire.argument_names(operation)}
-                body = json.dumps({**right, name: value, "actor": "fuzz"}).encode()
-                if name != "actor" and value != {}:
+                body = json.dumps({**right, name: value}).encode()
+                if value != {}:
                     yield RawRequest("POST", f"{wire.API_PREFIX}{operation}".encode(), body=body)
 
 

@@ -26,7 +26,7 @@ QUIET_POINTS = (
     "appliance.registry.flavour:save",
     "appliance.registry.artifacts:Artifacts.add_figures",
     "appliance.registry.artifacts:Artifacts.add_documents",
-    f"+{SHARED}.core.train:_fit_and_log",
+    f"+{SHARED}.core.train:_score_and_log",
     f"{SHARED}.core.evaluate:fold_figure",
     f"+{SHARED}.core.evaluate:evaluate_model",
     f"{CLIENT}.create_model_version",

@@ -24,7 +24,7 @@ class Terminal:
         size = ["-x", str(columns), "-y", str(rows)]
         subprocess.run(
             ["tmux", "-L", self._socket, "-f", os.devnull, "new-session", "-d", *size, *command],
-            env={**environment, "TERM": "xterm-256color"},
+            env={**_without_size(environment), "TERM": "xterm-256color"},
             check=True,
         )
 
@@ -62,3 +62,8 @@ class Terminal:
         except AssertionError:
             missing = [text for text in texts if text not in self.screen()]
             raise AssertionError(f"missing {missing} on screen:\n{self.screen()}") from None
+
+
+def _without_size(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out a size that is not this window's: test workers name that of their own terminal."""
+    return {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES"}}
