@@ -39,7 +39,7 @@ def explain_run(project: str, kind: WorkflowKind, run: DagRun) -> Explanation:
     return Explanation(
         what=f"{project}: the {kind.value} run failed{where}",
         meaning="What comes after the task was not done. The next run tries again.",
-        steps=(Step("run the workflow again", "w"), Step("the line under the cursor says why")),
+        steps=(Step("run the workflow again", "run"), Step("the line under the cursor says why")),
         since_at=(failed.ended_at if failed else None) or run.ended_at,
         rests_on=tuple(rests_on),
         evidence=TaskLogOf(project, kind, run.run_id, failed.task_id if failed else ""),
@@ -59,7 +59,7 @@ def explain_feature(score: DriftScore) -> Explanation:
     steps = (
         Step("nothing to do: a stable market does this")
         if is_well
-        else Step("what was decided about it is on the monitoring screen", "v"),
+        else Step("what was decided about it is on the monitoring screen", "monitoring"),
     )
     effect = (
         ()
