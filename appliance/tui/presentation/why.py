@@ -11,7 +11,6 @@ from appliance.tui.presentation.explanation import Explanation, Step
 from appliance.tui.presentation.formats import count
 from appliance.tui.presentation.why_events import explain_event
 from appliance.tui.presentation.why_problems import explain_problem
-from appliance.tui.state import Board
 
 __all__ = ["explain_event", "explain_feature", "explain_problem", "explain_run", "problem_key"]
 
@@ -19,13 +18,6 @@ __all__ = ["explain_event", "explain_feature", "explain_problem", "explain_run",
 def problem_key(problem: Problem) -> str:
     """Return what tells a problem from all others."""
     return f"{problem.code}|{problem.subject}"
-
-
-def find_problem(board: Board, key: str) -> Problem | None:
-    """Return the problem with this key while it lasts."""
-    status = board.status.value
-    known = status.problems if status else ()
-    return next((problem for problem in known if problem_key(problem) == key), None)
 
 
 def explain_run(project: str, kind: WorkflowKind, run: DagRun) -> Explanation:
