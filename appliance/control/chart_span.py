@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from appliance.errors import ConfigError
 
 MOST_POINTS = 2000
+_SHORTEST = timedelta(minutes=10)
+"""What a chart shows at least, however young its values are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,11 @@ def span_of(
     last_at: datetime,
     unit_seconds: int,
     units: int,
+    first_at: datetime | None = None,
 ) -> Span:
     """Return the span that is meant, and how much time a value stands for: whole units, one at least.
+
+    Without a start it has `units`, or begins with the oldest value, `first_at`, where that is later.
 
     Raises:
         ConfigError: the span is empty, or there are too many points.
@@ -36,7 +41,7 @@ def span_of(
     if not 1 <= points <= MOST_POINTS:
         raise ConfigError(f"{points} points: 1 to {MOST_POINTS} are expected", code="chart.points")
     end_at = end_at or last_at
-    start_at = start_at or end_at - timedelta(seconds=units * unit_seconds)
+    start_at = start_at or _usual_start(end_at, unit_seconds, units, first_at)
     if start_at >= end_at:
         raise ConfigError(
             f"a chart from {start_at.isoformat()} to {end_at.isoformat()} shows nothing",
@@ -47,3 +52,12 @@ def span_of(
     return Span(
         start_at, end_at, max(-(-int(wanted) // unit_seconds), 1) * unit_seconds, unit_seconds
     )
+
+
+def _usual_start(
+    end_at: datetime, unit_seconds: int, units: int, first_at: datetime | None
+) -> datetime:
+    usual = end_at - timedelta(seconds=units * unit_seconds)
+    if first_at is None:
+        return usual
+    return max(usual, min(first_at, end_at - _SHORTEST))

@@ -59,7 +59,8 @@ def read_chart(
 ) -> Chart:
     """Return a chart with at most `points` values a series.
 
-    Without `end_at` it ends at the newest value, without `start_at` it has its usual length.
+    Without `end_at` it ends at the newest value; without `start_at` it has its usual length, or begins
+    with the oldest value where that is later.
 
     Raises:
         ConfigError: no chart has this key, the span is empty, or there are too many points.
@@ -67,7 +68,9 @@ def read_chart(
     source = _source(key)
     known = forecast_span(session, project.name)
     last_at = known[1] if known else clock.now()
-    span = span_of(start_at, end_at, points, last_at, 60 * max(project.unit, 1), source.candles)
+    unit_seconds = 60 * max(project.unit, 1)
+    first_at = known[0] if known else None
+    span = span_of(start_at, end_at, points, last_at, unit_seconds, source.candles, first_at)
     chart = Chart(key, span.start_at, span.end_at, span.seconds)
     if known is None:
         return chart

@@ -89,7 +89,8 @@ def read_usage_chart(
     """Return a chart of the machine; `events` reads the markers of a span."""
     known = known_span(paths)
     last_at = known[1] if known else clock.now()
-    span = span_of(start_at, end_at, points, last_at, _SECONDS, _MINUTES)
+    first_at = known[0] if known else None
+    span = span_of(start_at, end_at, points, last_at, _SECONDS, _MINUTES, first_at)
     if known is None:
         return Chart(key, span.start_at, span.end_at, span.seconds)
     samples = _by_step(read_samples(paths, span.start_at, span.end_at), span.seconds)

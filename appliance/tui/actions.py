@@ -17,7 +17,6 @@ from appliance.tui.state import Board
 Blocked = Callable[[Board], str]
 
 NO_ANSWER = "the supervisor does not answer"
-IN_THE_PAST = "this is the past, nothing in it can be changed; backspace returns to now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,9 @@ def can_change(board: Board) -> str:
     """Block what changes something: no answer, read-only, no project."""
     status = board.status.value
     if board.past is not None:
-        return IN_THE_PAST
+        return (
+            f"this is the past, nothing in it can be changed; {key_of('past_now')} returns to now"
+        )
     if not board.is_connected or status is None:
         return NO_ANSWER
     if status.read_only:
@@ -171,7 +172,7 @@ def can_work_on_history(board: Board) -> str:
 
 def is_past(board: Board) -> str:
     """Block what steps through a recording while now is shown."""
-    return "" if board.past else "now is shown; T goes to another time"
+    return "" if board.past else f"now is shown; {key_of('travel')} goes to another time"
 
 
 def has_problems(board: Board) -> str:

@@ -9,6 +9,7 @@ from appliance.control.api import Control
 from appliance.domain.log import NEWEST, LogLevel, LogPage, LogQuery
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import AirflowApiError
+from appliance.tui.actions import key_of
 from appliance.tui.presentation.logs import joined
 
 LINES_READ = 400
@@ -88,13 +89,15 @@ def resolved(source: LogSource, control: Control) -> LogSource:
     runs = [] if source.run_id else control.dag_runs(project, kind, _RUNS_LOOKED_AT)
     run_id = source.run_id or next((run.run_id for run in runs if run.has_failed), "")
     if not run_id:
-        raise AirflowApiError(f"no run of {kind.value} has failed lately", hint="t shows its runs")
+        raise AirflowApiError(
+            f"no run of {kind.value} has failed lately", hint=f"{key_of('runs')} shows its runs"
+        )
     tasks = control.dag_run(project, kind, run_id).tasks
     task_id = next((task.task_id for task in tasks if task.state is RunState.FAILED), "")
     if not task_id:
         raise AirflowApiError(
             f"no task of run {run_id} has failed by itself: Airflow ended the run, or could not start it",
-            hint="l shows the log of airflow-scheduler",
+            hint=f"{key_of('logs')} shows the log of airflow-scheduler",
         )
     return replace(source, run_id=run_id, task_id=task_id)
 

@@ -247,7 +247,12 @@ def shut_down(app: ApplianceApp) -> None:
     def confirmed(yes: bool | None) -> None:
         if yes:
             call = partial(app.control.shut_down, app.origin)
-            perform(app, "Stopping", call, lambda _: "every service stops; q leaves the dashboard")
+            perform(
+                app,
+                "Stopping",
+                call,
+                lambda _: f"every service stops; {key_of('leave')} leaves the dashboard",
+            )
 
     words = "Stop every service? No candles come in and no workflow runs until `appliance up`."
     app.push_screen(ConfirmModal("Stop the whole appliance", dialog_lines(words)), confirmed)

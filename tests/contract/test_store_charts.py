@@ -126,7 +126,7 @@ def test_the_outcomes_chart_carries_its_share_and_its_promotions(
 def test_fewer_points_mean_longer_steps(session: Session, project: str, market: str) -> None:
     fill(session, project, market)
     known = chart(session, project, market, "outcomes", points=10)
-    assert known.step_seconds == 720
+    assert known.step_seconds == 120
     assert len(line(known, "interval").at) <= 10
 
 
@@ -183,6 +183,15 @@ def test_what_says_that_all_is_as_it_was_is_no_marker(
     for event in (stable, alarm, skip):
         events.append_event(session, event)
     assert [e.summary for e in chart(session, project, market, "loss").events] == ["drift"]
+
+
+def test_a_young_chart_begins_with_its_oldest_value_so_that_no_candle_is_averaged_away(
+    session: Session, project: str, market: str
+) -> None:
+    fill(session, project, market)
+    young = chart(session, project, market, "loss")
+    assert young.start_at == START + 3 * MINUTE
+    assert young.step_seconds == 60
 
 
 def test_a_chart_that_cannot_be_is_refused_in_words(

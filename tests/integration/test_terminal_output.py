@@ -16,13 +16,17 @@ from pathlib import Path
 import pytest
 
 from appliance.config.paths import SOURCE_ROOT, Paths
+from appliance.control.hub import Hub
 from appliance.domain.event import Event, EventKind
 from store import events
 from store.open import open_store
+from tests.control_bench import serving
+from tests.fakes.control import FakeControl
 from tests.store_process import START, running_service
 from tests.waiting import wait_until
 
 HOSTILE = "a\x1b]0;pwned\x07\x9bb\u202ec\u200bd\x7f[bold]e"
+_EMPTY_SCREEN = b"\x1b[H\x1b[2J"
 COMMAND = (sys.executable, "-m", "appliance")
 
 
@@ -183,6 +187,25 @@ def test_control_c_ends_the_query_at_once(home: Paths, kind: str) -> None:
             return _cpu_of(service.pid) - used < 0.1
 
         wait_until(is_quiet, 5, "the query goes on")
+
+
+def test_a_watched_status_is_drawn_anew_tells_an_outage_and_ends_with_control_c(
+    home: Paths,
+) -> None:
+    fake = FakeControl()
+    with serving(fake, Hub(fake.snapshot), home):
+        terminal = Terminal(home, "status", "--watch", "1")
+        wait_until(lambda: terminal.seen.count(_EMPTY_SCREEN) > 1, 30)
+        first = terminal.seen.split(_EMPTY_SCREEN)[1]
+        assert b"ingestor" in first
+        fake.down = True
+        wait_until(lambda: b"error:" in terminal.seen, 20)
+        fake.restore()
+        outage = len(terminal.seen)
+        wait_until(lambda: b"ingestor" in terminal.seen[outage:], 20)
+        terminal.process.send_signal(signal.SIGINT)
+        code, _ = terminal.end(20)
+    assert code == 130
 
 
 def test_a_client_takes_little_memory_however_much_it_prints(live_home: Paths) -> None:

@@ -37,7 +37,7 @@ def _held(project: ProjectStatus) -> Finding:
         "model.held",
         name,
         f"{name}: version {number} is held for a person instead of being in production: {project.held}",
-        f"appliance project check {name}; then {promote} (key p), or {reject} (key o)",
+        f"appliance project check {name}; then {promote}, or {reject}",
     )
 
 
@@ -46,8 +46,8 @@ def _first_training(project: ProjectStatus, status: ApplianceStatus) -> Finding:
         "model.first_training",
         project.name,
         f"{project.name} has no production model yet: {_awaited(project, status)}",
-        f"wait: it comes without you; how far it is: appliance logs, or key t; the model then shows in"
-        f" appliance models --project {project.name}",
+        f"wait: it comes without you; how far it is: appliance runs train --project {project.name};"
+        f" the model then shows in appliance models --project {project.name}",
     )
 
 

@@ -149,7 +149,9 @@ def _problems(board: Board, frame: Frame) -> list[Text]:
 
 def problem_lines(group: ProblemGroup, frame: Frame) -> list[Text]:
     """Return what is wrong and what to do, wrapped."""
-    words = group.message if group.is_single else f"{group.message}; ! lists them"
+    words = (
+        group.message if group.is_single else f"{group.message}; {key_of('problems')} lists them"
+    )
     first, *rest = wrapped(words, frame.width - 5) or [group.code]
     lines = [line((" ▲ ", "caution"), (f" {first}", "warning"))]
     lines += [line((f"    {piece}", "warning")) for piece in rest]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from rich.text import Text
 
 from appliance.domain.candle import Candle
+from appliance.tui.actions import key_of
 from appliance.tui.presentation.formats import line, moment, percent, price
 from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
 from appliance.tui.state import Failure, Feed
@@ -37,7 +38,12 @@ def present(state: CandlesState, frame: Frame) -> PanelView:
     if state.candles is None:
         return failed(name, frame, state.failure) if state.failure else loading(name, frame, name)
     if not state.candles:
-        return empty(name, frame, "no candle is stored here", "d shows what is known of the market")
+        return empty(
+            name,
+            frame,
+            "no candle is stored here",
+            f"{key_of('data')} shows what is known of the market",
+        )
     moves = changes(state.candles)
     usual = usual_move(moves)
     rows: list[Row] = []

@@ -19,6 +19,7 @@ from appliance.domain.model_comparison import (
 )
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import describe_trials
+from appliance.tui.actions import key_of
 from appliance.tui.presentation.formats import (
     UNKNOWN,
     age,
@@ -81,7 +82,7 @@ def choose_versions(
     if not others and project.previous_champion:
         others = [project.previous_champion]
     if not others:
-        return f"v{champion} is the only version; r trains another"
+        return f"v{champion} is the only version; {key_of('retrain')} trains another"
     return champion, tuple(others)
 
 
@@ -121,7 +122,7 @@ def _standing(version: ModelVersion) -> str:
 def _step(state: ComparisonState) -> str:
     if len(state.others) < 2:
         return ""
-    return f"{state.index + 1} of {len(state.others)}: C shows the next"
+    return f"{state.index + 1} of {len(state.others)}: {key_of('compare')} shows the next"
 
 
 def present_scores(state: ComparisonState, frame: Frame) -> PanelView:

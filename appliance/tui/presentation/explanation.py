@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from appliance.tui.actions import key_of
 from appliance.tui.presentation.evidence import Evidence, Nothing, describe_evidence
 from appliance.tui.presentation.formats import age, line, moment
 from appliance.tui.presentation.view import Frame, wrapped
@@ -15,10 +16,15 @@ from appliance.tui.presentation.view import Frame, wrapped
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do; `key` does it from here, empty where only a command or a hand does."""
+    """One thing to do; the action does it from here, empty where only a command or a hand does."""
 
     words: str
-    key: str = ""
+    action_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """The action's key as the operator reads it."""
+        return key_of(self.action_id) if self.action_id else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +93,13 @@ def _part(name: str, texts: Sequence[str], frame: Frame, style: str = "plain") -
 
 def _steps(steps: Sequence[Step], frame: Frame) -> list[Text]:
     rows: list[Text] = []
+    room = max(2, *(len(step.key) for step in steps), 0) + 1
     for step in steps:
-        for index, piece in enumerate(wrapped(step.words, max(frame.width - _LABEL - 3, 20))):
+        for index, piece in enumerate(wrapped(step.words, max(frame.width - _LABEL - room, 20))):
             label = "do next" if not rows else ""
             key = step.key if index == 0 and step.key else "→" if index == 0 else ""
             style = "key" if step.key else "muted"
             rows.append(
-                line((f"{label:<{_LABEL}}", "muted"), (f"{key:<3}", style), (piece, "plain"))
+                line((f"{label:<{_LABEL}}", "muted"), (f"{key:<{room}}", style), (piece, "plain"))
             )
     return rows

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict, Histogram
+from appliance.tui.actions import key_of
 from appliance.tui.presentation import drift, marks
 from appliance.tui.presentation.formats import UNKNOWN, line, percent
 from appliance.tui.presentation.view import (
@@ -50,7 +51,12 @@ def present(state: FeatureState, frame: Frame) -> PanelView:
             return failed(name, frame, state.failure)
         if not state.is_read:
             return loading(name, frame, "the report")
-        return empty(name, frame, f"the newest report does not have {name}", "v shows what it has")
+        return empty(
+            name,
+            frame,
+            f"the newest report does not have {name}",
+            f"{key_of('monitoring')} shows what it has",
+        )
     mark = marks.DRIFT[score.verdict]
     lines = [line((piece, "strong")) for piece in wrapped(drift.speak(score), frame.width)]
     lines += [line(), *_histogram(score, report, frame), line(), *_statistics(score, frame)]

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from appliance.domain.chart import Chart, ChartInfo, Series, SeriesForm
 from appliance.domain.event import Event
+from appliance.tui.actions import key_of
 from appliance.tui.presentation import event_marks
 from appliance.tui.presentation.chart_window import Step, Window, centred, moved, panned, zoomed
 from appliance.tui.presentation.formats import clip, line, moment, percent, rough_span, zone_name
@@ -144,7 +145,9 @@ def present(state: HistoryState, frame: Frame) -> PanelView:
         return absent(name, frame, state.chart, "the chart")
     if state.window is None or not any(series.at for series in chart.series):
         words = f"{info.about}: nothing is stored yet" if info else "nothing is stored yet"
-        return empty(name, frame, words, "it fills while the workflows run; w runs one")
+        return empty(
+            name, frame, words, f"it fills while the workflows run; {key_of('run')} runs one"
+        )
     drawn = drawn_series(state)
     extent, labels = _extent(drawn, state.window, frame)
     if extent.columns < 8 or extent.rows < 2:

@@ -11,7 +11,6 @@ from appliance.tui.presentation.explanation import Explanation, Step
 from appliance.tui.presentation.formats import count
 from appliance.tui.presentation.why_events import explain_event
 from appliance.tui.presentation.why_problems import explain_problem
-from appliance.tui.state import Board
 
 __all__ = ["explain_event", "explain_feature", "explain_problem", "explain_run", "problem_key"]
 
@@ -19,13 +18,6 @@ __all__ = ["explain_event", "explain_feature", "explain_problem", "explain_run",
 def problem_key(problem: Problem) -> str:
     """Return what tells a problem from all others."""
     return f"{problem.code}|{problem.subject}"
-
-
-def find_problem(board: Board, key: str) -> Problem | None:
-    """Return the problem with this key while it lasts."""
-    status = board.status.value
-    known = status.problems if status else ()
-    return next((problem for problem in known if problem_key(problem) == key), None)
 
 
 def explain_run(project: str, kind: WorkflowKind, run: DagRun) -> Explanation:
@@ -39,7 +31,7 @@ def explain_run(project: str, kind: WorkflowKind, run: DagRun) -> Explanation:
     return Explanation(
         what=f"{project}: the {kind.value} run failed{where}",
         meaning="What comes after the task was not done. The next run tries again.",
-        steps=(Step("run the workflow again", "w"), Step("the line under the cursor says why")),
+        steps=(Step("run the workflow again", "run"), Step("the line under the cursor says why")),
         since_at=(failed.ended_at if failed else None) or run.ended_at,
         rests_on=tuple(rests_on),
         evidence=TaskLogOf(project, kind, run.run_id, failed.task_id if failed else ""),
@@ -59,7 +51,7 @@ def explain_feature(score: DriftScore) -> Explanation:
     steps = (
         Step("nothing to do: a stable market does this")
         if is_well
-        else Step("what was decided about it is on the monitoring screen", "v"),
+        else Step("what was decided about it is on the monitoring screen", "monitoring"),
     )
     effect = (
         ()

@@ -151,23 +151,23 @@ def _runs(event: Event, _: Board) -> Evidence:
 
 _HEALTH: Find = lambda _event, _board: ModelHealthOf()  # noqa: E731
 _WORDS: Find = lambda _event, _board: Nothing()  # noqa: E731
-_RETRAIN = Step("train anew now", "r")
-_PROMOTE = Step("put another version into production", "p")
-_ROLL_BACK = Step("undo: go back to the model before", "b")
-_REPAIR = Step("fetch what is missing at once", "e")
-_RUN = Step("run the workflow again", "w")
+_RETRAIN = Step("train anew now", "retrain")
+_PROMOTE = Step("put another version into production", "promote")
+_ROLL_BACK = Step("undo: go back to the model before", "roll_back")
+_REPAIR = Step("fetch what is missing at once", "repair")
+_RUN = Step("run the workflow again", "run")
 _SLACK = Step("`appliance alerts` shows what waits; the palette sends a test")
 
 RULES: Mapping[EventKind, Rule] = {
     EventKind.SERVICE_STATE: Rule(
         "A process changed its state; the supervisor restarts what dies.",
         _service,
-        (Step("restart it, if it does not come back", "s"),),
+        (Step("restart it, if it does not come back", "restart"),),
     ),
     EventKind.SERVICE_GIVEN_UP: Rule(
         "The supervisor has stopped restarting it. What depends on it stands still.",
         _service,
-        (Step("restart it", "s"),),
+        (Step("restart it", "restart"),),
     ),
     EventKind.SOURCE_CHOSEN: Rule(
         "Candles come from this source from now on; one home never mixes sources.", _log("ingestor")
@@ -208,7 +208,7 @@ RULES: Mapping[EventKind, Rule] = {
     EventKind.MODEL_HELD: Rule(
         "A first model that looks too good may know the future by mistake; a person decides.",
         _version,
-        (_PROMOTE, Step("reject it", "o")),
+        (_PROMOTE, Step("reject it", "reject")),
     ),
     EventKind.FILES_REMOVED: Rule(
         "Files that nothing uses were removed; champion, challenger and rollback target keep theirs.",
@@ -241,7 +241,7 @@ RULES: Mapping[EventKind, Rule] = {
     EventKind.PROJECT_SWITCHED: Rule(
         "A disabled project runs, forecasts and alerts nothing.",
         _runs,
-        (Step("switch it again", "x"),),
+        (Step("switch it again", "switch_project"),),
     ),
     EventKind.PROBLEM_FOUND: Rule("Something needs you.", _WORDS),
     EventKind.WORKFLOW_REQUESTED: Rule("A run was asked for beside the schedule.", _runs),

@@ -84,8 +84,8 @@ def _steps(*, is_bad: bool) -> tuple[Step, ...]:
     if not is_bad:
         return (Step("nothing to do"),)
     return (
-        Step("train anew now", "r"),
-        Step("go back to the model before, where a promotion began it", "b"),
+        Step("train anew now", "retrain"),
+        Step("go back to the model before, where a promotion began it", "roll_back"),
     )
 
 

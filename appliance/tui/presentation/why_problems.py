@@ -157,12 +157,12 @@ def _pair(problem: Problem, _: Board) -> Evidence:
 
 _HEALTH: Find = lambda _problem, _board: ModelHealthOf()  # noqa: E731
 _WORDS: Find = lambda _problem, _board: Nothing()  # noqa: E731
-_RESTART = Step("restart the service", "s")
-_RETRAIN = Step("train anew now", "r")
-_PROMOTE = Step("put another version into production", "p")
-_ROLL_BACK = Step("go back to the model before", "b")
-_REPAIR = Step("fetch what is missing at once", "e")
-_RUN = Step("run the workflow again", "w")
+_RESTART = Step("restart the service", "restart")
+_RETRAIN = Step("train anew now", "retrain")
+_PROMOTE = Step("put another version into production", "promote")
+_ROLL_BACK = Step("go back to the model before", "roll_back")
+_REPAIR = Step("fetch what is missing at once", "repair")
+_RUN = Step("run the workflow again", "run")
 _DATA = "Candles are not lost: what is missing stays a gap until the exchange has proven it."
 _ALERTS = "Slack is not told of what happens; the events on this screen are complete."
 
@@ -251,7 +251,7 @@ RULES: Mapping[str, Rule] = {
     "model.held": Rule(
         "A first model that looks too good may know the future by mistake; a person decides.",
         _version,
-        (_PROMOTE, Step("reject it", "o")),
+        (_PROMOTE, Step("reject it", "reject")),
     ),
     "model.other_config": Rule(
         "The model answers another question than the configuration asks, so it is not used.",

@@ -32,8 +32,8 @@ class ComparePage(Page):
     AUTO_FOCUS = "#scores"
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("esc", "Back"),
-        ("C", "Other version"),
-        ("o", "Reject"),
+        ("compare", "Other version"),
+        ("reject", "Reject"),
     )
 
     def __init__(self, project: str, first: int, others: tuple[int, ...]) -> None:

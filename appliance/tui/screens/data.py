@@ -39,9 +39,9 @@ class DataPage(Page):
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("esc", "Back"),
         ("+ -", "Span"),
-        ("i", "Backfill"),
-        ("e", "Repair"),
-        ("a", "Audit"),
+        ("backfill", "Backfill"),
+        ("repair", "Repair"),
+        ("audit", "Audit"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "span(-1)", "Less time", show=False),

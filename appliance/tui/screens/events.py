@@ -98,7 +98,7 @@ class EventsPage(Page):
         ("esc", "Back"),
         ("/", "Filter"),
         ("f", "Follow"),
-        ("E", "Last 12 h"),
+        ("events", "Last 12 h"),
         ("enter", "Open"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f", "follow", "Follow", show=False)]

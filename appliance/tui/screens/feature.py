@@ -27,7 +27,7 @@ class FeaturePage(Page):
 
     AUTO_FOCUS = "#feature"
     CRUMB = "feature"
-    OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("v", "Monitoring"))
+    OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("monitoring", "Monitoring"))
 
     def __init__(self, name: str = "") -> None:
         super().__init__()

@@ -30,7 +30,7 @@ class MonitoringPage(Page):
 
     AUTO_FOCUS = "#features"
     CRUMB = "monitoring"
-    OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("z", "Zoom"))
+    OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("zoom", "Zoom"))
 
     def __init__(self, *, asks_why: bool = False) -> None:
         """Make the page; with `asks_why` it says why the model is as it is once that is read."""

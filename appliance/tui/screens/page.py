@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from appliance.tui.actions import default_keys, key_of
 from appliance.tui.presentation import banner, keys
 from appliance.tui.presentation.command_line import (
     Completion,
@@ -37,6 +38,7 @@ class Page(FilterScreen[None]):
         Binding("escape", "back", "Back", show=False),
     ]
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("/", "Filter"))
+    """What the key line begins with: a key, or the id of an action that it stands for, and a label."""
     CRUMB: ClassVar[str] = "dashboard"
     NOTICE_LINES = 7
 
@@ -77,7 +79,8 @@ class Page(FilterScreen[None]):
         crumbs = self.appliance.crumbs(self)
         top.show(lambda frame: (banner.top_line(board, frame, crumbs),), now)
         self.query_one("#notices", Lines).show(partial(banner.notices, board), now)
-        own = self.OWN_KEYS
+        actions = default_keys()
+        own = [(key_of(key) if key in actions else key, label) for key, label in self.OWN_KEYS]
         self.query_one("#keys", Lines).show(lambda f: (keys.key_line(board, f, own),), now)
 
     @property

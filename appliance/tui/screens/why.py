@@ -11,7 +11,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.events import Key
 
-from appliance.tui.actions import ACTIONS
+from appliance.tui import keymap
 from appliance.tui.log_sources import AtError, AtTime, ServiceLog, TaskLog
 from appliance.tui.presentation.evidence import (
     CandlesOf,
@@ -80,13 +80,13 @@ class WhyModal(ReadModal):
 
     def on_key(self, event: Key) -> None:
         """Carry out the step whose key was pressed."""
-        keys = {step.key for step in self.explanation.steps if step.key}
-        known = next((a for a in ACTIONS if event.key == a.key and a.shown_key in keys), None)
-        if known is not None:
+        steps = [step for step in self.explanation.steps if step.action_id]
+        pressed = next((s for s in steps if keymap.textual_key(s.key) == event.key), None)
+        if pressed is not None:
             event.stop()
             app = cast("ApplianceApp", self.app)
             self.dismiss(None)
-            app.run_operation(known.id)
+            app.run_operation(pressed.action_id)
 
 
 def _page(explanation: Explanation, more: Words | None, frame: Frame) -> list[Text]:

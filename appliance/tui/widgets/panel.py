@@ -107,10 +107,6 @@ class Panel(ScrollView, can_focus=True):
         """Keep only the rows that match `needle`; see `presentation.filters`."""
         self._arrange(replace(self.how, needle=needle))
 
-    def unselect(self) -> None:
-        """Select nothing any more."""
-        self._arrange(replace(self.how, selected=frozenset()))
-
     def _arrange(self, how: Arrangement) -> None:
         self.how = how
         self._rebuild()
