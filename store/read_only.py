@@ -37,6 +37,8 @@ _SERVICE = "store"
 _RETRY_SECONDS = 0.05
 _LOOK_SECONDS = 0.2
 """How often a read of the file looks whether a supervisor waits for it."""
+_ONE_READ = threading.Lock()
+"""Held during a read of a file: DuckDB opens one once in a process, with one configuration."""
 _BUSY = frozenset({"store.unavailable", "store.locked"})
 """What a moment later may be over; a query that takes too long would only take as long again."""
 
@@ -57,7 +59,6 @@ class ReadOnlySession(Session):
         self._wait_seconds = wait_seconds
         self._read_seconds = read_seconds
         self._service: FlightSession | None = None
-        self._file_lock = threading.Lock()
         self._is_closed = False
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
@@ -87,31 +88,25 @@ class ReadOnlySession(Session):
     def close(self) -> None:
         """See `Session.close`."""
         self._is_closed = True
-        self._leave_service()
+        if self._service is not None:
+            self._service.close()
 
     def _read(self, sql: str, parameters: Sequence[object], seconds: float) -> pa.Table:
         if self._is_closed:
             raise StoreError("the store session is closed", code="store.closed")
-        if self._service is None:
-            self._service = reach_service(self._paths, seconds, self._read_seconds)
-        if (service := self._service) is not None:
+        service = self._service or reach_service(self._paths, seconds, self._read_seconds)
+        if service is not None:
+            self._service = service
             try:
                 return service.read(sql, parameters)
             except StoreUnavailable as error:
                 if error.code in _BUSY:
-                    self._leave_service()
+                    self._service = None  # not closed: another thread may be reading
                 raise
         if not may_open_files_of(_SERVICE, self._paths):
             raise silent_service(self._paths, self._wait_seconds)
-        with self._file_lock:
-            settings = load_settings(self._paths).store
-            with _opened(self._paths.store_file, settings) as connection:
-                return _rows(connection, self._paths, sql, parameters)
-
-    def _leave_service(self) -> None:
-        service, self._service = self._service, None
-        if service is not None:
-            service.close()
+        with _ONE_READ, _opened(self._paths) as connection:
+            return _rows(connection, self._paths, sql, parameters)
 
 
 class _ReadRows(Rows):
@@ -139,8 +134,9 @@ class _ReadRows(Rows):
 
 
 @contextmanager
-def _opened(file: Path, settings: Any) -> Iterator[Any]:
-    """Yield a read-only connection to a file of the current schema, the owner's lock shared."""
+def _opened(paths: Paths) -> Iterator[Any]:
+    """Yield a read-only connection to a home's file of the current schema, the owner's lock shared."""
+    file, settings = paths.store_file, load_settings(paths).store
     lock = StoreLock.share(file)
     if lock is None:
         raise StoreUnavailable(
@@ -148,6 +144,9 @@ def _opened(file: Path, settings: Any) -> Iterator[Any]:
             hint="wait until that process is done and try again; appliance status shows more",
         )
     try:
+        # A supervisor that came after the first look waits for the lock; one that came before it must not.
+        if not may_open_files_of(_SERVICE, paths):
+            raise _given_up(paths)
         with _translated(file):
             connection = connect(file, settings, is_read_only=True)
             try:
@@ -188,10 +187,14 @@ def _rows(connection: Any, paths: Paths, sql: str, parameters: Sequence[object])
         except (duckdb.Error, pa.ArrowException) as error:
             if not is_given_up.is_set():
                 raise
-            raise StoreUnavailable(
-                f"the appliance of {paths.home} was started meanwhile and needs {paths.store_file}",
-                hint="it answers in a moment; try again",
-            ) from error
+            raise _given_up(paths) from error
+
+
+def _given_up(paths: Paths) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the appliance of {paths.home} was started meanwhile and needs {paths.store_file}",
+        hint="it answers in a moment; try again",
+    )
 
 
 @contextmanager
