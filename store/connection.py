@@ -11,14 +11,18 @@ from appliance.config.settings import StoreSettings
 from store.migrate import migrate
 
 
-def connect(file: Path, settings: StoreSettings) -> Any:
-    """Open the file; its checkpoints are the caller's."""
+def connect(file: Path, settings: StoreSettings, *, is_read_only: bool = False) -> Any:
+    """Open the file; its checkpoints are the caller's.
+
+    Read-only, DuckDB writes neither the file nor its log, and moves nothing from memory to the disk.
+    """
     return duckdb.connect(
         str(file),
+        read_only=is_read_only,
         config={
             "memory_limit": settings.memory_limit,
             "threads": settings.threads,
-            "temp_directory": str(spill_of(file)),
+            "temp_directory": "" if is_read_only else str(spill_of(file)),
             "max_temp_directory_size": "4GB",
             # DuckDB would checkpoint inside somebody's commit, and while a backup copies the file.
             "checkpoint_threshold": "1TB",
@@ -33,14 +37,19 @@ def connect(file: Path, settings: StoreSettings) -> Any:
 def prepare(connection: Any) -> int:
     """Shut the outside off, migrate, and return the schema; closes the connection on failure."""
     try:
-        connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        connection.execute("SET GLOBAL python_enable_replacements = false")
-        connection.execute("SET GLOBAL enable_external_access = false")
-        connection.execute("SET GLOBAL lock_configuration = true")
+        shut_off(connection)
         return migrate(connection)
     except BaseException:
         connection.close()
         raise
+
+
+def shut_off(connection: Any) -> None:
+    """Let statements see nothing but the database, in UTC, and change no setting."""
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL python_enable_replacements = false")
+    connection.execute("SET GLOBAL enable_external_access = false")
+    connection.execute("SET GLOBAL lock_configuration = true")
 
 
 def spill_of(file: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import threading
 import time
@@ -20,10 +19,11 @@ from appliance.config.settings import StoreSettings
 from appliance.errors import StoreError, StoreUnavailable
 from store.arriving import ArrivingBatch
 from store.connection import connect, prepare, spill_of, wal_bytes
-from store.faults import disk_full, duckdb_error, is_fatal, translate, writes_refused
+from store.faults import disk_full, duckdb_error, is_fatal, translate
 from store.lock import StoreLock
 from store.memory import duckdb_limit, purge
 from store.reading import DatabaseRows
+from store.reading_statement import refuse_writes
 from store.running import Running, RunningStatements
 from store.session import Session, Statement
 from store.wire import plain_parameters
@@ -54,17 +54,6 @@ _PATIENCE_SECONDS = 4.0
 """How long a statement waits for memory that others have; after a quarter of it they give way."""
 
 _RETRY_SECONDS = 0.05
-
-_READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-
-_ACTS = re.compile(
-    r"\b((force_)?checkpoint|(enable|disable)_(logging|profiling|profile)|truncate_duckdb_logs|write_log)\b",
-    re.IGNORECASE,
-)
-"""Functions that a SELECT may call and that do something: a checkpoint would spoil a running backup."""
-
-_RUNS_TEXT = re.compile(r"\bquery\b", re.IGNORECASE)
-_LITERAL = re.compile(r"'(?:[^']|'')*'")
 
 
 class Database(Session):
@@ -114,7 +103,7 @@ class Database(Session):
         """Read; `interrupt_abandoned` stops the query once `is_abandoned` says so."""
         values = plain_parameters(parameters)
         with self._translated():
-            _refuse_writes(sql)
+            refuse_writes(sql)
         return self._with_memory(
             lambda: DatabaseRows.begin(
                 self._cursor(is_abandoned, may_be_ended=True), self._at_work, sql, values
@@ -331,14 +320,6 @@ def _show(cursor: Any, batch: pa.Table | ArrivingBatch) -> None:
     cursor.unregister("arriving")
     if isinstance(batch, ArrivingBatch):
         batch.refuse_part()
-
-
-def _refuse_writes(sql: str) -> None:
-    statements = duckdb.extract_statements(sql)
-    is_reading = len(statements) == 1 and statements[0].type in _READ_ONLY
-    text = sql if _RUNS_TEXT.search(sql) else _LITERAL.sub("''", sql)
-    if not is_reading or _ACTS.search(text):
-        raise writes_refused()
 
 
 def _never() -> bool:

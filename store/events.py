@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.event_filter import EventCount, EventFilter
 from appliance.domain.origin import origin_from_json, origin_to_json
 from store.rows import delete_before, scalar, utc
 from store.session import Session, Statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLUMNS = "occurred_at, kind, severity, project, actor, summary, details, origin, done_by"
 
@@ -99,6 +102,22 @@ def _read(
     )
     rows = session.read(sql, [after_id, before_id, *values, limit]).to_pylist()
     return [_event(row) for row in rows]
+
+
+def read_event_rows(session: Session, wanted: EventFilter, limit: int | None = None) -> pa.Table:
+    """Return the newest `limit` events that are wanted, all where it is None, oldest first.
+
+    Columns: id, occurred_at (timestamp[us, UTC]), kind, severity, project, actor, done_by, summary,
+    details (JSON text).
+    """
+    condition, values = _condition(wanted)
+    newest = "" if limit is None else f"ORDER BY id DESC LIMIT {int(limit)}"
+    return session.read(
+        "SELECT id, occurred_at, kind, severity, project, actor, done_by, summary,"  # noqa: S608
+        f" details::VARCHAR AS details FROM (SELECT * FROM events WHERE {condition} {newest})"
+        " ORDER BY id",
+        values,
+    )
 
 
 def count_events(session: Session, wanted: EventFilter) -> list[EventCount]:

@@ -38,7 +38,7 @@ def translate(error: duckdb.Error, file: Path) -> StoreError:
             code="store.locked",
             hint="close that program; to look at the data use: appliance sql",
         )
-    if "launched in read-only mode" in message:
+    if "launched in read-only mode" in message or "attached in read-only mode" in message:
         return writes_refused()
     if is_fatal(error):
         return StoreUnavailable(

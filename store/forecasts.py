@@ -214,6 +214,28 @@ def read_outcomes(
     )
 
 
+def read_predictions(
+    session: Session,
+    project: str,
+    start_at: datetime | None = None,
+    end_at: datetime | None = None,
+    model_version: int | None = None,
+) -> pa.Table:
+    """Return the forecasts made from candles of [start_at, end_at), ascending, outcomes beside them.
+
+    Columns: those of `read_outcomes`; the outcome's are null until the forecast has matured.
+    """
+    version, values = _of_version(model_version)
+    bounds = {" AND candle_date_time_utc >= ?": start_at, " AND candle_date_time_utc < ?": end_at}
+    given = {condition: value for condition, value in bounds.items() if value is not None}
+    return session.read(
+        f"SELECT {', '.join(_COLUMNS)}, is_live, realised_return, pinball, pinball_static, "  # noqa: S608
+        "pinball_ewma, is_inside FROM forecasts LEFT JOIN outcomes ON forecast_id = id"
+        f" WHERE project = ?{version}{''.join(given)} ORDER BY candle_date_time_utc, id",
+        [project, *values, *given.values()],
+    )
+
+
 def _of_version(model_version: int | None) -> tuple[str, list[object]]:
     return ("", []) if model_version is None else (" AND model_version = ?", [model_version])
 

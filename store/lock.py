@@ -10,14 +10,14 @@ from appliance.config.file_holder import file_holders
 
 
 class StoreLock:
-    """An exclusive flock on `<store file>.lock`, held until released or until the process ends.
+    """A flock on `<store file>.lock`, exclusive for its owner, held until released or until the process ends.
 
     The kernel drops it with the process, so it is never stale. The file itself stays: deleting it
     would let two processes lock two different files of the same name.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
 
     @classmethod
     def acquire(cls, store_file: Path) -> StoreLock | None:
@@ -32,6 +32,23 @@ class StoreLock:
             return None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        return cls(descriptor)
+
+    @classmethod
+    def share(cls, store_file: Path) -> StoreLock | None:
+        """Take the lock beside other readers, without waiting; None when an owner holds it.
+
+        Nothing is written: a file that never had an owner has no lock, and readers need none.
+        """
+        try:
+            descriptor = os.open(lock_file(store_file), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return cls(None)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
         return cls(descriptor)
 
     def release(self) -> None:

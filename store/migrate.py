@@ -86,6 +86,25 @@ def migrate(connection: Any, migrations: tuple[Migration, ...] | None = None) ->
     return known[-1].version
 
 
+def require_current(connection: Any, file: Path) -> None:
+    """Refuse a file whose schema is not the one that this code reads; changes nothing.
+
+    Raises:
+        StoreError: it is older or newer, or an applied migration was edited since.
+        duckdb.Error: it is no store file.
+    """
+    applied = dict(connection.execute("SELECT version, checksum FROM schema_migrations").fetchall())
+    _refuse_newer(applied, known_migrations())
+    _refuse_changed(applied, known_migrations())
+    newest = max(applied, default=0)
+    if newest < schema_version():
+        raise StoreError(
+            f"{file} has schema {newest}, this program reads {schema_version()}",
+            code="store.older_schema",
+            hint="appliance up brings it to the newer schema and keeps all data",
+        )
+
+
 def _read(path: Path) -> Migration:
     number, _, name = path.stem.partition("_")
     sql = path.read_text(encoding="utf-8")

@@ -43,7 +43,7 @@ def open_store(
     deadline = clock.monotonic() + wait_seconds
     while True:
         left = max(deadline - clock.monotonic(), _RETRY_SECONDS)
-        session = _service(paths, left, read_seconds) or _file(paths)
+        session = reach_service(paths, left, read_seconds) or _file(paths)
         if session is not None:
             return session
         if clock.monotonic() >= deadline:
@@ -58,15 +58,15 @@ def open_service(paths: Paths, *, wait_seconds: float = 5.0) -> Session:
         StoreUnavailable: it does not listen, or does not answer within `wait_seconds`.
         StoreError: it has a schema that this code does not know.
     """
-    session = _service(paths, wait_seconds, READ_SECONDS)
+    session = reach_service(paths, wait_seconds, READ_SECONDS)
     if session is None:
-        raise _silent_service(paths, wait_seconds)
+        raise silent_service(paths, wait_seconds)
     return session
 
 
 def _unavailable(paths: Paths, seconds: float) -> StoreUnavailable:
     if not may_open_files_of(_SERVICE, paths):
-        return _silent_service(paths, seconds)
+        return silent_service(paths, seconds)
     return StoreUnavailable(
         f"{paths.store_file} is held by {holder(paths.store_file)}"
         f" and no store service answered within {seconds:g} s",
@@ -74,7 +74,8 @@ def _unavailable(paths: Paths, seconds: float) -> StoreUnavailable:
     )
 
 
-def _silent_service(paths: Paths, seconds: float) -> StoreUnavailable:
+def silent_service(paths: Paths, seconds: float) -> StoreUnavailable:
+    """Return the error for a service that has not answered within `seconds`."""
     last = read_last_status(paths)
     state = last.service(_SERVICE) if last is not None else ""
     known = f" ({state})" if state else ""
@@ -84,7 +85,12 @@ def _silent_service(paths: Paths, seconds: float) -> StoreUnavailable:
     )
 
 
-def _service(paths: Paths, seconds: float, read_seconds: float) -> FlightSession | None:
+def reach_service(paths: Paths, seconds: float, read_seconds: float) -> FlightSession | None:
+    """Return a client of the service, None when it does not answer within `seconds`.
+
+    Raises:
+        StoreError: it has a schema that this code does not know.
+    """
     if not _is_listening(paths):
         return None
     from store.client import FlightSession

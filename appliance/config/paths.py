@@ -45,7 +45,15 @@ class Paths:
         Raises:
             ConfigError: no home can be there, or it is another user's.
         """
-        value = os.environ.get("APPLIANCE_HOME") or "~/.local/share/appliance"
+        return cls.at(os.environ.get("APPLIANCE_HOME") or "~/.local/share/appliance")
+
+    @classmethod
+    def at(cls, value: str) -> Paths:
+        """Return the paths of the home in a folder, which need not exist.
+
+        Raises:
+            ConfigError: no home can be there, or it is another user's.
+        """
         try:
             home = Path(value).expanduser().absolute()
         except RuntimeError as error:

@@ -29,13 +29,14 @@ def loaded_after(*modules: str, heavy: tuple[str, ...] = HEAVY) -> set[str]:
 @pytest.mark.parametrize(
     "modules",
     [
+        ("appliance",),
         ("appliance.__main__", "appliance.cli.main", *COMMAND_MODULES),
         ("appliance.tui.app",),
         ("appliance.control.client",),
         ("store",),
         ("appliance.pipelines.spec", "appliance.pipelines.workflow"),
     ],
-    ids=["cli", "tui", "control client", "store", "pipelines"],
+    ids=["package", "cli", "tui", "control client", "store", "pipelines"],
 )
 def test_importing_loads_nothing_heavy(modules: tuple[str, ...]) -> None:
     assert loaded_after(*modules) == set()
