@@ -15,6 +15,8 @@ from appliance.control.api import ApplianceStatus, StreamMessage
 from appliance.domain.candle import LiveCandle
 from appliance.domain.event import Event
 
+Take = Callable[[StreamMessage], None]
+
 _EVENTS_KEPT = 1000
 _LOOK_SECONDS = 15.0
 """A look at the status counts as attention for so long."""
@@ -28,15 +30,12 @@ class Subscription:
         status: ApplianceStatus,
         wake: Callable[[], None],
         leave: Callable[[], None],
-        *,
-        is_attention: bool = True,
     ) -> None:
         self._lock = threading.Lock()
         self._status: ApplianceStatus | None = status
         self._live: dict[tuple[str, int], LiveCandle] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.wake = wake
-        self.is_attention = is_attention
         self._leave = leave
 
     def drain(self) -> list[StreamMessage]:
@@ -74,6 +73,7 @@ class Hub:
         self._lock = threading.Lock()
         self._status = status
         self._subscriptions: list[Subscription] = []
+        self._followers: list[Take] = []
         self._is_closed = False
         self._looked_at = float("-inf")
         self.on_attention: Callable[[], None] = lambda: None
@@ -92,8 +92,7 @@ class Hub:
     @property
     def is_watched(self) -> bool:
         """Whether somebody subscribes or has asked for the status a moment ago."""
-        watched = any(subscription.is_attention for subscription in self._subscriptions)
-        return watched or clock.monotonic() - self._looked_at < _LOOK_SECONDS
+        return bool(self._subscriptions) or clock.monotonic() - self._looked_at < _LOOK_SECONDS
 
     def look(self) -> None:
         """Note that somebody has asked for the status."""
@@ -108,25 +107,35 @@ class Hub:
                 self._status = message.status
             for subscription in self._subscriptions:
                 subscription.put(message)
+            for take in self._followers:
+                take(message)
 
-    def subscribe(self, wake: Callable[[], None], *, is_attention: bool = True) -> Subscription:
+    def subscribe(self, wake: Callable[[], None]) -> Subscription:
         """Return a subscription that holds the newest status and misses nothing after it.
 
         Args:
             wake: called, from any thread, when there is something to drain; must not block.
-            is_attention: whether somebody watches, so that everything is read more often.
         """
-        if is_attention:
-            self.look()
+        self.look()
         with self._lock:
             subscription = Subscription(
                 self._status,
                 wake,
                 leave=lambda: self._unsubscribe(subscription),
-                is_attention=is_attention,
             )
             self._subscriptions.append(subscription)
             return subscription
+
+    def follow(self, take: Take) -> Callable[[], None]:
+        """Hand the newest status and then every message to `take`, none left out; return what ends that.
+
+        Args:
+            take: called from any thread, one call at a time; must not block.
+        """
+        with self._lock:
+            take(StreamMessage(status=self._status))
+            self._followers.append(take)
+        return lambda: self._unfollow(take)
 
     def close(self) -> None:
         """Wake every subscriber for the last time."""
@@ -134,6 +143,11 @@ class Hub:
             self._is_closed = True
             for subscription in self._subscriptions:
                 subscription.wake()
+
+    def _unfollow(self, take: Take) -> None:
+        with self._lock:
+            if take in self._followers:
+                self._followers.remove(take)
 
     def _unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from textual import on
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
@@ -29,6 +28,7 @@ from appliance.tui.background import in_background
 from appliance.tui.commands import ActionCommands
 from appliance.tui.coordinators import HistoryCoordinator, StreamCoordinator
 from appliance.tui.keeping import HISTORY_LINES
+from appliance.tui.keys_in_order import KeysInOrder
 from appliance.tui.messages import (
     ActionFailed,
     ActionSucceeded,
@@ -73,7 +73,7 @@ def run(
     return code or 0
 
 
-class ApplianceApp(App[int]):
+class ApplianceApp(KeysInOrder):
     """Terminal dashboard of one appliance."""
 
     TITLE = "appliance"

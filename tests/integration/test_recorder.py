@@ -12,11 +12,13 @@ import pytest
 from appliance.config.paths import Paths
 from appliance.config.secret import Secret, read_secret, write_secret
 from appliance.config.settings import RecorderSettings
+from appliance.control.api import StreamMessage
 from appliance.control.recording.delta import changed
 from appliance.control.recording.folder import recorded_files
 from appliance.control.recording.opening import open_recorder
 from appliance.control.recording.recorder import Recorder
 from appliance.control.recording.segment import read_records, sections
+from appliance.domain.event import EventKind
 from appliance.domain.service import ServiceState
 from store.candles import store_candles
 from tests import builders
@@ -72,11 +74,17 @@ def test_what_is_published_and_what_screens_read_is_recorded(bench: Bench) -> No
     assert next(iter(sections(content))).is_whole
 
 
-def test_nobody_counts_as_watching_while_only_the_recorder_follows(bench: Bench) -> None:
+def test_whoever_follows_misses_nothing_and_does_not_count_as_watching(bench: Bench) -> None:
     hub = bench.backend.hub
-    subscription = hub.subscribe(lambda: None, is_attention=False)
+    heard: list[StreamMessage] = []
+    leave = hub.follow(heard.append)
     assert not hub.is_watched
-    subscription.close()
+    for number in (1, 2, 3):
+        hub.publish(StreamMessage(event=builders.event(number, EventKind.TRAINED, "", START)))
+    leave()
+    hub.publish(StreamMessage(event=builders.event(4, EventKind.TRAINED, "", START)))
+    assert heard[0].status is not None
+    assert [each.event.id for each in heard[1:] if each.event] == [1, 2, 3]
 
 
 def test_no_secret_gets_into_a_recording(bench: Bench) -> None:

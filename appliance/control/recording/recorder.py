@@ -1,7 +1,10 @@
 """The recorder inside the supervisor: one thread that writes, one that reads what the stream lacks.
 
-It never holds the appliance up: whoever hands it something only puts that into a dictionary, a file that
+It never holds the appliance up: whoever hands it something only puts that into a queue, a file that
 cannot be written is a problem that is said once, and reading takes a small share of its own time.
+
+Nothing of what is published is left out, each with its time: a console that was shown one of two messages
+of the same quarter of a second finds that one again.
 """
 
 from __future__ import annotations
@@ -9,7 +12,9 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from appliance import clock
@@ -34,7 +39,8 @@ from appliance.errors import ApplianceError
 _log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 0.25
-"""Consoles show what is published as often, so that nothing shown is missing."""
+_MOST_WAITING = 20_000
+"""Messages and answers that wait to be written; where a disk stands still, the oldest are let go."""
 RETRY_SECONDS = 30.0
 _IDLE_SECONDS = 2.0
 _DERIVED = frozenset(
@@ -42,6 +48,12 @@ _DERIVED = frozenset(
 )
 """Reads that replay answers from the newest events and log lines."""
 _FORGET_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    subject: str
+    answer: bytes | ApplianceError
 
 
 class Recorder:
@@ -64,14 +76,14 @@ class Recorder:
         self._writer = writer
         self._hub = hub
         self._lock = threading.Lock()
-        self._heard: dict[str, tuple[datetime, bytes | ApplianceError]] = {}
+        self._waiting: deque[tuple[datetime, StreamMessage | _Answer]] = deque(maxlen=_MOST_WAITING)
         self._heard_at: dict[str, datetime] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._unfollow: Callable[[], None] = lambda: None
         self._written_at = self._retry_at = clock.monotonic()
         self._trouble = ""
         self._reads = Reads(control, hub, self.hear, stat_log)
-        self._subscription = hub.subscribe(self._wake.set, is_attention=False)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._reader = threading.Thread(
             target=self._reads.run, args=(self._stopping,), name="recorder-reads", daemon=True
@@ -84,6 +96,7 @@ class Recorder:
 
     def start(self) -> None:
         """Begin to record."""
+        self._unfollow = self._hub.follow(self._follow)
         self._thread.start()
         self._reader.start()
 
@@ -92,7 +105,7 @@ class Recorder:
         self._stopping.set()
         self._wake.set()
         self._thread.join(2.0)
-        self._subscription.close()
+        self._unfollow()
 
     def hear(
         self, operation: str, arguments: Mapping[str, object], answer: bytes | ApplianceError
@@ -102,8 +115,15 @@ class Recorder:
             return
         if operation in _DERIVED or (operation == EVENTS and arguments != {}):
             return
+        self._keep(_Answer(subject_of(operation, arguments), answer))
+
+    def _follow(self, message: StreamMessage) -> None:
+        self._keep(message)
+        self._wake.set()
+
+    def _keep(self, known: StreamMessage | _Answer) -> None:
         with self._lock:
-            self._heard[subject_of(operation, arguments)] = (clock.now(), answer)
+            self._waiting.append((clock.now(), known))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -131,14 +151,15 @@ class Recorder:
         self._retry_at = clock.monotonic() + RETRY_SECONDS
 
     def _take(self) -> None:
-        now = clock.now()
-        for message in self._subscription.drain():
-            self._take_message(message, now)
         with self._lock:
-            heard, self._heard = self._heard, {}
-        for subject, (at, answer) in heard.items():
-            self._heard_at[subject] = at
-            self._take_answer(subject, answer, at)
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        for at, known in waiting:
+            if isinstance(known, StreamMessage):
+                self._take_message(known, at)
+            else:
+                self._heard_at[known.subject] = at
+                self._take_answer(known.subject, known.answer, at)
 
     def _take_message(self, message: StreamMessage, now: datetime) -> None:
         if message.status is not None:

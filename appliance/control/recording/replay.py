@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -146,12 +146,15 @@ class ReplayControl:
         start_at: datetime | None = None,
         end_at: datetime | None = None,
     ) -> Chart:
-        """See `Control.chart`; a part that nobody looked at is the whole that was recorded."""
-        asked = {"project": project, "key": key, "points": points}
+        """See `Control.chart`; a part that nobody looked at is the newest whole that was recorded."""
+        asked = {"project": project, "key": key}
+        part = {**asked, "points": points, "start_at": start_at, "end_at": end_at}
+        if start_at is not None and self._value("chart", part) is not None:
+            return cast("Chart", self._read("chart", **part))
         whole = {**asked, "start_at": None, "end_at": None}
-        part = {**asked, "start_at": start_at, "end_at": end_at}
-        is_kept = self._value("chart", part) is not None
-        return cast("Chart", self._read("chart", **(part if is_kept else whole)))
+        known = self._recorded("chart", whole, "points")
+        newest = max(known, key=lambda count: _end_of(known[count]), default=points)
+        return cast("Chart", self._read("chart", points=newest, **whole))
 
     def compare(self, project: str, first: int, second: int) -> ModelComparison:
         """See `Control.compare`."""
@@ -218,14 +221,25 @@ class ReplayControl:
         if exact is not None or amount is None:
             return exact
         others = {name: value for name, value in arguments.items() if name != amount}
-        prefix = f"{operation} "
-        found = [
-            (asked.pop(amount), value)
+        found = self._recorded(operation, others, amount)
+        return found[max(found)] if found else None
+
+    def _recorded(
+        self, operation: str, arguments: Mapping[str, object], amount: str
+    ) -> dict[int, Mapping[str, Any]]:
+        """Return by `amount` what was answered to a question that differs in nothing else."""
+        return {
+            asked[amount]: value
             for subject, value in self._moment.values.items()
-            if subject.startswith(prefix) and amount in (asked := parts_of(subject)[1])
-            if {name: v for name, v in asked.items() if name != amount} == others
-        ]
-        return max(found, key=lambda each: each[0], default=(0, None))[1]
+            if subject.startswith(f"{operation} ") and amount in (asked := parts_of(subject)[1])
+            if {name: v for name, v in asked.items() if name != amount} == arguments
+        }
+
+
+def _end_of(value: Mapping[str, Any]) -> datetime:
+    """Return where a recorded chart ends; one that could never be read ends before all others."""
+    ends_at = value["r"]["end_at"] if "r" in value else None
+    return datetime.fromisoformat(ends_at) if ends_at else datetime.min.replace(tzinfo=UTC)
 
 
 def _newest(operation: str, arguments: Mapping[str, object], result: Any) -> Any:
