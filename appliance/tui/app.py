@@ -192,6 +192,8 @@ class ApplianceApp(App[int]):
 
     @on(PastRead)
     def _arrive(self, message: PastRead) -> None:
+        if not self.traveller.is_wanted(message):
+            return
         found = self.traveller.arrive(message, self.board)
         if isinstance(found, Board):
             self._change_time(found)
@@ -345,6 +347,7 @@ class ApplianceApp(App[int]):
 
     def _read_board(self) -> None:
         """Read anew what belongs to the chosen project and chart."""
+        self.traveller.drop_requests()
         if self.board.past is not None:
             self.go_to(self.board.past.at)
         else:
@@ -444,11 +447,10 @@ class ApplianceApp(App[int]):
         self._show()
 
     def _show(self) -> None:
-        now = self.now
         for screen in reversed(self.screen_stack):
             # A page that is being taken down loses its children one by one, and still counts as mounted.
             if isinstance(screen, Page) and screen.is_mounted and screen.display:
-                screen.show_board(self.board, now)
+                screen.show_again()
             if not screen.is_modal:
                 return  # what is below is not seen; a page is shown again when it comes back
 
