@@ -67,11 +67,19 @@ class ChartInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """An event at its place on a chart's axis: `at` is market time on charts of the market, as all values."""
+
+    at: datetime
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """One chart in [start_at, end_at], a value per `step_seconds`.
 
     `first_at` and `last_at` are the oldest and the newest instant with values at all, None when there is
-    none. `events` are the markers, oldest first.
+    none. `markers` ascend.
     """
 
     key: str
@@ -79,7 +87,7 @@ class Chart:
     end_at: datetime
     step_seconds: int
     series: tuple[Series, ...] = ()
-    events: tuple[Event, ...] = ()
+    markers: tuple[Marker, ...] = ()
     first_at: datetime | None = None
     last_at: datetime | None = None
     share: Share | None = None
