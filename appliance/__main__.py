@@ -47,9 +47,7 @@ def main() -> None:
     from appliance.cli.main import run
     from appliance.config.display import use_configured_zone
 
-    if wrong := use_configured_zone():
-        sys.stderr.write(f"warning: {wrong}; times are in the machine's zone\n")
-    sys.exit(run(sys.argv[1:], _open_dashboard, _wrong_keys))
+    sys.exit(run(sys.argv[1:], _open_dashboard, _wrong_keys, use_configured_zone()))
 
 
 if __name__ == "__main__":
