@@ -455,17 +455,7 @@ class ApplianceControl:
         origin: Origin,
         details: dict[str, object],
     ) -> None:
-        self.record(
-            Event(
-                kind,
-                summary,
-                origin.name,
-                clock.now(),
-                project=project,
-                details=details,
-                origin=origin,
-            )
-        )
+        self.record(Event.asked_for(kind, summary, project, origin, clock.now(), details))
 
     def _why_unrecorded(self) -> str:
         return self.recorder_trouble()
