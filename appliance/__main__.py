@@ -32,7 +32,7 @@ def _open_dashboard(
 
 def _wrong_keys(keys: Mapping[str, str]) -> list[tuple[str, str]]:
     from appliance.tui import keymap
-    from appliance.tui.actions import default_keys
+    from appliance.tui.action_keys import default_keys
 
     return keymap.problems(default_keys(), keys)
 

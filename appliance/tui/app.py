@@ -24,7 +24,8 @@ from appliance.domain.origin import Origin, Through
 from appliance.errors import ApplianceNotRunning
 from appliance.terminal import clean, clean_line
 from appliance.tui import keymap
-from appliance.tui.actions import ACTIONS, action, key_of
+from appliance.tui.action_keys import key_of
+from appliance.tui.actions import ACTIONS, action
 from appliance.tui.background import in_background
 from appliance.tui.commands import ActionCommands
 from appliance.tui.coordinators import HistoryCoordinator, StreamCoordinator

@@ -10,7 +10,7 @@ from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.errors import ConfigError
 from appliance.tui import copying
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.background import ask, perform
 from appliance.tui.comparing import compare
 from appliance.tui.feed_operations import FEED_OPERATIONS

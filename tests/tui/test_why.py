@@ -21,9 +21,10 @@ from appliance.tui.presentation import evidence
 from appliance.tui.presentation.drift import speak
 from appliance.tui.presentation.explanation import Explanation, explain_banner, explain_page
 from appliance.tui.presentation.view import Frame
-from appliance.tui.presentation.why import explain_event, explain_problem, explain_run
+from appliance.tui.presentation.why import explain_run
+from appliance.tui.presentation.why_events import explain_event
 from appliance.tui.presentation.why_model import explain_model
-from appliance.tui.presentation.why_problems import RULES
+from appliance.tui.presentation.why_problems import RULES, explain_problem
 from appliance.tui.screens.candles import CandlesPage
 from appliance.tui.screens.data import DataPage
 from appliance.tui.screens.feature import FeaturePage

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from appliance.domain.chart import Chart, ChartInfo, Marker, Series, SeriesForm
 from appliance.domain.event import Event
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation import event_marks
 from appliance.tui.presentation.chart_window import Step, Window, centred, moved, panned, zoomed
 from appliance.tui.presentation.formats import clip, line, moment, percent, rough_span, zone_name

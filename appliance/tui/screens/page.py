@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from appliance.tui.actions import default_keys, key_of
+from appliance.tui.action_keys import default_keys, key_of
 from appliance.tui.background import ask
 from appliance.tui.messages import Answer
 from appliance.tui.presentation import banner, keys
