@@ -6,10 +6,13 @@ Nothing here knows what is measured: a loss, a share, a price and a process' mem
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from appliance.domain.event import Event
+
+LEAST_SPAN = timedelta(minutes=10)
+"""What a chart shows at least, however young its values are and however close one looks."""
 
 
 class SeriesForm(StrEnum):
