@@ -32,7 +32,7 @@ def _open_dashboard(
 
 def _wrong_keys(keys: Mapping[str, str]) -> list[tuple[str, str]]:
     from appliance.tui import keymap
-    from appliance.tui.actions import default_keys
+    from appliance.tui.action_keys import default_keys
 
     return keymap.problems(default_keys(), keys)
 
@@ -47,9 +47,7 @@ def main() -> None:
     from appliance.cli.main import run
     from appliance.config.display import use_configured_zone
 
-    if wrong := use_configured_zone():
-        sys.stderr.write(f"warning: {wrong}; times are in the machine's zone\n")
-    sys.exit(run(sys.argv[1:], _open_dashboard, _wrong_keys))
+    sys.exit(run(sys.argv[1:], _open_dashboard, _wrong_keys, use_configured_zone()))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from appliance.domain.chart import Chart, ChartInfo, Series, SeriesForm, Share
+from appliance.domain.chart import Chart, ChartInfo, Marker, Series, SeriesForm, Share
 from appliance.domain.event import Event
 from tests.builders import NOW, ago
 
@@ -38,7 +38,7 @@ def chart(
     wanted = (end_at - start_at).total_seconds() / points
     step = max(math.ceil(wanted / _MINUTE), 1) * _MINUTE
     at = _instants(max(start_at, _FIRST), min(end_at, last), step)
-    marks = tuple(event for event in events if start_at <= event.at <= end_at)
+    marks = tuple(Marker(event.at, event) for event in events if start_at <= event.at <= end_at)
     share = Share("inside", "outcomes", 0.8) if key == "outcomes" else None
     series = _outcomes(at) if key == "outcomes" else _lines(key, at)
     return Chart(key, start_at, end_at, step, series, marks, _FIRST, last, share)

@@ -15,10 +15,11 @@ from appliance.alerts.slack import send_test_message, sender_of
 from appliance.config.paths import Paths
 from appliance.config.settings import ProjectSettings, Settings
 from appliance.control.api import Control, SourceStatus
-from appliance.control.backend import ApplianceControl, Parts
+from appliance.control.backend import ApplianceControl
 from appliance.control.client import ControlClient
 from appliance.control.collector import Intervals
 from appliance.control.hub import Hub
+from appliance.control.reach import Parts
 from appliance.control.server import ControlServer, build_app
 from appliance.control.store_reader import StoreLink
 from appliance.domain.origin import Origin

@@ -30,12 +30,13 @@ from appliance.alerts.outbox import AlertDispatcher
 from appliance.config.paths import Paths, write_atomically
 from appliance.config.settings import ProjectSettings, load_settings
 from appliance.control.api import SourceStatus
-from appliance.control.backend import ApplianceControl, Parts
+from appliance.control.backend import ApplianceControl
 from appliance.control.checks import ALL_CHECKS
 from appliance.control.disabled_dags import DisabledDags
 from appliance.control.health import Finding, Surroundings, run_checks
 from appliance.control.model_reader import ModelFacts, ModelReader
 from appliance.control.projects import FollowedProjects
+from appliance.control.reach import Parts
 from appliance.control.snapshot import Facts, Identity, compose
 from appliance.control.store_reader import StoreLink
 from appliance.domain.origin import Origin, Through

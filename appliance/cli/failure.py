@@ -15,8 +15,14 @@ from appliance.errors import ApplianceError
 
 def is_json_asked(arguments: Sequence[str]) -> bool:
     """Whether a command line asks for JSON; known before click has read it, which may fail."""
+    return is_asked(arguments, "--json")
+
+
+def is_asked(arguments: Sequence[str], *options: str) -> bool:
+    """Whether a command line has one of some options."""
     words = list(arguments)
-    return "--json" in words[: words.index("--") if "--" in words else None]
+    options_end = words.index("--") if "--" in words else None
+    return any(option in words[:options_end] for option in options)
 
 
 def fail(error: BaseException, *, as_json: bool) -> int:

@@ -11,7 +11,7 @@ import click
 from appliance import __version__
 from appliance.cli.common_options import utc_option, with_common_options
 from appliance.cli.exit_code import ExitCode
-from appliance.cli.failure import fail, is_json_asked
+from appliance.cli.failure import fail, is_asked, is_json_asked
 from appliance.cli.session import Wiring
 from appliance.config.arguments import WHEN
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appliance.cli.session import Dashboard, WrongKeys
+    from appliance.errors import ConfigError
 
 COMMANDS = {
     "up": "lifecycle",
@@ -54,6 +55,10 @@ COMMANDS = {
     "init": "lifecycle",
 }
 """Command name to the module of `appliance.cli.commands` that defines it."""
+
+
+MENDING = ("config", "doctor")
+"""Commands that say what is wrong with the configuration, and so go on without the configured zone."""
 
 
 class CommandGroup(click.Group):
@@ -103,6 +108,9 @@ def app(context: click.Context, readonly: bool, at: datetime | None) -> None:
 
     Without a command: the dashboard; starts the appliance when it does not run.
     """
+    wrong_zone = context.obj.wrong_zone if context.obj else None
+    if wrong_zone is not None and context.invoked_subcommand not in MENDING:
+        raise wrong_zone
     if context.invoked_subcommand is None:
         from appliance.cli.commands.lifecycle import attach
 
@@ -115,7 +123,10 @@ def app(context: click.Context, readonly: bool, at: datetime | None) -> None:
 
 
 def run(
-    arguments: list[str], dashboard: Dashboard, wrong_keys: WrongKeys = lambda _keys: []
+    arguments: list[str],
+    dashboard: Dashboard,
+    wrong_keys: WrongKeys = lambda _keys: [],
+    wrong_zone: ConfigError | None = None,
 ) -> int:
     """Run one command line and return its exit code; no traceback reaches the user.
 
@@ -123,9 +134,11 @@ def run(
         arguments: the words behind `appliance`.
         dashboard: opens the screen on a running appliance and returns an exit code.
         wrong_keys: says which of the dashboard's configured keys cannot be, by action, and why.
+        wrong_zone: refuses commands that may read or show a time; not the help, and not what mends it.
     """
     try:
-        wiring = Wiring(dashboard, wrong_keys)
+        is_help = is_asked(arguments, "--help", "-h")
+        wiring = Wiring(dashboard, wrong_keys, None if is_help else wrong_zone)
         result = app.main(arguments, prog_name="appliance", standalone_mode=False, obj=wiring)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

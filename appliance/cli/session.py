@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from appliance.control.client import ControlClient
     from appliance.control.past import Recording
     from appliance.domain.origin import Origin
+    from appliance.errors import ConfigError
     from store import Session
 
     class Dashboard(Protocol):
@@ -95,10 +96,14 @@ projects_option = click.option(
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the composition root lends to commands: the dashboard, and what it says of keys by action."""
+    """What the composition root lends to commands: the dashboard, and what it says of keys by action.
+
+    `wrong_zone` says why times cannot be shown in the configured zone, None where they are.
+    """
 
     dashboard: Dashboard
     wrong_keys: WrongKeys = lambda _keys: []
+    wrong_zone: ConfigError | None = None
 
 
 def paths() -> Paths:

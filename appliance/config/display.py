@@ -6,21 +6,27 @@ from appliance import zone
 from appliance.config.forms import shown
 from appliance.config.layers import read_layers
 from appliance.config.paths import Paths
-from appliance.errors import ApplianceError
+from appliance.config.problem import Problem
+from appliance.errors import ApplianceError, ConfigError
+
+_KEY = ("display", "timezone")
 
 
-def use_configured_zone() -> str:
-    """Show times in the configured zone; return what is wrong with it, "" when nothing is.
+def use_configured_zone() -> ConfigError | None:
+    """Show times in the configured zone; return what is wrong with it and where it is set, if anything is.
 
-    Then times are the machine's. Whoever loads the settings refuses them and says where the value is set.
+    Then times are the machine's, for the commands that mend the configuration.
     """
     try:
-        section = read_layers(Paths.from_environment()).values.get("display", {})
+        layers = read_layers(Paths.from_environment())
     except ApplianceError:
-        return ""  # every command that needs the home says so
+        return None  # every command that needs the home says so
+    section = layers.values.get("display", {})
     name = section.get("timezone", "") if isinstance(section, dict) else ""
     try:
         zone.use(zone.named(name if isinstance(name, str) else "?"))
     except ValueError as error:
-        return f"display.timezone must be {error}, was {shown(name)}"
-    return ""
+        message = f"display.timezone must be {error}, was {shown(name)}"
+        problem = Problem(_KEY, message, "correct display.timezone", place=layers.place(_KEY))
+        return ConfigError(str(problem), code=problem.code, hint=problem.hint)
+    return None

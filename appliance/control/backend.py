@@ -2,90 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from threading import Event as Signal
 
 import appliance
 from appliance import clock
 from appliance.airflow_api.client import AirflowApi
-from appliance.airflow_api.task_log import newest_log, render_record
 from appliance.airflow_api.watch import WorkflowWatch
 from appliance.alerts.outbox import AlertDispatcher
 from appliance.alerts.slack import send_test_message, sender_of
-from appliance.config.enabling import disabled_project, enable_project
+from appliance.config.enabling import enable_project
 from appliance.config.paths import Paths
 from appliance.config.ports import service_url
 from appliance.config.proven_http import ProvenTransport
 from appliance.config.secret import Secret, read_secret
-from appliance.config.settings import Settings, load_settings
+from appliance.config.settings import Settings
 from appliance.control.api import ApplianceStatus, SourceStatus, StreamMessage
-from appliance.control.chart_reader import ChartReader
 from appliance.control.collector import (
     MODELS,
     STORE,
     Collector,
-    Intervals,
     Sources,
 )
 from appliance.control.decisions import Decisions
 from appliance.control.disabled_dags import DisabledDags
 from appliance.control.history_jobs import HistoryJobs
 from appliance.control.hub import Hub
+from appliance.control.looking import Looking
 from appliance.control.model_reader import ModelReader
 from appliance.control.projects import FollowedProjects
-from appliance.control.services import Services, trouble_of
+from appliance.control.reach import Parts, unknown_project
+from appliance.control.services import Services
 from appliance.control.snapshot import WORKFLOWS, Facts, Identity, compose
 from appliance.control.store_reader import StoreLink, StoreReader
-from appliance.control.strip import read_strip
-from appliance.domain.candle import Candle
-from appliance.domain.chart import Chart, ChartInfo
-from appliance.domain.coverage import MarketCoverage
 from appliance.domain.event import Event, EventKind
-from appliance.domain.event_filter import EventCount, EventFilter
 from appliance.domain.forecast import Forecast
-from appliance.domain.history_job import CoverageCell, HistoryJob, HistoryKind
-from appliance.domain.log import LogPage, LogQuery
-from appliance.domain.model_comparison import ModelComparison
+from appliance.domain.history_job import HistoryJob, HistoryKind
 from appliance.domain.model_version import ModelVersion
-from appliance.domain.monitoring import Monitoring
 from appliance.domain.origin import ORIGIN, Origin, origin_to_json
-from appliance.domain.trial import Trial
 from appliance.domain.workflow import DagRun, WorkflowKind, dag_id
 from appliance.errors import (
-    AirflowUnavailable,
     ConfigError,
-    RegistryUnavailable,
-    StoreError,
-    StoreUnavailable,
 )
 from appliance.forecaster_api.client import ask_report
 from appliance.pipelines.workflow import check_parameters
 from appliance.registry.rest import RegistryRest
-from appliance.supervisor.log_file import all_parts, read_tail
-from appliance.supervisor.log_pages import LogParts, read_log_page
-from store import candles, coverage, events, forecasts
-from store.monitoring import read_monitoring
-from store.promotions import with_promotions
-from store.session import Session
-from store.trials import pair_trials
+from store import forecasts
 
 _STREAM_WAIT_SECONDS = 1.0
-_NOT_READY = "service.not_ready"
-_WAIT = "try again when it is ready: appliance status"
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The adapters that `ApplianceControl` works with."""
-
-    services: Services
-    airflow: AirflowApi
-    registry: RegistryRest
-    store: StoreLink
-    send_test_alert: Callable[[], str]
-    intervals: Intervals = field(default_factory=Intervals)
 
 
 def open_control(
@@ -111,7 +76,7 @@ def open_control(
     return ApplianceControl(paths, settings, source, parts, dispatcher)
 
 
-class ApplianceControl:
+class ApplianceControl(Looking):
     """See `Control` for the operations; all of them may be called from any thread.
 
     Args:
@@ -132,10 +97,8 @@ class ApplianceControl:
     ) -> None:
         self.recorder_trouble: Callable[[], str] = lambda: ""
         """Returns why nothing is recorded, "" while it is."""
-        self._parts = parts
+        super().__init__(paths, parts, FollowedProjects(paths, settings))
         self._dispatcher = dispatcher
-        self._paths = paths
-        self._projects = FollowedProjects(paths, settings)
         identity = _identity(paths, source, parts, self._projects)
         self.hub = Hub(compose(identity, Facts(services=parts.services.services()), clock.now()))
         self._workflow_watch = WorkflowWatch(parts.airflow)
@@ -164,7 +127,6 @@ class ApplianceControl:
             intervals=parts.intervals,
         )
         self._collector = Collector(identity, sources, self.hub)
-        self._charts = ChartReader(paths, self._session, self._projects)
         self._decisions = Decisions(self._session, self._note_decision)
 
     # -- life
@@ -205,115 +167,10 @@ class ApplianceControl:
         finally:
             subscription.close()
 
-    def candles(self, market: str, unit: int, count: int) -> list[Candle]:
-        """See `Control.candles`."""
-        return candles.latest_candles(self._session(), market, unit, count)
-
-    def candles_until(self, market: str, unit: int, end_at: datetime, count: int) -> list[Candle]:
-        """See `Control.candles_until`."""
-        return candles.latest_candles(self._session(), market, unit, count, end_at)
-
-    def coverage(self, market: str, unit: int) -> MarketCoverage | None:
-        """See `Control.coverage`."""
-        return coverage.summarise(self._session(), market, unit)
-
-    def coverage_strip(
-        self, market: str, unit: int, hours: float, cells: int
-    ) -> list[CoverageCell]:
-        """See `Control.coverage_strip`."""
-        return read_strip(self._session(), market, unit, hours, cells)
-
     def forecasts(self, project: str, count: int) -> list[Forecast]:
         """See `Control.forecasts`; of all versions while the production one is unknown."""
         version = self._champion(project)
         return forecasts.latest_forecasts(self._session(), project, count, version)
-
-    def events(self, after_id: int = 0, limit: int = 100) -> list[Event]:
-        """See `Control.events`."""
-        return events.read_events(self._session(), after_id, limit)
-
-    def find_events(self, wanted: EventFilter, before_id: int = 0, limit: int = 200) -> list[Event]:
-        """See `Control.find_events`."""
-        return events.find_events(self._session(), wanted, limit=limit, before_id=before_id)
-
-    def next_events(self, wanted: EventFilter, after_id: int, limit: int = 200) -> list[Event]:
-        """See `Control.next_events`."""
-        return events.next_events(self._session(), wanted, after_id, limit)
-
-    def count_events(self, wanted: EventFilter) -> list[EventCount]:
-        """See `Control.count_events`."""
-        return events.count_events(self._session(), wanted)
-
-    def models(self, project: str) -> list[ModelVersion]:
-        """See `Control.models`."""
-        versions = self._registry().versions(self._known(project))
-        try:
-            return with_promotions(self._session(), project, versions)
-        except StoreError:  # the versions are known all the same
-            return versions
-
-    def monitoring(self, project: str) -> Monitoring:
-        """See `Control.monitoring`."""
-        return read_monitoring(self._session(), self._known(project))
-
-    def charts(self, project: str) -> list[ChartInfo]:
-        """See `Control.charts`."""
-        return self._charts.infos(self._known(project))
-
-    def chart(
-        self,
-        project: str,
-        key: str,
-        points: int,
-        start_at: datetime | None = None,
-        end_at: datetime | None = None,
-    ) -> Chart:
-        """See `Control.chart`."""
-        return self._charts.read(self._known(project), key, points, start_at, end_at)
-
-    def verdicts(self, project: str, champion: int, version: int) -> list[Trial]:
-        """See `Control.verdicts`."""
-        return pair_trials(self._session(), self._known(project), champion, version)
-
-    def compare(self, project: str, first: int, second: int) -> ModelComparison:
-        """See `Control.compare`."""
-        # scipy takes 20 MB, and most supervisors never compare
-        from appliance.pipelines.model_comparison import compare_versions, gate_alpha
-
-        name = self._known(project)
-        alpha = gate_alpha(load_settings(self._paths), name)
-        return compare_versions(self._session(), self._registry(), name, first, second, alpha)
-
-    def dag_runs(self, project: str, kind: WorkflowKind, limit: int = 10) -> list[DagRun]:
-        """See `Control.dag_runs`."""
-        return self._airflow().newest_runs([dag_id(self._known(project), kind)], limit)
-
-    def dag_run(self, project: str, kind: WorkflowKind, run_id: str) -> DagRun:
-        """See `Control.dag_run`."""
-        return self._airflow().dag_run(dag_id(self._known(project), kind), run_id)
-
-    def task_log(
-        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, lines: int = 200
-    ) -> list[str]:
-        """See `Control.task_log`."""
-        dag = dag_id(self._known(project), kind)
-        return self._airflow().task_log(dag, run_id, task_id, lines)
-
-    def task_log_page(
-        self, project: str, kind: WorkflowKind, run_id: str, task_id: str, query: LogQuery
-    ) -> LogPage:
-        """See `Control.task_log_page`; read from the file, Airflow's API is not asked."""
-        dag = dag_id(self._known(project), kind)
-        path = newest_log(self._paths.airflow / "logs", dag, run_id, task_id)
-        return read_log_page(LogParts([path] if path else []), query, render_record)
-
-    def service_log_page(self, name: str, query: LogQuery) -> LogPage:
-        """See `Control.service_log_page`."""
-        return read_log_page(LogParts(all_parts(self._parts.services.log_path(name))), query)
-
-    def service_log(self, name: str, lines: int = 200) -> list[str]:
-        """See `Control.service_log`."""
-        return read_tail(self._parts.services.log_path(name), lines)
 
     # -- Control: acting
 
@@ -353,7 +210,7 @@ class ApplianceControl:
         """See `Control.enable_project`."""
         known = [*self._projects.names(), *self._projects.disabled()]
         if project not in known:
-            raise _unknown_project(project, known)
+            raise unknown_project(project, known)
         if not enable_project(self._paths, project, is_enabled=is_enabled):
             return
         word = "enabled" if is_enabled else "disabled"
@@ -417,29 +274,6 @@ class ApplianceControl:
 
     # -- inside
 
-    def _session(self) -> Session:
-        if trouble := trouble_of(self._parts.services, "store"):
-            raise StoreUnavailable(trouble, code=_NOT_READY, hint=_WAIT)
-        return self._parts.store.session()
-
-    def _airflow(self) -> AirflowApi:
-        if trouble := trouble_of(self._parts.services, "airflow-api-server"):
-            raise AirflowUnavailable(trouble, code=_NOT_READY, hint=_WAIT)
-        return self._parts.airflow
-
-    def _registry(self) -> RegistryRest:
-        if trouble := trouble_of(self._parts.services, "mlflow"):
-            raise RegistryUnavailable(trouble, code=_NOT_READY, hint=_WAIT)
-        return self._parts.registry
-
-    def _known(self, project: str) -> str:
-        known = sorted(self._projects.names())
-        if project not in known:
-            if project in self._projects.disabled():
-                raise disabled_project(project)
-            raise _unknown_project(project, known)
-        return project
-
     def _champion(self, project: str) -> int | None:
         return self._collector.champion(project)
 
@@ -455,17 +289,7 @@ class ApplianceControl:
         origin: Origin,
         details: dict[str, object],
     ) -> None:
-        self.record(
-            Event(
-                kind,
-                summary,
-                origin.name,
-                clock.now(),
-                project=project,
-                details=details,
-                origin=origin,
-            )
-        )
+        self.record(Event.asked_for(kind, summary, project, origin, clock.now(), details))
 
     def _why_unrecorded(self) -> str:
         return self.recorder_trouble()
@@ -476,14 +300,6 @@ class ApplianceControl:
 
     def _deliver_alerts(self) -> int:
         return self._dispatcher.step(self._session(), clock.now())
-
-
-def _unknown_project(project: str, known: Sequence[str]) -> ConfigError:
-    return ConfigError(
-        f"no enabled project is called {project!r}",
-        code="project.unknown",
-        hint=f"one of: {', '.join(known) or 'none is configured'}",
-    )
 
 
 def _identity(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from appliance.domain.chart import LEAST_SPAN
 from appliance.errors import ConfigError
 
 MOST_POINTS = 2000
-_SHORTEST = timedelta(minutes=10)
-"""What a chart shows at least, however young its values are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +59,4 @@ def _usual_start(
     usual = end_at - timedelta(seconds=units * unit_seconds)
     if first_at is None:
         return usual
-    return max(usual, min(first_at, end_at - _SHORTEST))
+    return max(usual, min(first_at, end_at - LEAST_SPAN))

@@ -9,17 +9,22 @@ from datetime import datetime, timedelta
 from appliance import clock
 from appliance.control import chart_series as series
 from appliance.control.chart_span import Span, span_of
+from appliance.control.market_clock import market_instant
 from appliance.control.projects import Project
-from appliance.domain.chart import Chart, ChartInfo, Share
+from appliance.domain.chart import Chart, ChartInfo, Marker, Share
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.event_filter import EventFilter
 from appliance.errors import ConfigError
 from store.drift import newest_reports_by_step
 from store.events import find_events
 from store.forecast_buckets import LossStep, forecast_span, interval_steps, loss_steps
+from store.market_time import read_witnesses
 from store.session import Session
+from store.source import source_id
 
 _EVENTS = 200
+_SIMULATOR = "simulator:"
+"""How the source of a simulated market begins."""
 _MODEL_EVENTS = (
     EventKind.TRAINED,
     EventKind.PROMOTED,
@@ -76,7 +81,7 @@ def read_chart(
         return chart
     chart = replace(chart, first_at=known[0], last_at=known[1])
     chart = source.fill(session, project.name, span, chart)
-    return replace(chart, events=_events(session, project.name, span, source.kinds))
+    return replace(chart, markers=_markers(session, project.name, span, source.kinds))
 
 
 def _source(key: str) -> Source:
@@ -89,11 +94,37 @@ def _source(key: str) -> Source:
     return found
 
 
-def _events(
+def _markers(
     session: Session, project: str, span: Span, kinds: tuple[EventKind, ...]
-) -> tuple[Event, ...]:
+) -> tuple[Marker, ...]:
+    """Return the events of a span; where the market is simulated, at its time of then."""
     wanted = EventFilter(kinds=kinds, project=project, since=span.start_at, until=span.end_at)
-    return tuple(e for e in find_events(session, wanted, limit=_EVENTS) if _is_marker(e))
+    if (source_id(session) or "").startswith(_SIMULATOR):
+        return _simulated_markers(session, wanted, span)
+    return tuple(Marker(event.at, event) for event in _marking(session, wanted))
+
+
+def _simulated_markers(session: Session, wanted: EventFilter, span: Span) -> tuple[Marker, ...]:
+    """Return the events whose market time is known and lies in the span."""
+    step = timedelta(seconds=span.seconds)
+    witnesses = read_witnesses(
+        session, wanted.project, span.start_at - 2 * step, span.end_at + 2 * step, step
+    )
+    if not witnesses:
+        return ()
+    last = witnesses[-1]
+    until = last.wall_at if last.market_at > span.end_at else None
+    wanted = replace(wanted, since=witnesses[0].wall_at, until=until)
+    placed = [(market_instant(witnesses, e.at, step), e) for e in _marking(session, wanted)]
+    return tuple(
+        Marker(at, event)
+        for at, event in placed
+        if at is not None and span.start_at <= at < span.end_at
+    )
+
+
+def _marking(session: Session, wanted: EventFilter) -> list[Event]:
+    return [event for event in find_events(session, wanted, limit=_EVENTS) if _is_marker(event)]
 
 
 def _is_marker(event: Event) -> bool:

@@ -71,14 +71,8 @@ class Decisions:
                 )
                 details: dict[str, object] = {"version": version, "champion": seen}
                 self._record(
-                    Event(
-                        EventKind.REJECTED,
-                        summary,
-                        origin.name,
-                        clock.now(),
-                        project=project,
-                        details=details,
-                        origin=origin,
+                    Event.asked_for(
+                        EventKind.REJECTED, summary, project, origin, clock.now(), details
                     )
                 )
         return rejected
@@ -111,14 +105,6 @@ class Decisions:
             return
         project = move.champion.name
         details: dict[str, object] = {"version": move.champion.version, "previous": move.before}
-        event = Event(
-            kind,
-            summary,
-            origin.name,
-            clock.now(),
-            project=project,
-            details=details,
-            origin=origin,
-        )
+        event = Event.asked_for(kind, summary, project, origin, clock.now(), details)
         self._newest[project] = event
         self._record(event)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from appliance import clock
 from appliance.config.paths import Paths
 from appliance.control.chart_span import span_of
-from appliance.domain.chart import Chart, ChartInfo, Series
+from appliance.domain.chart import Chart, ChartInfo, Marker, Series
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.supervisor.usage_log import ServiceUsage, UsageSample, known_span, read_samples
 
@@ -96,7 +96,7 @@ def read_usage_chart(
     samples = _by_step(read_samples(paths, span.start_at, span.end_at), span.seconds)
     measure = _BY_KEY.get(key)
     series = _disk(samples) if measure is None else _services(samples, measure)
-    marks = tuple(events(span.start_at, span.end_at))
+    marks = tuple(Marker(event.at, event) for event in events(span.start_at, span.end_at))
     return Chart(key, span.start_at, span.end_at, span.seconds, series, marks, known[0], known[1])
 
 

@@ -6,10 +6,13 @@ Nothing here knows what is measured: a loss, a share, a price and a process' mem
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from appliance.domain.event import Event
+
+LEAST_SPAN = timedelta(minutes=10)
+"""What a chart shows at least, however young its values are and however close one looks."""
 
 
 class SeriesForm(StrEnum):
@@ -67,11 +70,19 @@ class ChartInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """An event at its place on a chart's axis: `at` is market time on charts of the market, as all values."""
+
+    at: datetime
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """One chart in [start_at, end_at], a value per `step_seconds`.
 
     `first_at` and `last_at` are the oldest and the newest instant with values at all, None when there is
-    none. `events` are the markers, oldest first.
+    none. `markers` ascend.
     """
 
     key: str
@@ -79,7 +90,7 @@ class Chart:
     end_at: datetime
     step_seconds: int
     series: tuple[Series, ...] = ()
-    events: tuple[Event, ...] = ()
+    markers: tuple[Marker, ...] = ()
     first_at: datetime | None = None
     last_at: datetime | None = None
     share: Share | None = None

@@ -75,6 +75,19 @@ class Event:
     id: int = 0
     origin: Origin | None = None
 
+    @classmethod
+    def asked_for(
+        cls,
+        kind: EventKind,
+        summary: str,
+        project: str,
+        origin: Origin,
+        at: datetime,
+        details: dict[str, object],
+    ) -> Event:
+        """Return the event of what a person asked for; who it was is its actor."""
+        return cls(kind, summary, origin.name, at, project=project, details=details, origin=origin)
+
     @property
     def brief_actor(self) -> str:
         """Who or what caused it, in a few words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from appliance.control.api import Control
     from appliance.control.past import Recording
     from appliance.tui.preferences import Preferences
+
+FAREWELL = "The appliance keeps running. `appliance` shows it again, `appliance down` stops it.\n"
 
 
 def run_tui(
@@ -23,7 +26,9 @@ def run_tui(
     Leaving stops nothing: the appliance belongs to the supervisor. Without a `control` only the recording is
     shown; `start_at` is the time to show first, None for now.
     """
-    from appliance.tui.app import run
-    from appliance.tui.preferences import Preferences
+    from appliance.tui.app import ApplianceApp
 
-    return run(control, preferences or Preferences(), recording, start_at)
+    code = ApplianceApp(control, preferences, recording=recording, start_at=start_at).run()
+    if control is not None:
+        sys.stdout.write(FAREWELL)
+    return code or 0

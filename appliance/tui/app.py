@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from datetime import datetime
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -23,11 +22,11 @@ from appliance.domain.origin import Origin, Through
 from appliance.errors import ApplianceNotRunning
 from appliance.terminal import clean, clean_line
 from appliance.tui import keymap
-from appliance.tui.actions import ACTIONS, action, key_of
-from appliance.tui.background import in_background
+from appliance.tui.action_keys import key_of
+from appliance.tui.actions import ACTIONS, action
+from appliance.tui.advancing import advanced, history_signature, with_history
 from appliance.tui.commands import ActionCommands
 from appliance.tui.coordinators import HistoryCoordinator, StreamCoordinator
-from appliance.tui.keeping import HISTORY_LINES
 from appliance.tui.keys_in_order import KeysInOrder
 from appliance.tui.messages import (
     ActionFailed,
@@ -44,33 +43,18 @@ from appliance.tui.presentation.explanation import Explanation
 from appliance.tui.screens.dashboard import Dashboard
 from appliance.tui.screens.page import Page
 from appliance.tui.screens.why import WhyModal, Words, evidence_page
-from appliance.tui.state import Board, Failure, Feed, Reading, with_events, with_live
+from appliance.tui.state import Board, Feed
 from appliance.tui.theme import LINE, LOOKS, MUTED, chosen_look
 from appliance.tui.time_operations import PAST_KEYS
 from appliance.tui.travel import PLAY_SECONDS, PastRead, Subject, Traveller
 from appliance.tui.typed_commands import run_line, specs
+from appliance.tui.typed_lines import TypedLines
 from appliance.tui.undo import Undo
 from appliance.tui.widgets.bars import Lines
 from appliance.tui.widgets.command_bar import CommandBar
 
-T = TypeVar("T")
-
-FAREWELL = "The appliance keeps running. `appliance` shows it again, `appliance down` stops it.\n"
 RETRY_TICKS = 5
 """Seconds between attempts to read history again after a failure."""
-
-
-def run(
-    control: Control | None,
-    preferences: Preferences,
-    recording: Recording | None = None,
-    start_at: datetime | None = None,
-) -> int:
-    """Run the application on the terminal and return the exit code."""
-    code = ApplianceApp(control, preferences, recording=recording, start_at=start_at).run()
-    if control is not None:
-        sys.stdout.write(FAREWELL)
-    return code or 0
 
 
 class ApplianceApp(KeysInOrder):
@@ -109,7 +93,7 @@ class ApplianceApp(KeysInOrder):
         self.origin = origin or local_origin(Through.CONSOLE)
         self.board = Board()
         self._undo: Undo | None = None
-        self._typed: list[str] | None = None
+        self._typed = TypedLines(self.preferences.keeping)
         self._stream = StreamCoordinator(control, self.post_message) if control else None
         self._history = HistoryCoordinator(control, self.post_message) if control else None
         self._history_of: tuple[object, ...] = ()
@@ -129,9 +113,8 @@ class ApplianceApp(KeysInOrder):
         self, message: str, *, title: str = "", markup: bool = False, **options: Any
     ) -> None:
         """Show a notice; what it says comes from outside, so it is cleaned and no markup."""
-        super().notify(
-            clean(zone.in_zone(message)), title=clean_line(title), markup=markup, **options
-        )
+        text = clean(zone.in_zone(message))
+        super().notify(text, title=clean_line(title), markup=markup, **options)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the variables that the style sheet uses."""
@@ -192,6 +175,8 @@ class ApplianceApp(KeysInOrder):
 
     @on(PastRead)
     def _arrive(self, message: PastRead) -> None:
+        if not self.traveller.is_wanted(message):
+            return
         found = self.traveller.arrive(message, self.board)
         if isinstance(found, Board):
             self._change_time(found)
@@ -282,17 +267,10 @@ class ApplianceApp(KeysInOrder):
         upto = pages.index(page) + 1 if page in pages else len(pages)
         return tuple(known.crumb for known in pages[:upto])
 
-    @property
-    def typed(self) -> list[str]:
-        """Command lines entered before, oldest first."""
-        if self._typed is None:
-            self._typed = self.preferences.keeping.history()
-        return self._typed
-
     def open_command_line(self) -> None:
         """Open the command line of the page."""
         if isinstance(self.screen, Page):
-            self.screen.command_bar.open(self.typed)
+            self.screen.command_bar.open(self._typed.lines)
 
     def command_specs(self) -> list[CommandSpec]:
         """Return every command of the command line."""
@@ -300,10 +278,7 @@ class ApplianceApp(KeysInOrder):
 
     @on(CommandBar.Entered)
     def _run_typed(self, message: CommandBar.Entered) -> None:
-        kept = [line for line in self.typed if line != message.text]
-        self._typed = [*kept, message.text][-HISTORY_LINES:]
-        keeping, lines = self.preferences.keeping, self._typed
-        in_background(lambda: keeping.keep_history(lines))
+        self._typed.add(message.text)
         run_line(self, message.text)
 
     @on(PromotionAsked)
@@ -345,6 +320,7 @@ class ApplianceApp(KeysInOrder):
 
     def _read_board(self) -> None:
         """Read anew what belongs to the chosen project and chart."""
+        self.traveller.drop_requests()
         if self.board.past is not None:
             self.go_to(self.board.past.at)
         else:
@@ -364,36 +340,17 @@ class ApplianceApp(KeysInOrder):
 
     @on(StreamAdvanced)
     def _advance(self, message: StreamAdvanced) -> None:
-        update, at = message.update, clock.now()
-        board = with_live(self._live, update.live) if update.live else self._live
-        if update.events:
-            board = with_events(board, update.events, at)
-        if update.status is not None:
-            board = replace(board, status=Reading(update.status, at), retry_at=None)
-        if update.failure is not None:
-            retry_at = at + timedelta(seconds=update.retry_seconds)
-            board = replace(board, status=board.status.failed(update.failure), retry_at=retry_at)
+        board = advanced(self._live, message.update, clock.now())
         self._keep(board)
         self._request_history()
         self._show()
 
     @on(HistoryRead)
     def _show_history(self, message: HistoryRead) -> None:
-        at, board = clock.now(), self._live
-        project = board.project
-        if message.project != (project.name if project else "") or message.feed != board.feed:
-            return
-        board = replace(
-            board,
-            candles=_read(board.candles, message.candles, at),
-            forecasts=_read(board.forecasts, message.forecasts, at),
-        )
-        if isinstance(message.events, Failure):
-            board = replace(board, events=board.events.failed(message.events))
-        else:
-            board = with_events(board, message.events, at)
-        self._keep(board)
-        self._show()
+        board = with_history(self._live, message, clock.now())
+        if board is not None:
+            self._keep(board)
+            self._show()
 
     @on(ActionSucceeded)
     def _report_success(self, message: ActionSucceeded) -> None:
@@ -418,21 +375,12 @@ class ApplianceApp(KeysInOrder):
     def _request_history(self, *, again: bool = False) -> None:
         """Ask for candles, forecasts and events when something says that there are newer ones."""
         board = self._live
-        project, market, live, feed = board.project, board.market, board.live_candle, board.feed
-        if self._history is None or feed is None or not board.is_connected:
+        project, feed, signature = board.project, board.feed, history_signature(board)
+        if self._history is None or feed is None or not signature:
             self._history_of = ()
-            return
-        name = project.name if project else ""
-        signature = (
-            name,
-            feed,
-            market.stored_candles if market else 0,
-            project.forecast_count if project else 0,
-            live.candle.candle_date_time_utc if live else None,
-        )
-        if again or signature != self._history_of:
+        elif again or signature != self._history_of:
             self._history_of = signature
-            self._history.request(name, feed)
+            self._history.request(project.name if project else "", feed)
 
     def _tick(self) -> None:
         """Let ages and countdowns move; retry what could not be read."""
@@ -444,16 +392,9 @@ class ApplianceApp(KeysInOrder):
         self._show()
 
     def _show(self) -> None:
-        now = self.now
         for screen in reversed(self.screen_stack):
             # A page that is being taken down loses its children one by one, and still counts as mounted.
             if isinstance(screen, Page) and screen.is_mounted and screen.display:
-                screen.show_board(self.board, now)
+                screen.show_again()
             if not screen.is_modal:
                 return  # what is below is not seen; a page is shown again when it comes back
-
-
-def _read(
-    reading: Reading[tuple[T, ...]], answer: tuple[T, ...] | Failure, at: datetime
-) -> Reading[tuple[T, ...]]:
-    return reading.failed(answer) if isinstance(answer, Failure) else reading.good(answer, at)

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from appliance import clock
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.coordinators import failure_of
 from appliance.tui.messages import ActionFailed, ActionSucceeded
 from appliance.tui.state import Failure

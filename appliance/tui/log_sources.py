@@ -9,7 +9,7 @@ from appliance.control.api import Control
 from appliance.domain.log import NEWEST, LogLevel, LogPage, LogQuery
 from appliance.domain.workflow import RunState, WorkflowKind
 from appliance.errors import AirflowApiError
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.logs import joined
 
 LINES_READ = 400

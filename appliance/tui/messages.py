@@ -35,6 +35,12 @@ class StreamUpdate:
     retry_seconds: float = 0.0
 
 
+class Answer(Message):
+    """What a page has asked for; `Page.ask` counts in `turn` which project and time the page was about."""
+
+    turn = 0
+
+
 class StreamAdvanced(Message):
     """The stream moved on or broke off."""
 
@@ -110,7 +116,7 @@ class LogRead(Message):
         self.show = show
 
 
-class CandlesRead(Message):
+class CandlesRead(Answer):
     """Candles of a feed were read, or could not be."""
 
     def __init__(self, candles: tuple[Candle, ...] | Failure) -> None:
@@ -118,7 +124,7 @@ class CandlesRead(Message):
         self.candles = candles
 
 
-class ModelsRead(Message):
+class ModelsRead(Answer):
     """The versions of a project were read, or could not be."""
 
     def __init__(self, models: tuple[ModelVersion, ...] | Failure) -> None:
@@ -127,15 +133,18 @@ class ModelsRead(Message):
 
 
 class PromotionAsked(Message):
-    """The versions were read to promote `version`, or could not be."""
+    """The versions of `project` were read to promote `version`, or could not be."""
 
-    def __init__(self, version: int, models: tuple[ModelVersion, ...] | Failure) -> None:
+    def __init__(
+        self, project: str, version: int, models: tuple[ModelVersion, ...] | Failure
+    ) -> None:
         super().__init__()
+        self.project = project
         self.version = version
         self.models = models
 
 
-class ComparisonRead(Message):
+class ComparisonRead(Answer):
     """Two versions of the project were compared, or could not be."""
 
     def __init__(self, versions: tuple[int, int], comparison: ModelComparison | Failure) -> None:
@@ -144,16 +153,15 @@ class ComparisonRead(Message):
         self.comparison = comparison
 
 
-class MonitoringRead(Message):
+class MonitoringRead(Answer):
     """What monitoring knows of a project was read, or could not be."""
 
-    def __init__(self, project: str, known: Monitoring | Failure) -> None:
+    def __init__(self, known: Monitoring | Failure) -> None:
         super().__init__()
-        self.project = project
         self.known = known
 
 
-class ChartsRead(Message):
+class ChartsRead(Answer):
     """The list of a project's charts was read, or could not be."""
 
     def __init__(self, project: str, charts: Sequence[ChartInfo] | Failure) -> None:
@@ -162,7 +170,7 @@ class ChartsRead(Message):
         self.charts = charts
 
 
-class ChartRead(Message):
+class ChartRead(Answer):
     """The chart that was `asked` for was read, or could not be."""
 
     def __init__(self, asked: tuple[object, ...], chart: Chart | Failure) -> None:
@@ -171,7 +179,7 @@ class ChartRead(Message):
         self.chart = chart
 
 
-class RunsRead(Message):
+class RunsRead(Answer):
     """The runs of a workflow were read, or could not be."""
 
     def __init__(self, kind: WorkflowKind, runs: tuple[DagRun, ...] | Failure) -> None:
@@ -180,7 +188,7 @@ class RunsRead(Message):
         self.runs = runs
 
 
-class RunRead(Message):
+class RunRead(Answer):
     """One run with its task instances was read, or could not be."""
 
     def __init__(self, run_id: str, run: DagRun | Failure) -> None:
@@ -189,7 +197,7 @@ class RunRead(Message):
         self.run = run
 
 
-class CoverageRead(Message):
+class CoverageRead(Answer):
     """Coverage and strip of `feed` over `hours` were read, or could not be."""
 
     def __init__(

@@ -10,7 +10,7 @@ from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.errors import ConfigError
 from appliance.tui import copying
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.background import ask, perform
 from appliance.tui.comparing import compare
 from appliance.tui.feed_operations import FEED_OPERATIONS
@@ -153,15 +153,23 @@ def promote_version(app: ApplianceApp, version: int) -> None:
     project = app.board.project
     if project is not None:
         control, name = app.control, project.name
-        ask(app, lambda: control.models(name), partial(_promotion_asked, version))
+        ask(app, lambda: control.models(name), partial(_promotion_asked, name, version))
 
 
-def _promotion_asked(version: int, found: list[ModelVersion] | Failure) -> PromotionAsked:
-    return PromotionAsked(version, found if isinstance(found, Failure) else tuple(found))
+def _promotion_asked(
+    project: str, version: int, found: list[ModelVersion] | Failure
+) -> PromotionAsked:
+    return PromotionAsked(project, version, found if isinstance(found, Failure) else tuple(found))
 
 
 def go_on_promoting(app: ApplianceApp, message: PromotionAsked) -> None:
-    """Ask for the number of the version that was read, or say that there is none."""
+    """Ask for the number of the version that was read, or say that there is none.
+
+    Versions of a project that is shown no more are dropped: their numbers mean others in the one shown.
+    """
+    project = app.board.project
+    if project is None or project.name != message.project:
+        return
     if isinstance(message.models, Failure):
         app.notify(f"{message.models.message}\n→ {message.models.hint}", severity="error")
         return

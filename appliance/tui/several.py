@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from appliance.domain.trial import describe_trials
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.background import perform
 from appliance.tui.presentation.formats import line
 from appliance.tui.screens.modals import ChallengeModal, ConfirmModal

@@ -47,6 +47,7 @@ class PastRead(Message):
         self, board: Board | Failure | None, as_of: Control | None = None, notice: str = ""
     ) -> None:
         super().__init__()
+        self.turn = 0
         self.notice = notice
         self.board = board
         self.as_of = as_of
@@ -71,6 +72,7 @@ class Traveller:
         self._requests: queue.SimpleQueue[Callable[[], PastRead] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._waiting = 0
+        self._turn = 0
         self._speed = SPEEDS[0]
         self._is_playing = False
 
@@ -78,6 +80,11 @@ class Traveller:
     def is_away(self) -> bool:
         """Whether another time than now is shown."""
         return self.control is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer of the recording is awaited."""
+        return self._waiting > 0
 
     def stop(self) -> None:
         """Let the thread end at its next step."""
@@ -88,6 +95,10 @@ class Traveller:
         recording = self.recording
         if recording is not None:
             self._request(lambda: _read(recording, at, subject))
+
+    def drop_requests(self) -> None:
+        """Want nothing of what was asked for before: another project or chart is chosen, or now is shown."""
+        self._turn += 1
 
     def step(self, board: Board, *, forward: bool, events_only: bool = False) -> None:
         """Ask for the next change before or after the time shown."""
@@ -129,9 +140,13 @@ class Traveller:
         past = replace(board.past, is_playing=self._is_playing, speed=self._speed)
         return replace(board, past=past)
 
+    def is_wanted(self, message: PastRead) -> bool:
+        """Count an answer as arrived, and return whether it is still what was asked for last."""
+        self._waiting = max(0, self._waiting - 1)
+        return message.turn == self._turn
+
     def arrive(self, message: PastRead, shown: Board) -> Board | Failure | None:
         """Return the board to show, why it could not be read, or None for nothing further."""
-        self._waiting = max(0, self._waiting - 1)
         board = message.board
         if board is None or isinstance(board, Failure):
             self._is_playing = False
@@ -143,24 +158,35 @@ class Traveller:
 
     def return_to_now(self) -> Board | None:
         """Return the running appliance's board, None when it is shown already."""
+        self.drop_requests()
         board, self.present, self.control = self.present, None, None
         self._is_playing = False
         return board
 
     def _request(self, read: Callable[[], PastRead]) -> None:
         self._waiting += 1
-        self._requests.put(read)
+        turn = self._turn
+
+        def of_turn() -> PastRead:
+            message = _attempt(read)
+            message.turn = turn
+            return message
+
+        self._requests.put(of_turn)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="tui-past", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
         while (read := self._requests.get()) is not None:
-            try:
-                message = read()
-            except Exception as error:  # the thread's edge: the screen says what failed
-                message = PastRead(failure_of(error))
-            self._post(message)
+            self._post(read())
+
+
+def _attempt(read: Callable[[], PastRead]) -> PastRead:
+    try:
+        return read()
+    except Exception as error:  # the thread's edge: the screen says what failed
+        return PastRead(failure_of(error))
 
 
 def _read(recording: Recording, at: datetime, subject: Subject) -> PastRead:

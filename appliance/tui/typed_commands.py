@@ -12,7 +12,8 @@ from appliance.domain.event import EventKind
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import ConfigError
 from appliance.tui import operations, several
-from appliance.tui.actions import ACTIONS, action, can_change
+from appliance.tui.actions import ACTIONS, action
+from appliance.tui.blocking import can_change
 from appliance.tui.comparing import compare_with
 from appliance.tui.copying import PARTS, copy
 from appliance.tui.log_sources import ServiceLog

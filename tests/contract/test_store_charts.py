@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from appliance.config.paths import Paths
 from appliance.control.charts import list_charts, read_chart
 from appliance.control.projects import Project
 from appliance.domain.chart import Chart, Series, SeriesForm
@@ -17,7 +19,9 @@ from appliance.domain.forecast import Forecast, Quantiles
 from appliance.errors import ConfigError
 from store import candles, drift, events, forecasts
 from store.forecast_buckets import forecast_span, interval_steps, loss_steps
+from store.open import open_store
 from store.session import Session
+from store.source import claim_source
 from tests.contract.store_fixtures import market, project, session
 from tests.monitoring_builder import loss_report
 from tests.store_process import MINUTE, START, raw_candle
@@ -26,6 +30,7 @@ __all__ = ["market", "project", "session"]
 
 STATIC = Quantiles(-0.03, 0.0, 0.03)
 HORIZON = 2
+HOUR = 60 * MINUTE
 
 
 def fill(session: Session, project: str, market: str, minutes: int = 12) -> None:
@@ -115,7 +120,7 @@ def test_the_outcomes_chart_carries_its_share_and_its_promotions(
     events.append_event(session, Event(EventKind.PROMOTED, "v2", "x", at, project=project))
     events.append_event(session, Event(EventKind.TRAINED, "v2", "x", at, project=project))
     known = chart(session, project, market, "outcomes")
-    assert [event.kind for event in known.events] == [EventKind.PROMOTED]
+    assert [marker.event.kind for marker in known.markers] == [EventKind.PROMOTED]
     assert known.share is not None and known.share.target == 0.8
     inside, outcomes = line(known, known.share.part), line(known, known.share.whole)
     assert sum(filter(None, outcomes.values)) == 10
@@ -182,7 +187,7 @@ def test_what_says_that_all_is_as_it_was_is_no_marker(
     )
     for event in (stable, alarm, skip):
         events.append_event(session, event)
-    assert [e.summary for e in chart(session, project, market, "loss").events] == ["drift"]
+    assert [m.event.summary for m in chart(session, project, market, "loss").markers] == ["drift"]
 
 
 def test_a_young_chart_begins_with_its_oldest_value_so_that_no_candle_is_averaged_away(
@@ -205,3 +210,34 @@ def test_a_chart_that_cannot_be_is_refused_in_words(
         read_chart(session, described, "loss", START, START, 10)
     with pytest.raises(ConfigError, match="1 to 2000"):
         read_chart(session, described, "loss", None, None, 0)
+
+
+def test_events_stand_at_the_time_that_a_faster_market_had_then(
+    tmp_path: Path, project: str, market: str
+) -> None:
+    paths = Paths(tmp_path / "home")
+    paths.create()
+    with open_store(paths) as session:
+        claim_source(session, "simulator:seed=7")
+        made = [
+            replace(
+                forecast(project, market, minute, 1, is_serving=True),
+                made_at=START + timedelta(days=30, seconds=minute + 1),
+            )
+            for minute in range(240)
+        ]
+        forecasts.insert_forecasts(session, made)
+        for name, seconds in (("early", -60), ("meant", 120.5), ("late", 600)):
+            at = START + timedelta(days=30, seconds=seconds)
+            events.append_event(session, Event(EventKind.PROMOTED, name, "x", at, project=project))
+        in_market_time = Event(EventKind.PROMOTED, "wall", "x", START + HOUR, project=project)
+        events.append_event(session, in_market_time)
+        whole = read_chart(session, Project(project, market, 1, HORIZON), "loss", None, None, 100)
+        (marker,) = whole.markers
+        assert marker.event.summary == "meant"
+        assert marker.event.at == START + timedelta(days=30, seconds=120.5)
+        assert abs(marker.at - (START + 120.5 * MINUTE)) < MINUTE
+        part = read_chart(
+            session, Project(project, market, 1, HORIZON), "loss", START, START + HOUR, 100
+        )
+        assert part.markers == ()

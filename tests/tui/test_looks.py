@@ -14,7 +14,8 @@ from appliance.cli.capable import require_screen
 from appliance.config.environment import LOCALE
 from appliance.errors import ConfigError
 from appliance.tui import keymap
-from appliance.tui.actions import ACTIONS, action, default_keys
+from appliance.tui.action_keys import KEYS, default_keys
+from appliance.tui.actions import action
 from appliance.tui.app import ApplianceApp
 from appliance.tui.plain_glyphs import plain
 from appliance.tui.preferences import Preferences
@@ -138,7 +139,7 @@ def test_keys_may_change_places() -> None:
 
 
 def test_keys_are_named_as_textual_names_them() -> None:
-    shown = {known.shown: known.key for known in ACTIONS if len(known.shown) == 1}
+    shown = {own.shown: own.key for own in KEYS.values() if len(own.shown) == 1}
     assert {mark: keymap.textual_key(mark) for mark in shown} == shown
 
 

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from appliance.domain.chart import Chart, Series, SeriesForm
+from appliance.domain.chart import LEAST_SPAN, Chart, Series, SeriesForm
 from appliance.tui.presentation.chart_window import (
-    SHORTEST,
     Window,
     centred,
     followed,
@@ -141,7 +140,7 @@ def test_a_young_chart_opens_without_its_empty_hours() -> None:
     young = Chart("x", START, END, 60, first_at=END - timedelta(minutes=20), last_at=END)
     assert opened(young).span == timedelta(minutes=20)
     newborn = Chart("x", START, END, 60, first_at=END, last_at=END)
-    assert opened(newborn).span == SHORTEST
+    assert opened(newborn).span == LEAST_SPAN
 
 
 def test_a_pan_never_leaves_what_there_is_to_see() -> None:
@@ -160,7 +159,7 @@ def test_a_zoom_keeps_the_cursor_and_stops_at_both_ends() -> None:
     assert closer.cursor_at == window.cursor_at
     for _ in range(12):
         closer = zoomed(closer, CHART, is_closer=True)
-    assert closer.span == SHORTEST
+    assert closer.span == LEAST_SPAN
     wide = window
     for _ in range(12):
         wide = zoomed(wide, CHART, is_closer=False)

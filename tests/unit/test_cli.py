@@ -51,6 +51,27 @@ def test_errors_have_exit_codes(error: ServiceError, code: ExitCode) -> None:
     assert exit_code_of(error) is code
 
 
+WRONG_ZONE = ConfigError("display.timezone must be a zone", hint="correct display.timezone")
+
+
+@pytest.mark.parametrize("arguments", [[], ["status"], ["env"], ["events", "--json"]])
+def test_a_wrong_time_zone_is_a_configuration_error(
+    arguments: list[str], home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments, no_dashboard, wrong_zone=WRONG_ZONE) == ExitCode.USAGE
+    assert "display.timezone must be a zone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["status", "-h"], ["config", "check"], ["doctor"]]
+)
+def test_a_wrong_time_zone_leaves_help_and_what_mends_it(
+    arguments: list[str], home: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(arguments, no_dashboard, wrong_zone=WRONG_ZONE)
+    assert "display.timezone must be a zone" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"], no_dashboard) == 0

@@ -8,117 +8,27 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.alerts.policy import alert_for
 from appliance.control.api import ApplianceStatus
 from appliance.control.checks import ALL_CHECKS
-from appliance.control.health import Announcements, Finding, ProblemLog, Surroundings, run_checks
+from appliance.control.health import Finding, ProblemLog, Surroundings, run_checks
 from appliance.control.scheduler_log import start_failure
 from appliance.domain.candle import IngestionState
-from appliance.domain.drift import DriftReport, DriftVerdict, LossReport
 from appliance.domain.service import ServiceState
-from appliance.domain.trial import ParkedRetrain, Trial, TrialPurpose
 from appliance.domain.workflow import ENDED_NOTE, DagRun, RunState, UnstartedTask, WorkflowKind
-from appliance.forecaster_api.wire import ForecasterReport, LiveProject, LiveState
 from tests import builders
-
-PERFORMANCE = builders.performance()
-
-
-def trial(hours: float) -> Trial:
-    """Return a challenge that was looked at some hours ago."""
-    at = builders.ago(hours=hours)
-    return Trial(builders.PROJECT, TrialPurpose.CHALLENGE, 12, 13, at, at, changed_at=at)
-
-
-ROOM = Surroundings(free_bytes=10_000_000_000)
-LONG = timedelta(hours=1)
-
-
-def healthy() -> ApplianceStatus:
-    """Return a status without anything to find."""
-    status = builders.status()
-    market = status.markets[0]
-    assert market.ingestion is not None
-    ingestion = replace(
-        market.ingestion,
-        state="streaming",
-        message="",
-        heartbeat_at=status.at,
-        watermark_at=status.at,
-    )
-    (project, *_) = status.projects
-    newest = builders.candles(end=status.at)
-    workflows = tuple(replace(w, import_error="") for w in builders.workflows())
-    return replace(
-        status,
-        services=builders.services(),
-        markets=(
-            replace(
-                market,
-                ingestion=ingestion,
-                gaps=0,
-                lag_seconds=3.0,
-                newest_candle_at=newest[-1].candle_date_time_utc,
-            ),
-        ),
-        projects=(
-            replace(
-                project,
-                workflows=workflows,
-                champion=builders.model_version(12, "champion"),
-                forecast=builders.forecast(newest, now=status.at),
-            ),
-        ),
-        stale=None,
-        started_at=status.at - LONG,
-    )
-
-
-def with_market(**changes: object) -> ApplianceStatus:
-    status = healthy()
-    return replace(status, markets=(replace(status.markets[0], **changes),))  # type: ignore[arg-type]
-
-
-def with_ingestion(**changes: object) -> ApplianceStatus:
-    ingestion = healthy().markets[0].ingestion
-    assert ingestion is not None
-    return with_market(ingestion=replace(ingestion, **changes))  # type: ignore[arg-type]
-
-
-def with_project(**changes: object) -> ApplianceStatus:
-    status = healthy()
-    return replace(status, projects=(replace(status.projects[0], **changes),))  # type: ignore[arg-type]
-
-
-def replace_champion(
-    tags: dict[str, str] | None, *, is_trained: bool = False, **changes: object
-) -> ApplianceStatus:
-    champion = healthy().projects[0].champion
-    assert champion is not None
-    changed = replace(champion, tags=tags) if tags is not None else None
-    status = with_project(champion=changed, **changes)
-    run = builders.dag_run(WorkflowKind.TRAIN, RunState.SUCCESS)
-    workflows = tuple(
-        replace(w, last_run=run) if is_trained and w.kind is WorkflowKind.TRAIN else w
-        for w in status.projects[0].workflows
-    )
-    return replace(status, projects=(replace(status.projects[0], workflows=workflows),))
-
-
-def with_service(state: ServiceState) -> ApplianceStatus:
-    return replace(healthy(), services=(builders.service("mlflow", state, "port 5000 is taken"),))
-
-
-def with_train(**changes: object) -> ApplianceStatus:
-    workflows = tuple(
-        replace(w, **changes) if w.kind is WorkflowKind.TRAIN else w  # type: ignore[arg-type]
-        for w in healthy().projects[0].workflows
-    )
-    return with_project(workflows=workflows)
-
-
-def codes(status: ApplianceStatus, surroundings: Surroundings = ROOM) -> list[str]:
-    return [finding.code for finding in run_checks(ALL_CHECKS, status, surroundings)]
+from tests.status_builder import (
+    LONG,
+    PERFORMANCE,
+    ROOM,
+    codes,
+    healthy,
+    replace_champion,
+    with_ingestion,
+    with_market,
+    with_project,
+    with_service,
+    with_train,
+)
 
 
 def test_an_appliance_without_a_service_is_not_healthy() -> None:
@@ -351,56 +261,6 @@ def test_a_gap_that_an_outage_explains_is_not_a_second_problem() -> None:
     assert codes(gappy) == ["source.unreachable"]
 
 
-def with_forecaster(**changes: object) -> Surroundings:
-    project = LiveProject(
-        builders.PROJECT, "KRW-BTC", 1, LiveState.FORECASTING, builders.NOW, model_version=12
-    )
-    fields = {name: changes.pop(name) for name in ("state", "message") if name in changes}
-    report = ForecasterReport(1, (replace(project, **fields),))  # type: ignore[arg-type]
-    return replace(ROOM, forecaster=replace(report, **changes))  # type: ignore[arg-type]
-
-
-def live_messages(**changes: object) -> list[str]:
-    found = run_checks(ALL_CHECKS, healthy(), with_forecaster(**changes))
-    return [finding.message for finding in found if finding.code.startswith("live.")]
-
-
-def test_a_healthy_forecaster_is_no_problem() -> None:
-    assert live_messages() == []
-    assert live_messages(state=LiveState.WAITING, message="no champion yet") == []
-
-
-def test_a_model_that_goes_on_without_the_registry_is_said() -> None:
-    (message,) = live_messages(registry_lost_at=builders.NOW, registry_message="refused")
-    assert "version 12" in message and "05:02:31 UTC" in message and "refused" in message
-
-
-def test_a_new_champion_that_is_not_used_is_said() -> None:
-    (message,) = live_messages(message="the newest champion is not used: not trusted")
-    assert "goes on with version 12" in message
-
-
-def test_a_live_path_that_fails_is_said() -> None:
-    (message,) = live_messages(state=LiveState.FAILING, message="store gone")
-    assert "no live forecasts since" in message and "store gone" in message
-
-
-def test_a_configuration_that_the_forecaster_cannot_use_is_said() -> None:
-    (message,) = live_messages(config_message="not TOML")
-    assert "not TOML" in message
-
-
-def test_a_model_older_than_its_life_is_stale() -> None:
-    status = healthy()
-    project = status.projects[0]
-    assert project.champion is not None
-    old = replace(project.champion, created_at=status.at - timedelta(hours=25))
-    for hours, expected in ((24, ["model.stale"]), (26, []), (0, [])):
-        aged = replace(project, champion=old, model_max_age_hours=hours)
-        found = run_checks(ALL_CHECKS, replace(status, projects=(aged,)), ROOM)
-        assert [finding.code for finding in found] == expected
-
-
 STARTED_NEVER = """\
 2026-11-26T06:23:08.985335Z [error    ] Workload execution failed. [LocalExecutor] loc=local_executor.py:110
 Traceback (most recent call last):
@@ -434,43 +294,6 @@ def test_tasks_that_could_not_start_are_one_problem_with_the_cause() -> None:
     assert "queued for more than a minute" in found[1].message
 
 
-def loss(verdict: DriftVerdict, version: int = 12) -> DriftReport:
-    """Return a report whose features are stable and whose loss is not."""
-    measured = LossReport(verdict, 1_204, 0.0004, 0.19, 0.172, 12.0, 61.0)
-    report = replace(builders.drift_report(), verdict=DriftVerdict.STABLE, loss=measured)
-    return replace(report, model_version=version)
-
-
-@pytest.mark.parametrize(
-    ("changes", "found"),
-    [
-        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.66)}, ["model.coverage"]),
-        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.91)}, ["model.coverage"]),
-        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.77)}, []),
-        ({"horizon": 30, "performance": replace(PERFORMANCE, coverage=0.66)}, []),
-        ({"horizon": 1, "performance": replace(PERFORMANCE, coverage=0.5, rows=19)}, []),
-        ({"performance": replace(PERFORMANCE, coverage=0.1, model_version=11)}, []),
-        ({"drift": loss(DriftVerdict.DRIFTED)}, ["model.loss"]),
-        ({"drift": loss(DriftVerdict.DRIFTED, 11)}, []),
-        ({"drift": loss(DriftVerdict.WARNING)}, []),
-        (
-            {"parked": ParkedRetrain("p", ("coverage 66 %",), builders.ago(hours=1))},
-            ["retrain.parked"],
-        ),
-        ({"trials": (trial(hours=8),)}, ["comparison.starved"]),
-        ({"trials": (trial(hours=5),)}, []),
-    ],
-)
-def test_a_model_that_is_not_well_is_a_problem(
-    changes: dict[str, object], found: list[str]
-) -> None:
-    status = with_project(**changes)
-    (project,), champion = status.projects, status.projects[0].champion
-    if champion is not None:
-        champion = replace(champion, tags={**champion.tags, "horizon": str(project.horizon)})
-    assert codes(replace(status, projects=(replace(project, champion=champion),))) == found
-
-
 @pytest.mark.parametrize(("service", "part"), [("store", "store"), ("mlflow", "models")])
 def test_the_root_cause_is_named_and_not_its_victims(service: str, part: str) -> None:
     ingestion = healthy().markets[0].ingestion
@@ -484,28 +307,6 @@ def test_the_root_cause_is_named_and_not_its_victims(service: str, part: str) ->
     expected = ["service.silent"] + ([] if service == "store" else ["forecast.stale"])
     assert codes(status) == expected
     assert not replace(status, problems=()).is_healthy
-
-
-def test_a_problem_of_a_model_is_announced_once_until_it_is_over() -> None:
-    ill = with_project(drift=loss(DriftVerdict.DRIFTED))
-    log, announcements = ProblemLog(), Announcements()
-
-    def look(status: ApplianceStatus) -> list[str]:
-        problems = log.update(run_checks(ALL_CHECKS, status, ROOM), status.at)
-        return [str(event.details["code"]) for event in announcements.of(problems, status)]
-
-    assert look(ill) == ["model.loss"]
-    assert look(ill) == []
-    assert look(healthy()) == []
-    assert look(ill) == ["model.loss"]
-    (event,) = Announcements().of(log.update(run_checks(ALL_CHECKS, ill, ROOM), ill.at), ill)
-    assert event.project == builders.PROJECT
-    alert = alert_for(event)
-    assert alert is not None
-    assert "loss has left its band" in alert.text
-    assert "appliance run train" in alert.text
-    later = alert_for(replace(event, id=9))
-    assert later is not None and later.key == alert.key
 
 
 def test_a_paused_workflow_is_a_problem_with_the_command_that_unpauses_it() -> None:

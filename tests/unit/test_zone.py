@@ -99,10 +99,21 @@ def test_the_configured_zone_is_used_and_a_wrong_one_is_told(
     home: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APPLIANCE__DISPLAY__TIMEZONE", "Asia/Tokyo")
-    assert display.use_configured_zone() == ""
+    assert display.use_configured_zone() is None
     assert zone.name(AT) == "JST"
     monkeypatch.setenv("APPLIANCE__DISPLAY__TIMEZONE", "Tokyo")
-    assert display.use_configured_zone() == (
-        "display.timezone must be an IANA time zone such as Asia/Seoul or UTC, or empty for the "
-        "machine's, was 'Tokyo'"
+    wrong = display.use_configured_zone()
+    assert wrong is not None
+    assert wrong.message == (
+        "APPLIANCE__DISPLAY__TIMEZONE: display.timezone must be an IANA time zone such as Asia/Seoul "
+        "or UTC, or empty for the machine's, was 'Tokyo'"
     )
+
+
+def test_a_wrong_zone_in_a_file_is_told_with_its_line(home: Paths) -> None:
+    file = home.compose / "appliance.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('[display]\ntheme = "day"\ntimezone = "Tokyo"\n')
+    wrong = display.use_configured_zone()
+    assert wrong is not None
+    assert wrong.message.startswith(f"{file}, line 3: display.timezone must be")

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from appliance.control.api import SourceStatus
 from appliance.control.problem_groups import ProblemGroup, group_problems
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.formats import (
     clip,
     clock_time,

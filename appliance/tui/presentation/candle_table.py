@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from rich.text import Text
 
 from appliance.domain.candle import Candle
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.formats import line, moment, percent, price
 from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
 from appliance.tui.state import Failure, Feed

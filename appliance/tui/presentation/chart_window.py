@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from appliance.domain.chart import Chart
+from appliance.domain.chart import LEAST_SPAN, Chart
 
 
 class Step(StrEnum):
@@ -20,7 +20,6 @@ class Step(StrEnum):
     END = "end"
 
 
-SHORTEST = timedelta(minutes=10)
 _ZOOM = 2.0
 _MARGIN = 0.5
 """Of the span that is shown, so much is read on either side of it: a pan shows values at once."""
@@ -47,7 +46,7 @@ def opened(chart: Chart) -> Window:
     It begins with the oldest value, where that is in it: a young appliance has no empty hours to show.
     """
     end_at = chart.end_at
-    oldest = min(chart.first_at or chart.start_at, end_at - SHORTEST)
+    oldest = min(chart.first_at or chart.start_at, end_at - LEAST_SPAN)
     start_at = max(chart.start_at, oldest)
     return Window(start_at, end_at, max(min(chart.last_at or end_at, end_at), start_at))
 
@@ -71,9 +70,9 @@ def panned(window: Window, chart: Chart, share: float) -> Window:
 
 def zoomed(window: Window, chart: Chart, *, is_closer: bool) -> Window:
     """Return the window with half or twice the span, around the cursor."""
-    span = max(window.span / _ZOOM if is_closer else window.span * _ZOOM, SHORTEST)
+    span = max(window.span / _ZOOM if is_closer else window.span * _ZOOM, LEAST_SPAN)
     if chart.first_at is not None and chart.last_at is not None:
-        span = min(span, max(chart.last_at - chart.first_at, SHORTEST) * 1.05)
+        span = min(span, max(chart.last_at - chart.first_at, LEAST_SPAN) * 1.05)
     share = (window.cursor_at - window.start_at) / window.span
     moved = _kept(window, chart, window.cursor_at - span * share, span)
     return replace(moved, cursor_at=_within(window.cursor_at, moved))

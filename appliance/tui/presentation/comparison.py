@@ -19,7 +19,7 @@ from appliance.domain.model_comparison import (
 )
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.trial import describe_trials
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.formats import (
     UNKNOWN,
     age,

@@ -15,7 +15,7 @@ from appliance.control.needs import is_late
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.history_job import CoverageCell, HistoryJob, JobState
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation import feeds
 from appliance.tui.presentation.formats import (
     UNKNOWN,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.evidence import Evidence, Nothing, describe_evidence
 from appliance.tui.presentation.formats import age, line, moment
 from appliance.tui.presentation.view import Frame, wrapped

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from appliance.domain.drift import DriftReport, DriftScore, DriftVerdict, Histogram
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation import drift, marks
 from appliance.tui.presentation.formats import UNKNOWN, line, percent
 from appliance.tui.presentation.view import (

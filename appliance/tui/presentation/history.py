@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from rich.text import Text
 
-from appliance.domain.chart import Chart, ChartInfo, Series, SeriesForm
+from appliance.domain.chart import Chart, ChartInfo, Marker, Series, SeriesForm
 from appliance.domain.event import Event
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation import event_marks
 from appliance.tui.presentation.chart_window import Step, Window, centred, moved, panned, zoomed
 from appliance.tui.presentation.formats import clip, line, moment, percent, rough_span, zone_name
@@ -197,9 +197,9 @@ def _value_at(low: float, high: float, row: int, rows: int) -> float:
 def _marks(grid: Grid, chart: Chart, extent: Extent) -> dict[int, list[Event]]:
     """Return the events by column, with a line through the plot for those that change production."""
     found: dict[int, list[Event]] = {}
-    for event in chart.events:
-        if extent.start_at <= event.at <= extent.end_at:
-            column = extent.column(event.at)
+    for marker in chart.markers:
+        if extent.start_at <= marker.at <= extent.end_at:
+            column, event = extent.column(marker.at), marker.event
             found.setdefault(column, []).append(event)
             if event_marks.changes_production(event):
                 rule(grid, column, RULE, event_marks.mark(event).style)
@@ -259,17 +259,17 @@ def events_at(state: HistoryState, columns: int) -> list[Event]:
     if chart is None or window is None:
         return []
     width = window.span / max(columns, 1)
-    return [e for e in chart.events if abs(e.at - window.cursor_at) <= width]
+    return [m.event for m in chart.markers if abs(m.at - window.cursor_at) <= width]
 
 
-def next_event(state: HistoryState, direction: int) -> Event | None:
+def next_marker(state: HistoryState, direction: int) -> Marker | None:
     """Return the marker after (1) or before (-1) the cursor."""
     chart, window = state.chart.value, state.window
     if chart is None or window is None:
         return None
     if direction > 0:
-        return next((e for e in chart.events if e.at > window.cursor_at), None)
-    return next((e for e in reversed(chart.events) if e.at < window.cursor_at), None)
+        return next((m for m in chart.markers if m.at > window.cursor_at), None)
+    return next((m for m in reversed(chart.markers) if m.at < window.cursor_at), None)
 
 
 def words(state: HistoryState, columns: int, frame: Frame) -> PanelView:
@@ -340,7 +340,7 @@ def stepped(state: HistoryState, window: Window, columns: int, step: Step, amoun
     if step is Step.ZOOM:
         return zoomed(window, chart, is_closer=amount > 0)
     if step is Step.EVENT:
-        event = next_event(state, int(amount))
-        return window if event is None else centred(window, chart, event.at)
+        marker = next_marker(state, int(amount))
+        return window if marker is None else centred(window, chart, marker.at)
     end = chart.last_at if amount > 0 else chart.first_at
     return window if end is None else centred(window, chart, end)

@@ -9,7 +9,7 @@ from rich.text import Text
 from appliance.control.api import ProjectStatus
 from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.model_version import ModelVersion
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.formats import (
     UNKNOWN,
     clip,

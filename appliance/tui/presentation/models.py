@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from appliance.domain.model_version import ModelVersion
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.formats import UNKNOWN, age, clip, count, fit, line, moment, percent
 from appliance.tui.presentation.model import coverage_style
 from appliance.tui.presentation.view import (

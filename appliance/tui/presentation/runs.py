@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
-from appliance.tui.actions import key_of
+from appliance.tui.action_keys import key_of
 from appliance.tui.presentation import marks
 from appliance.tui.presentation.formats import fit, line, moment, short_span, span
 from appliance.tui.presentation.view import (

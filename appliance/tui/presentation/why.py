@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from appliance.control.api import Problem
 from appliance.domain.drift import DriftScore, DriftVerdict
 from appliance.domain.workflow import DagRun, RunState, TaskInstance, WorkflowKind
 from appliance.tui.presentation.drift import speak
 from appliance.tui.presentation.evidence import FeatureOf, TaskLogOf
 from appliance.tui.presentation.explanation import Explanation, Step
 from appliance.tui.presentation.formats import count
-from appliance.tui.presentation.why_events import explain_event
-from appliance.tui.presentation.why_problems import explain_problem
-
-__all__ = ["explain_event", "explain_feature", "explain_problem", "explain_run", "problem_key"]
-
-
-def problem_key(problem: Problem) -> str:
-    """Return what tells a problem from all others."""
-    return f"{problem.code}|{problem.subject}"
 
 
 def explain_run(project: str, kind: WorkflowKind, run: DagRun) -> Explanation:

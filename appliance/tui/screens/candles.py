@@ -12,9 +12,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 
-from appliance import clock
 from appliance.domain.candle import Candle
-from appliance.tui.background import ask
 from appliance.tui.messages import CandlesRead
 from appliance.tui.presentation import candle_table
 from appliance.tui.presentation.candle_table import CandlesState
@@ -47,11 +45,19 @@ class CandlesPage(Page):
         yield Panel(id="candles")
 
     def on_mount(self) -> None:
-        """Read the candles that opened until somewhat after the instant."""
+        """Read at once."""
         super().on_mount()
+        self.read()
+
+    def forget(self) -> None:
+        """Forget what was read."""
+        self.state = CandlesState(self.state.feed, self.state.at)
+
+    def read(self) -> None:
+        """Ask for the candles that opened until somewhat after the instant."""
         (market, unit), at, control = self.state.feed, self.state.at, self.appliance.control
-        end_at = (at or clock.now()) + timedelta(minutes=unit * CANDLES_READ // 2)
-        ask(self, lambda: control.candles_until(market, unit, end_at, CANDLES_READ), _answer)
+        end_at = (at or self.appliance.now) + timedelta(minutes=unit * CANDLES_READ // 2)
+        self.ask(lambda: control.candles_until(market, unit, end_at, CANDLES_READ), _answer)
 
     def show_board(self, board: Board, now: datetime) -> None:
         """Show words and table."""
@@ -61,11 +67,13 @@ class CandlesPage(Page):
 
     @on(CandlesRead)
     def _show_candles(self, message: CandlesRead) -> None:
+        if self.is_late(message):
+            return
         if isinstance(message.candles, Failure):
             self.state = replace(self.state, failure=message.candles)
         else:
             self.state = replace(self.state, candles=message.candles, failure=None)
-            key = candle_table.nearest(message.candles, self.state.at or clock.now())
+            key = candle_table.nearest(message.candles, self.state.at or self.appliance.now)
             self.panel("candles").choose(key)
         self.show_again()
 

@@ -14,7 +14,6 @@ from textual.containers import Horizontal
 
 from appliance.domain.model_comparison import ModelComparison
 from appliance.domain.model_version import ModelVersion
-from appliance.tui.background import ask
 from appliance.tui.messages import ComparisonRead
 from appliance.tui.presentation import comparison
 from appliance.tui.presentation.comparison import ComparisonState
@@ -30,6 +29,7 @@ class ComparePage(Page):
     """The verdict above; metrics and differences below."""
 
     AUTO_FOCUS = "#scores"
+    IS_OF_PROJECT = True
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("esc", "Back"),
         ("compare", "Other version"),
@@ -39,7 +39,7 @@ class ComparePage(Page):
     def __init__(self, project: str, first: int, others: tuple[int, ...]) -> None:
         super().__init__()
         self.state = ComparisonState(project, first, others)
-        self._is_reading = False
+        self._project = project
 
     def compose_body(self) -> ComposeResult:
         """Place the three panels."""
@@ -84,6 +84,19 @@ class ComparePage(Page):
         self.show_again()
         self.read()
 
+    def change_project(self) -> None:
+        """Show a pair of the project that is shown now; leave where it has none."""
+        project = self.appliance.board.project
+        if project is None:
+            return
+        found = comparison.choose_versions(project, [])
+        if isinstance(found, str):
+            self.notify(found, title="Compare versions: not now", severity="warning")
+            self.app.call_later(self.appliance.go_home)
+            return
+        self.state = ComparisonState(project.name, *found)
+        self.start_over()
+
     def forget(self) -> None:
         """Forget what was read."""
         self.state = replace(self.state, known=None, failure=None)
@@ -95,10 +108,12 @@ class ComparePage(Page):
         self._is_reading = True
         state, control = self.state, self.appliance.control
         pair = (state.project, state.first, state.second)
-        ask(self, lambda: control.compare(*pair), partial(_answer, pair[1:]))
+        self.ask(lambda: control.compare(*pair), partial(_answer, pair[1:]))
 
     @on(ComparisonRead)
     def _show_comparison(self, message: ComparisonRead) -> None:
+        if self.is_late(message):
+            return
         self._is_reading = False
         if message.versions != (self.state.first, self.state.second):
             self.read()

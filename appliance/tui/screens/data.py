@@ -16,7 +16,6 @@ from appliance.control.api import Control
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.history_job import CoverageCell
-from appliance.tui.background import ask
 from appliance.tui.messages import CoverageRead
 from appliance.tui.presentation import coverage
 from appliance.tui.presentation.coverage import SPANS, DataState
@@ -110,7 +109,7 @@ class DataPage(Page):
         self._is_reading = True
         control, hours = self.appliance.control, self.state.hours
         cells = max(min(self.app.size.width - 4, MOST_CELLS), 20)
-        ask(self, partial(_read, control, feed, hours, cells), partial(_answer, feed, hours))
+        self.ask(partial(_read, control, feed, hours, cells), partial(_answer, feed, hours))
 
     def action_span(self, step: int) -> None:
         """Let the strip cover more time, or less."""
@@ -120,6 +119,8 @@ class DataPage(Page):
 
     @on(CoverageRead)
     def _show_coverage(self, message: CoverageRead) -> None:
+        if self.is_late(message):
+            return
         self._is_reading = False
         if (message.feed, message.hours) != (self.state.feed, self.state.hours):
             self.read()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appliance.domain.event import Event
 from appliance.tui.presentation import events
-from appliance.tui.presentation.why import explain_event
+from appliance.tui.presentation.why_events import explain_event
 
 if TYPE_CHECKING:
     from appliance.tui.app import ApplianceApp

@@ -22,6 +22,7 @@ from appliance.config.event_query import parse_event_query
 from appliance.domain.event import Event
 from appliance.domain.event_filter import EventCount, EventFilter
 from appliance.tui.background import ask
+from appliance.tui.messages import Answer
 from appliance.tui.presentation.event_list import SPANS, EventsState, about, filter_help, present
 from appliance.tui.presentation.formats import same_day, zone_name
 from appliance.tui.screens.event import open_event
@@ -64,7 +65,7 @@ class EventsRead(Message):
         self.found = found
 
 
-class EventsCounted(Message):
+class EventsCounted(Answer):
     """The wanted events were counted, or could not be."""
 
     def __init__(self, wanted: EventFilter, counts: list[EventCount] | Failure) -> None:
@@ -316,7 +317,7 @@ class EventsPage(Page):
     def _count(self) -> None:
         self._counted_at = clock.monotonic()
         control, wanted = self.appliance.control, self.state.wanted
-        ask(self, lambda: control.count_events(wanted), partial(EventsCounted, wanted))
+        self.ask(lambda: control.count_events(wanted), partial(EventsCounted, wanted))
 
     def _count_soon(self) -> None:
         if clock.monotonic() - self._counted_at > COUNT_SECONDS:
@@ -324,6 +325,8 @@ class EventsPage(Page):
 
     @on(EventsCounted)
     def _show_counts(self, message: EventsCounted) -> None:
+        if self.is_late(message):
+            return
         if message.wanted == self.state.wanted and not isinstance(message.counts, Failure):
             self.state = replace(self.state, counts=tuple(message.counts))
             self.show_again()

@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from appliance.tui.background import ask
 from appliance.tui.messages import ChartRead, ChartsRead
 from appliance.tui.presentation import chart_window, events, history
 from appliance.tui.presentation.formats import line
@@ -41,6 +40,7 @@ class HistoryPage(Page):
 
     AUTO_FOCUS = "#chart"
     CRUMB = "charts"
+    IS_OF_PROJECT = True
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("esc", "Back"),
         ("←→", "Cursor"),
@@ -117,7 +117,7 @@ class HistoryPage(Page):
         name, control = project.name, self.appliance.control
         if self.state.infos.value is None and not self._is_listing:
             self._is_listing = True
-            ask(self, lambda: control.charts(name), partial(ChartsRead, name))
+            self.ask(lambda: control.charts(name), partial(ChartsRead, name))
         elif self.state.info is not None and self._awaited is None:
             self._read_chart()
 
@@ -132,10 +132,12 @@ class HistoryPage(Page):
             points = max(points // 2, 16)
         self._awaited = (state.project, key, start_at, end_at)
         call = partial(control.chart, state.project, key, points, start_at, end_at)
-        ask(self, call, partial(ChartRead, self._awaited))
+        self.ask(call, partial(ChartRead, self._awaited))
 
     @on(ChartsRead)
     def _show_list(self, message: ChartsRead) -> None:
+        if self.is_late(message):
+            return
         self._is_listing = False
         if message.project != self.state.project:
             return
@@ -154,7 +156,7 @@ class HistoryPage(Page):
 
     @on(ChartRead)
     def _show_chart(self, message: ChartRead) -> None:
-        if message.asked != self._awaited:
+        if self.is_late(message) or message.asked != self._awaited:
             return
         self._awaited = None
         state, found = self.state, message.chart

@@ -12,7 +12,6 @@ from textual import on
 from textual.app import ComposeResult
 
 from appliance.domain.model_version import ModelVersion
-from appliance.tui.background import ask
 from appliance.tui.messages import ModelsRead
 from appliance.tui.presentation import models
 from appliance.tui.screens.page import Page
@@ -27,6 +26,7 @@ class ModelsPage(Page):
 
     AUTO_FOCUS = "#models"
     CRUMB = "models"
+    IS_OF_PROJECT = True
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("/", "Filter"))
 
     def __init__(self, version: int | None = None) -> None:
@@ -81,10 +81,12 @@ class ModelsPage(Page):
         self._is_reading = True
         name, control = project.name, self.appliance.control
         self.state = replace(self.state, project=name)
-        ask(self, lambda: control.models(name), answer)
+        self.ask(lambda: control.models(name), answer)
 
     @on(ModelsRead)
     def _show_models(self, message: ModelsRead) -> None:
+        if self.is_late(message):
+            return
         self._is_reading = False
         if isinstance(message.models, Failure):
             self.state = replace(self.state, failure=message.models)

@@ -12,20 +12,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from appliance.tui.background import ask
-from appliance.tui.messages import MonitoringRead
+from appliance.domain.monitoring import Monitoring
 from appliance.tui.presentation import monitoring
 from appliance.tui.presentation.monitoring import MonitoringState
 from appliance.tui.presentation.why_model import explain_model
 from appliance.tui.screens.feature import FeaturePage
-from appliance.tui.screens.page import Page
+from appliance.tui.screens.monitored import MonitoredPage
 from appliance.tui.state import Board, Failure
 from appliance.tui.widgets.panel import Panel
 
-READ_SECONDS = 5.0
 
-
-class MonitoringPage(Page):
+class MonitoringPage(MonitoredPage):
     """Features on one side; losses, comparisons and retraining on the other."""
 
     AUTO_FOCUS = "#features"
@@ -47,12 +44,6 @@ class MonitoringPage(Page):
                 yield Panel(id="trials")
                 yield Panel(id="retraining")
 
-    def on_mount(self) -> None:
-        """Read now and then every few seconds."""
-        super().on_mount()
-        self.read()
-        self.set_interval(READ_SECONDS, self.read)
-
     def show_board(self, board: Board, now: datetime) -> None:
         """Show the four panels."""
         super().show_board(board, now)
@@ -63,28 +54,13 @@ class MonitoringPage(Page):
         """Forget what was read."""
         self.state = MonitoringState()
 
-    def read(self) -> None:
-        """Ask for everything unless an answer is awaited or nobody looks."""
-        project = self.appliance.board.project
-        if self._is_reading or project is None or not self.is_current:
+    def take(self, known: Monitoring | Failure) -> None:
+        """Keep everything, or why it could not be read; say why the model is so where that was asked."""
+        if isinstance(known, Failure):
+            self.state = replace(self.state, failure=known)
             return
-        self._is_reading = True
-        name, control = project.name, self.appliance.control
-        ask(self, lambda: control.monitoring(name), partial(MonitoringRead, name))
-
-    @on(MonitoringRead)
-    def _show_answer(self, message: MonitoringRead) -> None:
-        self._is_reading = False
-        project = self.appliance.board.project
-        if project is not None and message.project != project.name:
-            self.state = MonitoringState()
-            self.read()
-        elif isinstance(message.known, Failure):
-            self.state = replace(self.state, failure=message.known)
-        else:
-            self.state = MonitoringState(message.known)
-        self.show_again()
-        if self._asks_why and self.state.known is not None:
+        self.state = MonitoringState(known)
+        if self._asks_why:
             self._asks_why = False
             self._explain_model()
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from appliance.tui.actions import default_keys, key_of
+from appliance.tui.action_keys import default_keys, key_of
+from appliance.tui.background import ask
+from appliance.tui.messages import Answer
 from appliance.tui.presentation import banner, keys
 from appliance.tui.presentation.command_line import (
     Completion,
@@ -20,13 +22,15 @@ from appliance.tui.presentation.command_line import (
 )
 from appliance.tui.presentation.view import Frame
 from appliance.tui.screens.filtering import FilterScreen
-from appliance.tui.state import Board
+from appliance.tui.state import Board, Failure
 from appliance.tui.widgets.bars import KeyBar, Lines
 from appliance.tui.widgets.command_bar import CommandBar
 from appliance.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from appliance.tui.app import ApplianceApp
+
+T = TypeVar("T")
 
 
 class Page(FilterScreen[None]):
@@ -41,10 +45,14 @@ class Page(FilterScreen[None]):
     """What the key line begins with: a key, or the id of an action that it stands for, and a label."""
     CRUMB: ClassVar[str] = "dashboard"
     NOTICE_LINES = 7
+    IS_OF_PROJECT: ClassVar[bool] = False
+    """Whether what the page reads is of the project on the screen."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_reading = False
+        self._project = ""
+        self._asked_turn = 0
 
     @property
     def appliance(self) -> ApplianceApp:
@@ -66,7 +74,7 @@ class Page(FilterScreen[None]):
 
     def on_mount(self) -> None:
         """Show what is known already."""
-        self.show_board(self.appliance.board, self.appliance.now)
+        self.show_again()
 
     def on_screen_resume(self) -> None:
         """Show what has changed while another page was on top."""
@@ -100,14 +108,44 @@ class Page(FilterScreen[None]):
         return completions(self.appliance.command_specs(), text, self.appliance.board)
 
     def show_again(self) -> None:
-        """Show the known board anew, after something of the page itself changed."""
+        """Show the known board anew, after it or something of the page itself changed."""
+        self._follow_project()
         self.show_board(self.appliance.board, self.appliance.now)
 
+    def _follow_project(self) -> None:
+        """Notice that another project is shown, whatever has changed it."""
+        project = self.appliance.board.project
+        if project is None or project.name == self._project:
+            return
+        before, self._project = self._project, project.name
+        if before and self.IS_OF_PROJECT:
+            self.change_project()
+
+    def change_project(self) -> None:
+        """Be about the project that is shown now."""
+        self.start_over()
+
     def start_over(self) -> None:
-        """Forget what was read and read again, as another time is shown."""
+        """Forget what was read and read again, as another project or time is shown."""
+        self._asked_turn += 1
         self._is_reading = False
         self.forget()
         self.read()
+
+    def ask(self, call: Callable[[], T], answer: Callable[[T | Failure], Answer]) -> None:
+        """Run `call` off the event loop and post its answer to this page; see `is_late`."""
+        turn = self._asked_turn
+
+        def of_turn(found: T | Failure) -> Answer:
+            message = answer(found)
+            message.turn = turn
+            return message
+
+        ask(self, call, of_turn)
+
+    def is_late(self, message: Answer) -> bool:
+        """Whether an answer is about a project or a time that the page has left since it asked."""
+        return message.turn != self._asked_turn
 
     def forget(self) -> None:
         """Forget what the page itself has read."""

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from appliance import clock
 from appliance.tui.presentation import problems
-from appliance.tui.presentation.why import explain_problem
+from appliance.tui.presentation.why_problems import explain_problem
 from appliance.tui.screens.modals import Dialog
 from appliance.tui.widgets.panel import Panel
 

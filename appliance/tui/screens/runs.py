@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from appliance.domain.workflow import DagRun, RunState, WorkflowKind
-from appliance.tui.background import ask
 from appliance.tui.log_sources import AtError, TaskLog
 from appliance.tui.messages import RunRead, RunsRead
 from appliance.tui.presentation import runs
@@ -31,6 +30,7 @@ class RunsPage(Page):
     """Workflow, run, task, from left to right."""
 
     AUTO_FOCUS = "#runs"
+    IS_OF_PROJECT = True
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = (("esc", "Back"), ("enter", "Open"))
 
     def __init__(self, kind: WorkflowKind) -> None:
@@ -75,18 +75,18 @@ class RunsPage(Page):
         if project is None or not self.is_current:
             return
         control, kind, name = self.appliance.control, self.state.kind, project.name
-        ask(self, lambda: control.dag_runs(name, kind, RUNS_READ), partial(_runs, kind))
+        self.ask(lambda: control.dag_runs(name, kind, RUNS_READ), partial(_runs, kind))
 
     def _read_run(self, run_id: str) -> None:
         project = self.appliance.board.project
         if project is None or not run_id:
             return
         control, kind, name = self.appliance.control, self.state.kind, project.name
-        ask(self, lambda: control.dag_run(name, kind, run_id), partial(RunRead, run_id))
+        self.ask(lambda: control.dag_run(name, kind, run_id), partial(RunRead, run_id))
 
     @on(RunsRead)
     def _show_runs(self, message: RunsRead) -> None:
-        if message.kind is not self.state.kind:
+        if self.is_late(message) or message.kind is not self.state.kind:
             return
         if isinstance(message.runs, Failure):
             self.state = replace(self.state, failure=message.runs)
@@ -105,7 +105,7 @@ class RunsPage(Page):
 
     @on(RunRead)
     def _show_run(self, message: RunRead) -> None:
-        if message.run_id != self._run_id:
+        if self.is_late(message) or message.run_id != self._run_id:
             return
         if isinstance(message.run, Failure):
             self.state = replace(self.state, run_failure=message.run)
