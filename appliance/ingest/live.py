@@ -19,6 +19,7 @@ from appliance.config.settings import Settings, load_settings
 from appliance.config.watch import ConfigWatch
 from appliance.domain.candle import IngestionState
 from appliance.domain.event import Event, EventKind
+from appliance.domain.feed import Feed
 from appliance.errors import ConfigError
 from appliance.ingest.feed import floor_to
 from appliance.ingest.feed_state import FeedState, Trouble
@@ -70,8 +71,8 @@ class Ingestor:
         self._shared = Shared(
             gate, client, source.source_id, source.speed, settings.ingest.history_candles
         )
-        self.feeds: dict[tuple[str, int], FeedState] = {}
-        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self.feeds: dict[Feed, FeedState] = {}
+        self._tasks: dict[Feed, asyncio.Task[None]] = {}
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._stream = CandleStream(
             source.websocket_url,
@@ -128,7 +129,7 @@ class Ingestor:
     def _forget_others(self, session: Session) -> None:
         keep_only(session, list(self.feeds))
 
-    def _apply(self, group: asyncio.TaskGroup, wanted: Sequence[tuple[str, int]]) -> None:
+    def _apply(self, group: asyncio.TaskGroup, wanted: Sequence[Feed]) -> None:
         """Start and end feeds so that exactly the wanted ones are followed."""
         for key in [key for key in self.feeds if key not in wanted]:
             self._tasks.pop(key).cancel()
@@ -172,7 +173,7 @@ class Ingestor:
 
     async def _follow_stream(self) -> None:
         async for live in self._stream.candles():
-            state = self.feeds.get((live.candle.market, live.candle.unit))
+            state = self.feeds.get(Feed(live.candle.market, live.candle.unit))
             if state is not None and state.take_tick(live):
                 state.wanted.set()
 
@@ -266,9 +267,9 @@ class Ingestor:
             await asyncio.sleep(LIVE_SECONDS)
 
 
-def _configured(settings: Settings) -> list[tuple[str, int]]:
+def _configured(settings: Settings) -> list[Feed]:
     ingest = settings.ingest
-    return [(market, unit) for market in ingest.markets for unit in ingest.timeframes]
+    return [Feed(market, unit) for market in ingest.markets for unit in ingest.timeframes]
 
 
 def _note_stream(state: FeedState, status: StreamStatus) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from appliance import clock
 from appliance.domain.candle import LiveCandle
+from appliance.domain.feed import Feed
 from appliance.errors import UpbitError
 from appliance.ingest.feed_state import FeedState
 from appliance.upbit.client import UpbitClient
@@ -19,7 +20,7 @@ _ROUND_SECONDS = 1.0
 
 
 async def poll_prices(
-    feeds: Mapping[tuple[str, int], FeedState],
+    feeds: Mapping[Feed, FeedState],
     client: UpbitClient,
     pool: ThreadPoolExecutor,
     quiet_seconds: Callable[[], float],
