@@ -10,6 +10,7 @@ from appliance.config import exchanges
 from appliance.config.exchanges import ExchangeEntry
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
+from appliance.config.validation import InvalidValues, validated
 from appliance.errors import ApplianceNotRunning
 from appliance.exchange.source import resolve_source, source_kind
 from tests.listening import announce
@@ -20,6 +21,12 @@ NOBODY = "http://127.0.0.1:9"
 
 def settings(**source: str) -> Settings:
     return Settings.model_validate({"source": source})
+
+
+def test_a_kind_that_is_none_is_one_problem_that_names_those_there_are() -> None:
+    with pytest.raises(InvalidValues, match="must be one of auto, upbit, simulator") as refused:
+        validated(Settings, {"source": {"kind": "Upbit"}})
+    assert len(refused.value.problems) == 1
 
 
 def test_upbit_itself_and_a_compatible_server_have_different_names(home: Paths) -> None:
