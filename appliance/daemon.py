@@ -13,6 +13,7 @@ from appliance import clock, zone
 from appliance.cli.exit_code import ExitCode, exit_code_of
 from appliance.cli.output import narrate_error
 from appliance.config import outbound
+from appliance.config.exchanges import SIMULATOR
 from appliance.config.paths import Paths
 from appliance.config.secret import generate_missing
 from appliance.config.service_log import log_to_stderr
@@ -25,10 +26,10 @@ from appliance.control.server import ControlServer, build_app
 from appliance.control.services import SupervisedServices
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.errors import ApplianceError
+from appliance.exchange.source import Source, resolve_source, source_kind
 from appliance.supervisor.runtime import run
 from appliance.supervisor.supervisor import Supervisor
 from appliance.terminal import guard
-from appliance.upbit.source import Source, resolve_source, source_kind
 
 
 class Daemon:
@@ -46,13 +47,13 @@ class Daemon:
     async def run(self) -> None:
         """Supervise until asked to stop."""
         kind = await asyncio.to_thread(source_kind, self._settings, self._paths)
-        if kind == "upbit":
+        if kind != SIMULATOR:
             outbound.check(self._settings.source.rest_url, self._settings.source.websocket_url)
         await run(
             self._paths,
             self._settings,
             self._serve,
-            has_simulator=kind == "simulator",
+            has_simulator=kind == SIMULATOR,
             on_event=self._record,
         )
 

@@ -7,6 +7,8 @@ will not until somebody changes something. The hint is what the operator does ne
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 
 class ApplianceError(Exception):
     """Root of all deliberate errors.
@@ -25,7 +27,7 @@ class ApplianceError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.code = code or self.code_default
+        self.code = str(code or self.code_default)
         self.hint = hint
         self.fields = fields
 
@@ -56,22 +58,34 @@ class StoreUnavailable(StoreError, TransientError):
     code_default = "store.unavailable"
 
 
-class UpbitError(ApplianceError):
+class ExchangeCode(StrEnum):
+    """What adapters tell apart; whoever matches on an exchange's error matches on these."""
+
+    RATE_LIMITED = "exchange.rate_limited"
+    BLOCKED = "exchange.blocked"
+    NONSENSE = "exchange.nonsense"
+    UNREACHABLE = "exchange.unreachable"
+    UNKNOWN_MARKET = "exchange.unknown_market"
+    DELISTED = "exchange.delisted"
+    """Given above the port: the market is stored, and the exchange knows it no longer."""
+
+
+class ExchangeError(ApplianceError):
     """The market source answered with an error."""
 
-    code_default = "upbit.failed"
+    code_default = "exchange.failed"
 
 
-class UpbitUnavailable(UpbitError, TransientError):
+class ExchangeUnavailable(ExchangeError, TransientError):
     """The market source cannot be reached, is over its limit, or answered nonsense."""
 
-    code_default = "upbit.unavailable"
+    code_default = "exchange.unavailable"
 
 
-class UpbitRejected(UpbitError, TerminalError):
+class ExchangeRejected(ExchangeError, TerminalError):
     """The market source refused the request itself, such as an unknown market."""
 
-    code_default = "upbit.rejected"
+    code_default = "exchange.rejected"
 
 
 class RegistryError(ApplianceError):

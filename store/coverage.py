@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import MarketCoverage, ProofMethod
+from appliance.domain.feed import Feed
 from appliance.errors import StoreError
 from store import gaps as gap_rows
 from store.audits import audited_at
@@ -192,10 +193,10 @@ def gaps(
     return [_described(Gap(market, unit, *each), known) for each in unproven]
 
 
-def proven_feeds(session: Session) -> list[tuple[str, int]]:
-    """Return every (market, unit) of which anything is proven."""
+def proven_feeds(session: Session) -> list[Feed]:
+    """Return every feed of which anything is proven."""
     found = session.read("SELECT DISTINCT market, unit FROM coverage ORDER BY market, unit")
-    return [(str(row["market"]), int(row["unit"])) for row in found.to_pylist()]
+    return [Feed(str(row["market"]), int(row["unit"])) for row in found.to_pylist()]
 
 
 def summarise(session: Session, market: str, unit: int) -> MarketCoverage | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from appliance.domain.candle import Candle, IngestionStatus, LiveCandle
+from appliance.domain.feed import Feed
 from store.rows import scalar, taken, utc, utc_or_none
 from store.session import Session, Statement
 
@@ -87,8 +88,8 @@ def expected_until(session: Session, market: str, unit: int) -> datetime | None:
     return utc_or_none(scalar(session.read(sql, [market, unit])))
 
 
-def keep_only(session: Session, feeds: Sequence[tuple[str, int]]) -> None:
-    """Remove forming candles and status rows of every other (market, unit)."""
+def keep_only(session: Session, feeds: Sequence[Feed]) -> None:
+    """Remove forming candles and status rows of every other feed."""
     kept = [f"{market} {unit}" for market, unit in feeds]
     condition = "NOT list_contains(?::VARCHAR[], market || ' ' || unit)"
     session.write(

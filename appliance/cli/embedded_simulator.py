@@ -14,9 +14,9 @@ from appliance.config.listeners import serving_here
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings
 from appliance.errors import ServiceError
+from appliance.exchange.source import source_kind
 from appliance.supervisor.door import Door
 from appliance.supervisor.environment import base_environment
-from appliance.upbit.source import source_kind
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0

@@ -204,7 +204,7 @@ def require_known_market(market: str, store: Session) -> None:
 
 def source_label() -> str:
     """Return the banner's text for this home's market source; settles it when it is open."""
-    from appliance.upbit.source import resolve_source, simulator_source, source_kind
+    from appliance.exchange.source import resolve_source, simulator_source, source_kind
 
     home, configured = paths(), settings()
     if source_kind(configured, home) == "simulator":

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from appliance.config import values
+from appliance.config.exchanges import ExchangeEntry, entry_of
 from appliance.config.forms import is_project_name
 from appliance.config.layers import Layers, read_layers
 from appliance.config.paths import Paths
@@ -47,14 +48,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _exchange(chosen: dict[str, Any]) -> ExchangeEntry:
+    """Return the exchange of the fields before."""
+    return entry_of(str(chosen.get("kind", "auto")))
+
+
 class SourceSettings(Section):
     """Where candles come from."""
 
-    kind: Literal["auto", "upbit", "simulator"] = "auto"
-    """`auto` takes Upbit when it answers at the first start, the built-in simulator otherwise."""
-    rest_url: values.HttpUrl = "https://api.upbit.com"
-    """Base URL of an Upbit-compatible REST server, used when the kind is `upbit`."""
-    websocket_url: values.WebSocketUrl = "wss://api.upbit.com/websocket/v1"
+    kind: values.SourceKind = "auto"
+    """`auto` takes the exchange when it answers at the first start, the built-in simulator otherwise."""
+    rest_url: values.HttpUrl = Field(default_factory=lambda set_: _exchange(set_).rest_url)
+    """Base URL of a REST server that behaves like the exchange of that kind; its own by default."""
+    websocket_url: values.WebSocketUrl = Field(
+        default_factory=lambda set_: _exchange(set_).websocket_url
+    )
     """WebSocket URL belonging to it."""
     requests_per_second: Annotated[int, Field(ge=1, le=10)] = 10
     """Ceiling for candle requests of this host, all processes together."""
@@ -83,7 +91,7 @@ class IngestSettings(Section):
     """Live ingestion."""
 
     markets: values.Markets = ("KRW-BTC",)
-    """Upbit market codes, upper case."""
+    """Market codes, upper case."""
     timeframes: values.Timeframes = (1,)
     """Candle widths in minutes."""
     history_candles: Annotated[int, Field(ge=200, le=2_000_000)] = 20_000

@@ -17,6 +17,7 @@ from appliance.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 _MOST_PROBLEMS = 200
+_DEPENDENT = "default_factory_not_called"  # a default that follows from a wrong value
 
 
 class InvalidValues(ConfigError):
@@ -53,11 +54,11 @@ def validated(model: type[Model], values: Mapping[str, Any], noun: str = "") -> 
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
+        problems = [
+            detail for detail in error.errors(include_url=False) if detail["type"] != _DEPENDENT
+        ]
         raise InvalidValues(
-            [
-                _problem(model, detail, noun)
-                for detail in error.errors(include_url=False)[:_MOST_PROBLEMS]
-            ]
+            [_problem(model, detail, noun) for detail in problems[:_MOST_PROBLEMS]]
         ) from error
 
 

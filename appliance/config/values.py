@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from appliance import zone
+from appliance.config.exchanges import kinds
 from appliance.config.forms import MARKET, has_control_characters, parse_instant
 
 Item = TypeVar("Item")
@@ -127,6 +128,13 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _source_kind(value: str) -> str:
+    allowed = ("auto", *kinds())
+    if value not in allowed:
+        raise expected(f"one of {', '.join(allowed)}")
+    return value
+
+
 def _optional_http_url(value: str) -> str:
     return _http_url(value) if value else value
 
@@ -201,6 +209,7 @@ def _is_cron(value: str) -> bool:
 
 Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_text)]
 Port = Annotated[int, AfterValidator(_port)]
+SourceKind = Annotated[str, AfterValidator(_source_kind)]
 Market = Annotated[str, _matching(MARKET, "a market code in upper case such as KRW-BTC")]
 Markets = Annotated[tuple[Market, ...], Field(max_length=1000), AfterValidator(_set)]
 Timeframe = Annotated[Literal[1, 3, 5, 10, 15, 30, 60, 240], BeforeValidator(_integer)]

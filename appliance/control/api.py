@@ -30,8 +30,8 @@ from appliance.domain.workflow import DagRun, WorkflowKind, WorkflowStatus
 class SourceStatus:
     """Where candles come from.
 
-    `kind` is `upbit` or `simulator`; `label` is the banner's text; `is_simulated` makes every screen say
-    so loudly.
+    `kind` is the id of an exchange or `simulator`; `label` is the banner's text; `is_simulated`
+    makes every screen say so loudly.
     """
 
     kind: str

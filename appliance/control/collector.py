@@ -25,9 +25,10 @@ from appliance.control.projects import FollowedProjects
 from appliance.control.scheduler_log import SCHEDULER_LINES, start_failure
 from appliance.control.services import Services, trouble_of
 from appliance.control.snapshot import WORKFLOWS, Facts, Identity, compose, is_worth_sending
-from appliance.control.store_reader import MarketKey, StoreFacts, StoreReader
+from appliance.control.store_reader import StoreFacts, StoreReader
 from appliance.control.wire import encode_result
 from appliance.domain.candle import LiveCandle
+from appliance.domain.feed import Feed
 from appliance.domain.history_job import HistoryJob
 from appliance.domain.workflow import WorkflowStatus
 from appliance.errors import ServiceError, StoreError
@@ -107,7 +108,7 @@ class Collector:
         self._store = Poller[StoreFacts](
             STORE, self._paced(every.store), self._serving(STORE, sources.store.read)
         )
-        self._prices = Poller[dict[MarketKey, LiveCandle]](
+        self._prices = Poller[dict[Feed, LiveCandle]](
             PRICES, self._paced(every.prices), self._serving(STORE, sources.store.read_prices)
         )
         self._workflows = Poller[list[WorkflowStatus]](

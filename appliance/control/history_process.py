@@ -20,11 +20,11 @@ from appliance.config.settings import load_settings
 from appliance.domain.history_job import HistoryKind
 from appliance.domain.origin import Origin, origin_from_json
 from appliance.errors import ApplianceError
+from appliance.exchange.source import open_source, resolve_source
 from appliance.ingest.audit import audit, settled_window
-from appliance.ingest.feed import Feed
 from appliance.ingest.fill_range import RangeProgress, fill_range
+from appliance.ingest.intake import Intake
 from appliance.terminal import guard
-from appliance.upbit.source import open_source, resolve_source
 from store.client import FlightSession
 from store.coverage import proven_from
 
@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
     )  # a cancelled job still records itself
     kind, market, unit, origin, start, end = arguments
     try:
-        with _feed(market, int(unit), origin_from_json(origin)) as feed:
-            _say(message=_work(HistoryKind(kind), feed, _instant(start), _instant(end)))
+        with _intake(market, int(unit), origin_from_json(origin)) as intake:
+            _say(message=_work(HistoryKind(kind), intake, _instant(start), _instant(end)))
     except ApplianceError as error:
         _say(error=error.message, hint=error.hint)
         return 1
@@ -49,37 +49,41 @@ def main(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _feed(market: str, unit: int, origin: Origin | None) -> Iterator[Feed]:
+def _intake(market: str, unit: int, origin: Origin | None) -> Iterator[Intake]:
     paths = Paths.from_environment()
     settings = load_settings(paths)
     source = resolve_source(settings, paths)
     session = FlightSession(paths.store_socket)
     try:
         with open_source(source, settings, paths) as client:
-            yield Feed(session, client, market, unit, source.source_id, origin=origin)
+            yield Intake(session, client, market, unit, source.source_id, origin=origin)
     finally:
         session.close()
 
 
-def _work(kind: HistoryKind, feed: Feed, start_at: datetime | None, end_at: datetime | None) -> str:
+def _work(
+    kind: HistoryKind, intake: Intake, start_at: datetime | None, end_at: datetime | None
+) -> str:
     if kind is HistoryKind.AUDIT:
-        return _audit(feed, start_at, end_at)
+        return _audit(intake, start_at, end_at)
     if kind is HistoryKind.REPAIR or start_at is None:
-        start_at = proven_from(feed.session, feed.market, feed.unit)
+        start_at = proven_from(intake.session, intake.market, intake.unit)
         if start_at is None:
             return "nothing is known yet: the ingestor fetches the first candles"
-    result = fill_range(feed, start_at, end_at, _show)
+    result = fill_range(intake, start_at, end_at, _show)
     if not result.fetched:
         return "nothing was missing"
     first = f"; nothing before {zone.utc_text(result.first_at)}" if result.first_at else ""
     return f"{result.fetched:,} candles received, {result.inserted:,} new{first}"
 
 
-def _audit(feed: Feed, start_at: datetime | None, end_at: datetime | None) -> str:
-    window = settled_window(feed, start_at, end_at)
+def _audit(intake: Intake, start_at: datetime | None, end_at: datetime | None) -> str:
+    window = settled_window(intake, start_at, end_at)
     if window is None:
         return "nothing has settled yet that could be compared"
-    done = audit(feed, *window, lambda p: _say(done=p.checked, wanted=p.wanted, seconds=p.seconds))
+    done = audit(
+        intake, *window, lambda p: _say(done=p.checked, wanted=p.wanted, seconds=p.seconds)
+    )
     return (
         f"{done.checked:,} intervals compared: {done.corrected} corrected, "
         f"{done.recovered} recovered, {done.removed} removed"

@@ -14,6 +14,7 @@ from appliance import clock
 from appliance.control.api import ApplianceStatus, StreamMessage
 from appliance.domain.candle import LiveCandle
 from appliance.domain.event import Event
+from appliance.domain.feed import Feed
 
 Take = Callable[[StreamMessage], None]
 
@@ -33,7 +34,7 @@ class Subscription:
     ) -> None:
         self._lock = threading.Lock()
         self._status: ApplianceStatus | None = status
-        self._live: dict[tuple[str, int], LiveCandle] = {}
+        self._live: dict[Feed, LiveCandle] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.wake = wake
         self._leave = leave
@@ -60,7 +61,7 @@ class Subscription:
                 self._status = message.status
             if message.live is not None:
                 candle = message.live.candle
-                self._live[candle.market, candle.unit] = message.live
+                self._live[Feed(candle.market, candle.unit)] = message.live
             if message.event is not None:
                 self._events.append(message.event)
         self.wake()

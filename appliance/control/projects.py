@@ -10,6 +10,7 @@ from appliance import clock
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings, load_settings
 from appliance.config.watch import ConfigWatch
+from appliance.domain.feed import Feed
 from appliance.errors import ConfigError
 from appliance.pipelines.code_watch import CodeWatch
 from appliance.pipelines.spec import SpecSection, describe_project
@@ -102,14 +103,14 @@ class FollowedProjects:
         projects, ingest = settings.projects, settings.ingest
         self._known = tuple(read_projects(settings))
         self._disabled = tuple(name for name, each in projects.items() if not each.enabled)
-        self._markets = tuple((m, unit) for m in ingest.markets for unit in ingest.timeframes)
+        self._markets = tuple(Feed(m, unit) for m in ingest.markets for unit in ingest.timeframes)
 
     def disabled(self) -> tuple[str, ...]:
         """Return the names of the projects that are configured and not enabled."""
         self()
         return self._disabled
 
-    def markets(self) -> tuple[tuple[str, int], ...]:
+    def markets(self) -> tuple[Feed, ...]:
         """Return the markets and timeframes that are ingested."""
         self()
         return self._markets

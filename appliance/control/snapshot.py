@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus, SourceStatus
 from appliance.control.model_reader import ModelFacts
 from appliance.control.projects import Project
-from appliance.control.store_reader import MarketKey, ProjectRows, StoreFacts
+from appliance.control.store_reader import ProjectRows, StoreFacts
 from appliance.domain.candle import IngestionStatus, LiveCandle
+from appliance.domain.feed import Feed
 from appliance.domain.history_job import HistoryJob
 from appliance.domain.service import ServiceStatus
 from appliance.domain.workflow import WorkflowKind, WorkflowStatus
@@ -28,7 +29,7 @@ class Identity:
     home: str
     started_at: datetime
     source: SourceStatus
-    markets: tuple[MarketKey, ...]
+    markets: tuple[Feed, ...]
     projects: tuple[Project, ...]
     disabled: tuple[str, ...] = ()
     airflow_url: str = ""
@@ -49,7 +50,7 @@ class Facts:
     stale: Mapping[str, str] = field(default_factory=dict)
     read_at: Mapping[str, datetime] = field(default_factory=dict)
     jobs: tuple[HistoryJob, ...] = ()
-    prices: Mapping[MarketKey, LiveCandle] = field(default_factory=dict)
+    prices: Mapping[Feed, LiveCandle] = field(default_factory=dict)
 
 
 def compose(identity: Identity, facts: Facts, now_at: datetime) -> ApplianceStatus:
@@ -106,7 +107,7 @@ def _timeless(status: ApplianceStatus) -> ApplianceStatus:
     return replace(status, at=status.started_at, markets=markets)
 
 
-def _market(key: MarketKey, identity: Identity, facts: Facts, now_at: datetime) -> MarketStatus:
+def _market(key: Feed, identity: Identity, facts: Facts, now_at: datetime) -> MarketStatus:
     live, ingestion = facts.prices.get(key), facts.store.ingestion.get(key)
     count = facts.store.counts.get(key)
     market, unit = key

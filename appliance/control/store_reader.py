@@ -14,6 +14,7 @@ from appliance.domain.candle import IngestionStatus, LiveCandle
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.drift import DriftReport
 from appliance.domain.event import Event
+from appliance.domain.feed import Feed
 from appliance.domain.forecast import Forecast, Performance
 from appliance.domain.model_proof import ModelRefusal
 from appliance.domain.trial import ParkedRetrain, Trial, TrialState
@@ -31,7 +32,6 @@ from store import (
 )
 from store.session import Session
 
-MarketKey = tuple[str, int]
 """Market code and candle width in minutes."""
 
 _PROJECTS_EVERY_SECONDS = 5.0
@@ -73,8 +73,8 @@ class Count:
 class StoreFacts:
     """One reading of the store."""
 
-    ingestion: dict[MarketKey, IngestionStatus] = field(default_factory=dict)
-    counts: dict[MarketKey, Count] = field(default_factory=dict)
+    ingestion: dict[Feed, IngestionStatus] = field(default_factory=dict)
+    counts: dict[Feed, Count] = field(default_factory=dict)
     projects: dict[str, ProjectRows] = field(default_factory=dict)
 
 
@@ -120,7 +120,7 @@ class StoreReader:
     def __init__(
         self,
         session: Callable[[], Session],
-        markets: Callable[[], Sequence[MarketKey]],
+        markets: Callable[[], Sequence[Feed]],
         projects: Callable[[], Sequence[Project]],
         *,
         champion: Callable[[str], int | None],
@@ -129,14 +129,14 @@ class StoreReader:
     ) -> None:
         self._session = session
         self._markets = markets
-        self._counted: tuple[MarketKey, ...] = ()
+        self._counted: tuple[Feed, ...] = ()
         self._projects = projects
         self._champion = champion
         self._on_live = on_live
         self._on_event = on_event
         self._waiting: deque[Event] = deque(maxlen=_EVENTS_HELD_BACK)
         self._facts = StoreFacts()
-        self._prices: dict[MarketKey, LiveCandle] = {}
+        self._prices: dict[Feed, LiveCandle] = {}
         self._newest_event: int | None = None
         self._projects_at = float("-inf")
         self._counts_at = float("-inf")
@@ -145,14 +145,14 @@ class StoreReader:
         """Append an event to the store as soon as it can be reached; never blocks or raises."""
         self._waiting.append(event)
 
-    def read_prices(self) -> dict[MarketKey, LiveCandle]:
+    def read_prices(self) -> dict[Feed, LiveCandle]:
         """Return every forming candle and tell of those that changed; one cheap query.
 
         Raises:
             StoreError: the store cannot be reached or refuses.
         """
         rows = live.read_live(self._session())
-        found = {(row.candle.market, row.candle.unit): row for row in rows}
+        found = {Feed(row.candle.market, row.candle.unit): row for row in rows}
         for key, row in found.items():
             if row != self._prices.get(key):
                 self._on_live(row)
@@ -212,7 +212,7 @@ class StoreReader:
             refusals=tuple(model_proofs.read_refusals(session, project.name, _REGISTRY)),
         )
 
-    def _read_counts(self, session: Session) -> dict[MarketKey, Count]:
+    def _read_counts(self, session: Session) -> dict[Feed, Count]:
         return {key: _read_count(session, *key) for key in self._counted}
 
 
@@ -227,5 +227,5 @@ def _read_count(session: Session, market: str, unit: int) -> Count:
     return Count(stored, len(known.gaps), named, newest_at)
 
 
-def _read_ingestion(session: Session) -> dict[MarketKey, IngestionStatus]:
-    return {(row.market, row.unit): row for row in live.read_ingestion(session)}
+def _read_ingestion(session: Session) -> dict[Feed, IngestionStatus]:
+    return {Feed(row.market, row.unit): row for row in live.read_ingestion(session)}

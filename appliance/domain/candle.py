@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 TIMEFRAMES = (1, 3, 5, 10, 15, 30, 60, 240)
-"""Candle widths in minutes that Upbit serves."""
+"""Candle widths in minutes; an exchange may serve fewer."""
 
 
 def impossible(
@@ -32,7 +32,7 @@ def impossible(
 
 @dataclass(frozen=True, slots=True)
 class RawCandle:
-    """One minute-candle exactly as Upbit's REST API names its fields.
+    """One minute-candle as `candles_raw` keeps it; an exchange's adapter fills in its own values.
 
     `candle_date_time_utc` and `_kst` are the opening time as sent (no zone suffix); `timestamp`
     is the last tick in milliseconds and is not a key.
@@ -121,7 +121,7 @@ class IngestionState(StrEnum):
     DISCONNECTED = "disconnected"
     """REST does not answer, or with a server error."""
     BLOCKED = "blocked"
-    """REST answered 418: the exchange refuses this host until a stated time."""
+    """The exchange refuses this host until a stated time."""
     GARBLED = "garbled"
     """REST answers with something else than candles, such as an HTML page."""
     REJECTED = "rejected"

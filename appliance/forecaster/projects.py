@@ -8,10 +8,10 @@ from appliance.config.paths import Paths
 from appliance.config.settings import ProjectSettings, Settings, load_settings
 from appliance.config.watch import ConfigWatch
 from appliance.errors import ConfigError
+from appliance.exchange.source import source_kind
 from appliance.forecaster.project import ProjectRunner
 from appliance.pipelines.code_watch import CodeWatch
 from appliance.pipelines.context import ModelSource
-from appliance.upbit.source import source_kind
 
 _log = logging.getLogger(__name__)
 

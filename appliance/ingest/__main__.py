@@ -12,10 +12,10 @@ from appliance.config.paths import Paths
 from appliance.config.service_log import log_to_stderr
 from appliance.config.settings import Settings, load_settings
 from appliance.errors import ApplianceError, ConfigError
+from appliance.exchange.source import open_source, resolve_source
 from appliance.ingest.live import Ingestor
 from appliance.ingest.store_gate import StoreGate
 from appliance.terminal import guard
-from appliance.upbit.source import open_source, resolve_source
 
 _FAILED, _USAGE = 1, 2
 _log = logging.getLogger("appliance.ingest")

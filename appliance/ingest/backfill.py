@@ -15,10 +15,10 @@ from datetime import datetime
 from appliance import clock, zone
 from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import EventKind
-from appliance.ingest.feed import Feed
+from appliance.exchange.port import Exchange
+from appliance.ingest.intake import Intake
 from appliance.ingest.keeper import Keeper
 from appliance.ingest.pages import PagesBack
-from appliance.upbit.client import MAX_COUNT, UpbitClient
 from store import Session
 from store.candles import count_candles
 from store.coverage import proven_from
@@ -26,16 +26,17 @@ from store.coverage import proven_from
 
 @dataclass(frozen=True, slots=True)
 class BackfillProgress:
-    """How far a backfill is; `rate` in requests a second."""
+    """How far a backfill is; `rate` in requests a second, `page_size` in candles a request."""
 
     stored: int
     wanted: int
     rate: float
+    page_size: int
 
     @property
     def seconds_left(self) -> float:
         """Estimate from the present rate."""
-        return max(0, self.wanted - self.stored) / MAX_COUNT / max(self.rate, 0.1)
+        return max(0, self.wanted - self.stored) / self.page_size / max(self.rate, 0.1)
 
     def __str__(self) -> str:
         """Return `12,000 of 20,000 candles, 9.8 requests/s, 4 s left`."""
@@ -56,7 +57,7 @@ class BackfillResult:
 
 def backfill(
     session: Session,
-    client: UpbitClient,
+    client: Exchange,
     market: str,
     unit: int,
     *,
@@ -70,23 +71,23 @@ def backfill(
     `progress` is called after every page; what it raises ends the backfill.
 
     Raises:
-        UpbitRejected, UpbitUnavailable, StoreUnavailable: stored pages stay; calling again continues.
+        ExchangeRejected, ExchangeUnavailable, StoreUnavailable: stored pages stay; calling again continues.
     """
-    return fill_history(Feed(session, client, market, unit, source_id), until_count, progress)
+    return fill_history(Intake(session, client, market, unit, source_id), until_count, progress)
 
 
 def fill_history(
-    feed: Feed, until_count: int, progress: Callable[[BackfillProgress], None]
+    intake: Intake, until_count: int, progress: Callable[[BackfillProgress], None]
 ) -> BackfillResult:
     """Run `backfill` for a feed and record it as an event when it fetched anything."""
-    reached_at = proven_from(feed.session, feed.market, feed.unit)
-    stored = count_candles(feed.session, feed.market, feed.unit)
+    reached_at = proven_from(intake.session, intake.market, intake.unit)
+    stored = count_candles(intake.session, intake.market, intake.unit)
     if reached_at is None or stored >= until_count:
         return BackfillResult(0, 0, is_complete=True)
-    run = _Run(feed, until_count, progress, stored)
+    run = _Run(intake, until_count, progress, stored)
     is_complete = run.fill(reached_at)
     if run.fetched:
-        feed.record(
+        intake.record(
             EventKind.BACKFILLED,
             f"{run.stored:,} candles stored, {run.stored - stored:,} new, back to "
             f"{zone.utc_text(run.reached_at)}"
@@ -102,12 +103,12 @@ class _Run:
 
     def __init__(
         self,
-        feed: Feed,
+        intake: Intake,
         until_count: int,
         progress: Callable[[BackfillProgress], None],
         stored: int,
     ) -> None:
-        self._feed = feed
+        self._intake = intake
         self._until_count = until_count
         self._progress = progress
         self._started = clock.monotonic()
@@ -126,7 +127,7 @@ class _Run:
         """Fetch back from `end_at`; return whether the wanted count was reached."""
         self.reached_at = end_at
         is_exhausted = False
-        with Keeper(self._feed, ProofMethod.BACKFILL) as keeper:
+        with Keeper(self._intake, ProofMethod.BACKFILL) as keeper:
             while self.stored < self._until_count and not is_exhausted:
                 is_exhausted = self._fetch(keeper)
                 keeper.flush()
@@ -138,10 +139,10 @@ class _Run:
 
         def is_wanted(in_flight: int) -> bool:
             expected = self._stored_before + keeper.inserted + keeper.unstored
-            return expected + in_flight * MAX_COUNT < self._until_count
+            return expected + in_flight * self._intake.page_size < self._until_count
 
         before = self.requests
-        pages = PagesBack(self._feed, self.reached_at, None, is_wanted)
+        pages = PagesBack(self._intake, self.reached_at, None, is_wanted)
         with closing(iter(pages)) as ordered:
             for page in ordered:
                 keeper.keep(page)
@@ -154,4 +155,6 @@ class _Run:
     def _show(self, keeper: Keeper) -> None:
         self.stored = self._stored_before + keeper.inserted
         rate = self.requests / max(self.elapsed, 0.5)
-        self._progress(BackfillProgress(self.stored, self._until_count, rate))
+        self._progress(
+            BackfillProgress(self.stored, self._until_count, rate, self._intake.page_size)
+        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from appliance.domain.candle import IngestionState, IngestionStatus, LiveCandle
-from appliance.errors import UpbitError, UpbitRejected
+from appliance.errors import ExchangeCode, ExchangeError, ExchangeRejected
 
 _STREAMED = 64  # opening times remembered, more than REST is ever waited for
 
@@ -104,14 +104,14 @@ class FeedState:
         )
 
 
-def rest_trouble(error: UpbitError, since_at: datetime, wait_seconds: float) -> Trouble:
+def rest_trouble(error: ExchangeError, since_at: datetime, wait_seconds: float) -> Trouble:
     """Return what a failed request means for a feed that is asked again in `wait_seconds`."""
     again = f"asked again in {wait_seconds:.0f} s; what is missing is fetched when it answers"
-    if isinstance(error, UpbitRejected):
+    if isinstance(error, ExchangeRejected):
         return Trouble(IngestionState.REJECTED, error.message, error.hint, since_at)
-    if error.code == "upbit.blocked":
+    if error.code == ExchangeCode.BLOCKED:
         next_step = f"requests resume in {wait_seconds:.0f} s; look for other programs on this IP"
         return Trouble(IngestionState.BLOCKED, error.message, next_step, since_at)
-    is_garbled = error.code == "upbit.nonsense"
+    is_garbled = error.code == ExchangeCode.NONSENSE
     state = IngestionState.GARBLED if is_garbled else IngestionState.DISCONNECTED
     return Trouble(state, error.message, again, since_at)

@@ -10,8 +10,8 @@ from appliance import clock, zone
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import EventKind
-from appliance.ingest.feed import Feed, floor_to
 from appliance.ingest.gap_log import settle_gaps
+from appliance.ingest.intake import Intake, floor_to
 from appliance.ingest.keeper import Keeper, fill_span
 from appliance.ingest.pages import Page
 from store.coverage import gaps, proven_from
@@ -64,7 +64,7 @@ class RangeResult:
 
 
 def fill_range(
-    feed: Feed,
+    intake: Intake,
     start_at: datetime,
     end_at: datetime | None,
     progress: Callable[[RangeProgress], None],
@@ -77,22 +77,22 @@ def fill_range(
     again continues.
 
     Raises:
-        UpbitRejected, UpbitUnavailable, StoreUnavailable: see `backfill`.
+        ExchangeRejected, ExchangeUnavailable, StoreUnavailable: see `backfill`.
     """
-    closed_at = feed.closed_at()
-    start_at = floor_to(start_at, feed.width)
-    end_at = closed_at if end_at is None else min(closed_at, floor_to(end_at, feed.width))
-    history_at = proven_from(feed.session, feed.market, feed.unit)
+    closed_at = intake.closed_at()
+    start_at = floor_to(start_at, intake.width)
+    end_at = closed_at if end_at is None else min(closed_at, floor_to(end_at, intake.width))
+    history_at = proven_from(intake.session, intake.market, intake.unit)
     is_extended = history_at is not None and start_at < end_at < history_at
     if is_extended and history_at is not None:
         end_at = history_at
-    spans = gaps(feed.session, feed.market, feed.unit, start_at, end_at)
-    run = _RangeRun(feed, spans, progress)
+    spans = gaps(intake.session, intake.market, intake.unit, start_at, end_at)
+    run = _RangeRun(intake, spans, progress)
     try:
         first_at = run.fill()
     finally:
         run.record(end_at)
-        settle_gaps(feed)
+        settle_gaps(intake)
     return RangeResult(start_at, end_at, run.fetched, run.inserted, first_at, is_extended)
 
 
@@ -100,15 +100,15 @@ class _RangeRun:
     """One call of `fill_range`."""
 
     def __init__(
-        self, feed: Feed, spans: Sequence[Gap], progress: Callable[[RangeProgress], None]
+        self, intake: Intake, spans: Sequence[Gap], progress: Callable[[RangeProgress], None]
     ) -> None:
-        self._feed = feed
+        self._intake = intake
         self._spans = spans
         self._progress = progress
         self._started = clock.monotonic()
-        self._wanted = sum((span.end_at - span.start_at) // feed.width for span in spans)
+        self._wanted = sum((span.end_at - span.start_at) // intake.width for span in spans)
         self._done = 0
-        self._keeper = Keeper(feed, ProofMethod.BACKFILL)
+        self._keeper = Keeper(intake, ProofMethod.BACKFILL)
         self._reached_at: datetime | None = None
         self.fetched = 0
 
@@ -122,7 +122,7 @@ class _RangeRun:
         with self._keeper:
             for span in reversed(self._spans):
                 begins_at = fill_span(
-                    self._keeper, self._feed, span.start_at, span.end_at, self._take
+                    self._keeper, self._intake, span.start_at, span.end_at, self._take
                 )
                 if begins_at is not None:
                     break
@@ -134,7 +134,7 @@ class _RangeRun:
     def _take(self, page: Page) -> None:
         self._reached_at = page.start_at
         self.fetched += len(page.rows)
-        self._done += (page.end_at - page.start_at) // self._feed.width
+        self._done += (page.end_at - page.start_at) // self._intake.width
         seconds = clock.monotonic() - self._started
         self._progress(RangeProgress(self._done, self._wanted, self.fetched, seconds))
 
@@ -142,7 +142,7 @@ class _RangeRun:
         """Append an event when anything was fetched, also of a run that was interrupted."""
         if self._reached_at is None or not self.fetched:
             return
-        self._feed.record(
+        self._intake.record(
             EventKind.BACKFILLED,
             f"{self.fetched:,} candles received, {self.inserted:,} new, from "
             f"{zone.utc_span(self._reached_at, end_at)}",

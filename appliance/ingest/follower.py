@@ -13,11 +13,12 @@ from typing import TypeVar
 from appliance import clock
 from appliance.domain.candle import IngestionState
 from appliance.domain.coverage import GapCause
-from appliance.errors import StoreError, StoreUnavailable, UpbitError, UpbitRejected
+from appliance.errors import ExchangeError, ExchangeRejected, StoreError, StoreUnavailable
+from appliance.exchange.port import Exchange
 from appliance.ingest.audit import audit, due_window
 from appliance.ingest.backfill import fill_history
-from appliance.ingest.feed import Feed
 from appliance.ingest.feed_state import FeedState, Trouble, rest_trouble
+from appliance.ingest.intake import Intake
 from appliance.ingest.reconcile import (
     OVERLAP_CANDLES,
     SECOND_LOOK_SECONDS,
@@ -26,7 +27,6 @@ from appliance.ingest.reconcile import (
     repair_gaps,
 )
 from appliance.ingest.store_gate import StoreGate
-from appliance.upbit.client import MAX_COUNT, UpbitClient
 from store import Session
 
 T = TypeVar("T")
@@ -50,9 +50,8 @@ class Shared:
     """What all feeds of an ingestor share; `history_candles` follows the configuration."""
 
     gate: StoreGate
-    client: UpbitClient
+    client: Exchange
     source_id: str
-    speed: float
     history_candles: int
     confirmations: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, "confirm")
@@ -129,7 +128,7 @@ class Follower:
             state.wanted.clear()
             try:
                 result = await self._confirm()
-            except UpbitError as error:
+            except ExchangeError as error:
                 failures += 1
                 await self._suffer(error, failures)
                 continue
@@ -150,11 +149,11 @@ class Follower:
             or self._rechecked_at is None
             or abs(now - self._rechecked_at) >= _RECHECK_EVERY
         )
-        overlap = MAX_COUNT if is_recheck else OVERLAP_CANDLES
+        overlap = self._shared.client.page_size if is_recheck else OVERLAP_CANDLES
         streamed, cause = tuple(state.streamed), self._cause
 
         def work(session: Session) -> SyncResult:
-            return confirm(self._feed(session), cause, streamed, overlap)
+            return confirm(self._intake(session), cause, streamed, overlap)
 
         result = await self._shared.through_store(
             self._shared.confirmations, work, self._note_store
@@ -166,12 +165,12 @@ class Follower:
         state.look_again = result.look_again
         return result
 
-    async def _suffer(self, error: UpbitError, failures: int) -> None:
+    async def _suffer(self, error: ExchangeError, failures: int) -> None:
         """Show a failure and wait before the next try."""
         state = self.state
         wait = min(_LONGEST_RETRY_SECONDS, 2.0 ** min(failures - 1, 5))
         until_at = error.fields.get("until_at")
-        if isinstance(error, UpbitRejected):
+        if isinstance(error, ExchangeRejected):
             wait = REJECTED_RETRY_SECONDS
         elif isinstance(until_at, datetime):
             wait = max(1.0, (until_at - clock.now()).total_seconds() + 0.1)
@@ -208,7 +207,7 @@ class Follower:
                 await self._shared.through_store(
                     self._shared.background, self._fill_once, self._note_store
                 )
-            except UpbitError as error:
+            except ExchangeError as error:
                 _log.warning("backfill of %s interrupted: %s", self.state.key, error.message)
                 self._fill.set()
                 await asyncio.sleep(_LONGEST_RETRY_SECONDS / 3)
@@ -221,12 +220,12 @@ class Follower:
                 raise Stopped
             self.state.show_backfill(str(progress), clock.now())
 
-        feed = self._feed(session)
-        repair_gaps(feed, show)
-        fill_history(feed, self._shared.history_candles, show)
-        window = due_window(feed) if self._audit_due else None
+        intake = self._intake(session)
+        repair_gaps(intake, show)
+        fill_history(intake, self._shared.history_candles, show)
+        window = due_window(intake) if self._audit_due else None
         if window is not None:
-            audit(feed, *window, show)
+            audit(intake, *window, show)
         self._audit_due = False
 
     def _note_store(self, error: StoreError | None) -> None:
@@ -238,13 +237,12 @@ class Follower:
         next_step = error.hint or "tried again every second; nothing is lost"
         state.store = Trouble(IngestionState.STORE_DOWN, error.message, next_step, since_at)
 
-    def _feed(self, session: Session) -> Feed:
+    def _intake(self, session: Session) -> Intake:
         shared = self._shared
-        return Feed(
+        return Intake(
             session,
             shared.client,
             self.state.market,
             self.state.unit,
             shared.source_id,
-            speed=shared.speed,
         )

@@ -9,18 +9,17 @@ from contextlib import closing
 from datetime import datetime
 
 from appliance.domain.coverage import ProofMethod
-from appliance.ingest.feed import Feed
+from appliance.ingest.intake import Intake
 from appliance.ingest.pages import Page, PagesBack
-from appliance.upbit.client import MAX_COUNT
 
-_MOST_UNSTORED = 32 * MAX_COUNT  # with more candles than this fetching waits for the store
+_MOST_UNSTORED = 6_400  # with more candles than this fetching waits for the store
 
 
 class Keeper:
     """Stores and proves pages in a thread, in the order given; pages that wait go in one batch."""
 
-    def __init__(self, feed: Feed, method: ProofMethod) -> None:
-        self._feed = feed
+    def __init__(self, intake: Intake, method: ProofMethod) -> None:
+        self._intake = intake
         self._method = method
         self._waiting: deque[Page] = deque()
         self._writes: deque[Future[None]] = deque()
@@ -73,7 +72,7 @@ class Keeper:
             return
         self._has_failed = True
         rows = [row for page in pages for row in page.rows]
-        self.inserted += self._feed.keep(rows, _spans(pages), self._method).inserted
+        self.inserted += self._intake.keep(rows, _spans(pages), self._method).inserted
         self._stored += len(rows)
         self._has_failed = False
 
@@ -91,7 +90,7 @@ def _spans(pages: Sequence[Page]) -> list[tuple[datetime, datetime]]:
 
 def fill_span(
     keeper: Keeper,
-    feed: Feed,
+    intake: Intake,
     start_at: datetime,
     end_at: datetime,
     on_page: Callable[[Page], None] = lambda _page: None,
@@ -99,9 +98,9 @@ def fill_span(
     """Fetch [start_at, end_at), newest first; return where the exchange's history begins if after that.
 
     Raises:
-        UpbitRejected, UpbitUnavailable, StoreError: pages before stay.
+        ExchangeRejected, ExchangeUnavailable, StoreError: pages before stay.
     """
-    pages = PagesBack(feed, end_at, start_at, lambda _in_flight: True)
+    pages = PagesBack(intake, end_at, start_at, lambda _in_flight: True)
     with closing(iter(pages)) as ordered:
         for page in ordered:
             keeper.keep(page)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,22 +12,21 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from appliance import clock
-from appliance.config.listeners import connect_proven
 from appliance.config.paths import Paths
 from appliance.config.settings import Settings, load_settings
 from appliance.config.watch import ConfigWatch
 from appliance.domain.candle import IngestionState
 from appliance.domain.event import Event, EventKind
+from appliance.domain.feed import Feed
 from appliance.errors import ConfigError
-from appliance.ingest.feed import floor_to
+from appliance.exchange.port import Exchange, StreamState, StreamStatus
+from appliance.exchange.source import Source, open_stream
 from appliance.ingest.feed_state import FeedState, Trouble
 from appliance.ingest.follower import Follower, Shared
+from appliance.ingest.intake import floor_to
 from appliance.ingest.price_poll import poll_prices
 from appliance.ingest.schedule import audit_trigger, close_trigger
 from appliance.ingest.store_gate import StoreGate
-from appliance.upbit.client import UpbitClient
-from appliance.upbit.source import Source
-from appliance.upbit.websocket import CandleStream, StreamState, StreamStatus
 from store import Session
 from store.events import append_event
 from store.live import keep_only, write_ingestion, write_live
@@ -37,7 +35,6 @@ from store.source import claim_source, source_id
 STATUS_SECONDS = 2.0
 LIVE_SECONDS = 0.5
 CONFIG_SECONDS = 1.0
-CONNECT_SECONDS = 5.0
 EXPECTED_AFTER_SECONDS = 15.0  # longer than the second look that proves a candle's absence
 _log = logging.getLogger(__name__)
 
@@ -56,7 +53,7 @@ class Ingestor:
     def __init__(
         self,
         gate: StoreGate,
-        client: UpbitClient,
+        client: Exchange,
         source: Source,
         settings: Settings,
         paths: Paths,
@@ -67,19 +64,11 @@ class Ingestor:
         self._paths = paths
         self._watch = ConfigWatch(paths)
         self._config_trouble: Trouble | None = None
-        self._shared = Shared(
-            gate, client, source.source_id, source.speed, settings.ingest.history_candles
-        )
-        self.feeds: dict[tuple[str, int], FeedState] = {}
-        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._shared = Shared(gate, client, source.source_id, settings.ingest.history_candles)
+        self.feeds: dict[Feed, FeedState] = {}
+        self._tasks: dict[Feed, asyncio.Task[None]] = {}
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._stream = CandleStream(
-            source.websocket_url,
-            settings.ingest.markets,
-            settings.ingest.timeframes,
-            self._take_stream_status,
-            open_socket=self._proven_connection if source.service else None,
-        )
+        self._stream = open_stream(source, settings, paths, self._take_stream_status)
 
     async def run(self) -> None:
         """Ingest until cancelled.
@@ -99,9 +88,6 @@ class Ingestor:
         finally:
             self._scheduler.shutdown(wait=False)
             shared.close()
-
-    def _proven_connection(self) -> socket.socket:
-        return connect_proven(self._paths, self._source.service, CONNECT_SECONDS)
 
     def _loops(self, group: asyncio.TaskGroup) -> list[Coroutine[Any, Any, None]]:
         return [
@@ -128,7 +114,7 @@ class Ingestor:
     def _forget_others(self, session: Session) -> None:
         keep_only(session, list(self.feeds))
 
-    def _apply(self, group: asyncio.TaskGroup, wanted: Sequence[tuple[str, int]]) -> None:
+    def _apply(self, group: asyncio.TaskGroup, wanted: Sequence[Feed]) -> None:
         """Start and end feeds so that exactly the wanted ones are followed."""
         for key in [key for key in self.feeds if key not in wanted]:
             self._tasks.pop(key).cancel()
@@ -152,7 +138,7 @@ class Ingestor:
             self._schedule(state, follower)
 
     def _schedule(self, state: FeedState, follower: Follower) -> None:
-        now, speed = self._client.exchange_now(), self._source.speed
+        now, speed = self._client.exchange_now(), self._client.speed
         self._scheduler.add_job(
             state.wanted.set,
             close_trigger(state.unit, speed, now, clock.now()),
@@ -172,7 +158,7 @@ class Ingestor:
 
     async def _follow_stream(self) -> None:
         async for live in self._stream.candles():
-            state = self.feeds.get((live.candle.market, live.candle.unit))
+            state = self.feeds.get(Feed(live.candle.market, live.candle.unit))
             if state is not None and state.take_tick(live):
                 state.wanted.set()
 
@@ -248,7 +234,7 @@ class Ingestor:
         for state in self.feeds.values():
             state.config = self._config_trouble
             if now is not None:
-                due_at = now - timedelta(seconds=EXPECTED_AFTER_SECONDS * self._source.speed)
+                due_at = now - timedelta(seconds=EXPECTED_AFTER_SECONDS * self._client.speed)
                 state.expected_until_at = floor_to(due_at, timedelta(minutes=state.unit))
 
     async def _write_prices(self) -> None:
@@ -266,9 +252,9 @@ class Ingestor:
             await asyncio.sleep(LIVE_SECONDS)
 
 
-def _configured(settings: Settings) -> list[tuple[str, int]]:
+def _configured(settings: Settings) -> list[Feed]:
     ingest = settings.ingest
-    return [(market, unit) for market in ingest.markets for unit in ingest.timeframes]
+    return [Feed(market, unit) for market in ingest.markets for unit in ingest.timeframes]
 
 
 def _note_stream(state: FeedState, status: StreamStatus) -> None:

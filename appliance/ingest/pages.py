@@ -1,6 +1,6 @@
 """Pages of history, newest first, several requests in flight.
 
-A page's `to` is computed before the page ahead of it has arrived: 200 intervals back, or as many as
+A page's `to` is computed before the page ahead of it has arrived: one page of intervals back, or as many as
 pages of this market have spanned lately. Where minutes without a trade make pages overlap, the rows
 already passed on are left out; where a page reaches less far back than expected, the interval up to
 the next one is asked for before anything older is passed on. So pages leave in order and touch.
@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.domain.candle import RawCandle
-from appliance.ingest.feed import Feed
-from appliance.upbit.client import MAX_COUNT
+from appliance.ingest.intake import Intake
 
 _IN_FLIGHT = 8  # the limit of 10 requests a second is reached up to replies that take 0.8 s
 _SPANS = 8
@@ -41,7 +40,7 @@ class PagesBack:
     """An iterator over pages from `end_at` back to `start_at`, or to the first candle there is.
 
     Args:
-        feed: what to fetch.
+        intake: what to fetch.
         end_at: exclusive end of the first page, a candle boundary.
         start_at: where to stop; None for no bound.
         is_wanted: told how many pages are under way, says whether to ask for one more.
@@ -49,17 +48,17 @@ class PagesBack:
 
     def __init__(
         self,
-        feed: Feed,
+        intake: Intake,
         end_at: datetime,
         start_at: datetime | None,
         is_wanted: Callable[[int], bool],
     ) -> None:
-        self._feed = feed
+        self._intake = intake
         self._start_at = start_at
         self._is_wanted = is_wanted
         self._is_ended = False
         self._asked: deque[_Asked] = deque()
-        self._spans = deque([MAX_COUNT * feed.width], maxlen=_SPANS)
+        self._spans = deque([intake.page_size * intake.width], maxlen=_SPANS)
         self._pool = ThreadPoolExecutor(_IN_FLIGHT + 2, "backfill-page")
         self.reached_at = end_at
         self.requests = 0
@@ -69,7 +68,7 @@ class PagesBack:
         """Yield pages until the start, the first candle, or until no more are wanted.
 
         Raises:
-            UpbitRejected, UpbitUnavailable: the pages before stay valid.
+            ExchangeRejected, ExchangeUnavailable: the pages before stay valid.
         """
         try:
             while self._ask_ahead():
@@ -103,7 +102,7 @@ class PagesBack:
         return _Asked(to, self._pool.submit(self._fetch, to))
 
     def _fetch(self, to: datetime) -> list[RawCandle]:
-        return [] if self._is_ended else self._feed.page(to, MAX_COUNT, is_bulk=True)
+        return [] if self._is_ended else self._intake.page(to, self._intake.page_size, is_bulk=True)
 
     def _next_page(self) -> Page | None:
         """Wait for the foremost page; None when it has nothing older than the one before it."""
@@ -112,11 +111,11 @@ class PagesBack:
         end_at = self.reached_at
         older = [row for row in rows if row.opens_at < end_at]
         if not older:
-            self.is_exhausted = len(rows) < MAX_COUNT or asked.to <= end_at
+            self.is_exhausted = len(rows) < self._intake.page_size or asked.to <= end_at
             return None
         first_at = older[-1].opens_at
-        if len(rows) == MAX_COUNT:
-            self._spans.append(max(asked.to - first_at, self._feed.width))
+        if len(rows) == self._intake.page_size:
+            self._spans.append(max(asked.to - first_at, self._intake.width))
         if self._start_at is not None and first_at < self._start_at:
             first_at = self._start_at
             older = [row for row in older if row.opens_at >= first_at]

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from appliance import clock
 from appliance.domain.candle import LiveCandle
-from appliance.errors import UpbitError
+from appliance.domain.feed import Feed
+from appliance.errors import ExchangeError
+from appliance.exchange.port import Exchange
 from appliance.ingest.feed_state import FeedState
-from appliance.upbit.client import UpbitClient
 
 QUIET_SECONDS = 1.5
 """Silence of the stream after which prices are asked for; a price may be two seconds old."""
@@ -19,8 +20,8 @@ _ROUND_SECONDS = 1.0
 
 
 async def poll_prices(
-    feeds: Mapping[tuple[str, int], FeedState],
-    client: UpbitClient,
+    feeds: Mapping[Feed, FeedState],
+    client: Exchange,
     pool: ThreadPoolExecutor,
     quiet_seconds: Callable[[], float],
 ) -> None:
@@ -39,14 +40,14 @@ async def poll_prices(
         await asyncio.sleep(max(_REQUEST_SECONDS, started + _ROUND_SECONDS - clock.monotonic()))
 
 
-async def _ask(state: FeedState, client: UpbitClient, pool: ThreadPoolExecutor) -> None:
+async def _ask(state: FeedState, client: Exchange, pool: ThreadPoolExecutor) -> None:
     def newest() -> LiveCandle | None:
         rows = client.minute_candles(state.market, state.unit, count=1)
         return LiveCandle(rows[0].typed(), clock.now()) if rows else None
 
     try:
         live = await asyncio.get_running_loop().run_in_executor(pool, newest)
-    except UpbitError:
+    except ExchangeError:
         return
     if live is not None and state.take_price(live):
         state.wanted.set()

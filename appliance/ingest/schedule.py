@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from appliance.ingest.feed import floor_to
+from appliance.ingest.intake import floor_to
 
 _SAME_CLOCK = timedelta(seconds=3)
 _SETTLED = timedelta(seconds=1)

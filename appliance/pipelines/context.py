@@ -21,8 +21,8 @@ from appliance.pipelines.stored_proofs import StoredProofs
 
 if TYPE_CHECKING:
     from appliance.domain.model_version import ModelVersion
+    from appliance.exchange.port import Exchange
     from appliance.registry.client import Registry
-    from appliance.upbit.client import UpbitClient
     from store.session import Session
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class StageSkipped(Exception):
 class MarketSource:
     """The exchange's REST client, and the identity that the store is bound to."""
 
-    client: UpbitClient
+    client: Exchange
     source_id: str
 
 
@@ -271,7 +271,7 @@ def _home_copies(paths: Paths, project: str, proofs: StoredProofs) -> ModelSourc
 
 
 def _home_source(paths: Paths, settings: Settings) -> MarketSource:
-    from appliance.upbit.source import open_source, resolve_source
+    from appliance.exchange.source import open_source, resolve_source
 
     source = resolve_source(settings, paths)
     return MarketSource(open_source(source, settings, paths), source.source_id)

@@ -34,7 +34,7 @@ class ProjectSpec(SpecSection):
     """What the appliance needs to know of any project's config; projects add their own fields."""
 
     market: Market
-    """Upbit market code."""
+    """Market code, such as KRW-BTC."""
     unit: Timeframe
     """Candle width in minutes."""
     horizon: Horizon

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import sys
 
+from appliance.config.exchanges import entry_of
 from appliance.config.loopback import HOST
 from appliance.config.paths import SOURCE_ROOT, Paths, write_atomically
 from appliance.config.secret import Secret, require_secret
@@ -30,7 +31,7 @@ _PRELOAD = ",".join(
     (
         *("numpy", "pandas", "pyarrow.flight", "sklearn.ensemble", "mlflow.sklearn", "httpx"),
         *("appliance.pipelines.airflow_task", "appliance.ingest.reconcile"),
-        *("appliance.registry.client", "appliance.upbit.source", "store.open", "store.client"),
+        *("appliance.registry.client", "appliance.exchange.source", "store.open", "store.client"),
     )
 )
 """Modules that every task would otherwise import anew, for up to 4.8 s. No project's own: those
@@ -68,7 +69,7 @@ def airflow_specs(
         ),
         ServiceSpec(
             name=SCHEDULER,
-            command=_command("scheduler", "--skip-serve-logs", preload=_PRELOAD),
+            command=_command("scheduler", "--skip-serve-logs", preload=_preload(settings)),
             environment=environment | thread_limits(),
             dependencies=database,
             prepare=prepare,
@@ -218,3 +219,8 @@ def _write_passwords(paths: Paths) -> None:
     content = json.dumps({USER: require_secret(paths, Secret.AIRFLOW_PASSWORD)}) + "\n"
     if not has_content(file, content):
         write_atomically(file, content)
+
+
+def _preload(settings: Settings) -> str:
+    """Return what the scheduler loads before it forks, the exchange's adapter included."""
+    return f"{_PRELOAD},{entry_of(settings.source.kind).adapter}"

@@ -18,6 +18,7 @@ from appliance import clock, zone
 from appliance.config.whoami import local_origin
 from appliance.control.api import Control
 from appliance.control.past import Recording
+from appliance.domain.feed import Feed
 from appliance.domain.origin import Origin, Through
 from appliance.errors import ApplianceNotRunning
 from appliance.terminal import clean, clean_line
@@ -43,7 +44,7 @@ from appliance.tui.presentation.explanation import Explanation
 from appliance.tui.screens.dashboard import Dashboard
 from appliance.tui.screens.page import Page
 from appliance.tui.screens.why import WhyModal, Words, evidence_page
-from appliance.tui.state import Board, Feed
+from appliance.tui.state import Board
 from appliance.tui.theme import LINE, LOOKS, MUTED, chosen_look
 from appliance.tui.time_operations import PAST_KEYS
 from appliance.tui.travel import PLAY_SECONDS, PastRead, Subject, Traveller

@@ -17,9 +17,10 @@ from textual.message import Message
 
 from appliance import clock
 from appliance.control.api import Control, StreamMessage
+from appliance.domain.feed import Feed
 from appliance.errors import ApplianceError, ApplianceNotRunning
 from appliance.tui.messages import HistoryRead, StreamAdvanced, StreamUpdate
-from appliance.tui.state import Failure, Feed
+from appliance.tui.state import Failure
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class HistoryCoordinator:
         self._post = post
         self._requested = threading.Event()
         self._stopped = threading.Event()
-        self._subject: tuple[str, Feed] = ("", ("", 1))
+        self._subject: tuple[str, Feed] = ("", Feed("", 1))
 
     def start(self) -> None:
         """Start the reader."""

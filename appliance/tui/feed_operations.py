@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from appliance import zone
+from appliance.domain.feed import Feed
 from appliance.domain.history_job import HistoryJob, HistoryKind
 from appliance.tui.background import perform
 from appliance.tui.presentation import feeds
@@ -16,7 +17,6 @@ from appliance.tui.screens.data import DataPage
 from appliance.tui.screens.modals import PickModal
 from appliance.tui.screens.ranges import Range, RangeModal
 from appliance.tui.several import cancel_job
-from appliance.tui.state import Feed
 from appliance.tui.undo import Undo
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -65,9 +65,16 @@ class KeysInOrder(App[int]):
 
     async def _handled(self, screen: Screen[Any], way: Sequence[Widget]) -> None:
         for widget in way:
-            is_through = asyncio.Event()
-            widget.call_later(is_through.set)
-            while not is_through.is_set() and self.screen is screen:
-                await asyncio.sleep(_LOOK_SECONDS)
-        while not self.screen.is_mounted:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await self._passes(widget, screen)
+        await _until(lambda: self.screen.is_mounted)
+
+    async def _passes(self, widget: Widget, screen: Screen[Any]) -> None:
+        is_through = asyncio.Event()
+        widget.call_later(is_through.set)
+        await _until(lambda: is_through.is_set() or self.screen is not screen)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Look again and again: a widget that is taken away meanwhile tells nobody."""
+    while not condition():  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(_LOOK_SECONDS)

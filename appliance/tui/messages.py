@@ -12,6 +12,7 @@ from appliance.domain.candle import Candle, LiveCandle
 from appliance.domain.chart import Chart, ChartInfo
 from appliance.domain.coverage import MarketCoverage
 from appliance.domain.event import Event
+from appliance.domain.feed import Feed
 from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import CoverageCell
 from appliance.domain.log import LogPage
@@ -20,7 +21,7 @@ from appliance.domain.model_version import ModelVersion
 from appliance.domain.monitoring import Monitoring
 from appliance.domain.workflow import DagRun, WorkflowKind
 from appliance.tui.log_sources import LogSource
-from appliance.tui.state import Failure, Feed
+from appliance.tui.state import Failure
 from appliance.tui.undo import Undo
 
 

@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 from appliance.control.api import ApplianceStatus, MarketStatus, ProjectStatus
 from appliance.domain.candle import Candle, LiveCandle
 from appliance.domain.event import Event
+from appliance.domain.feed import Feed
 from appliance.domain.forecast import Forecast
 from appliance.domain.history_job import HistoryJob
 from appliance.errors import ApplianceError
 
 T = TypeVar("T")
 
-Feed = tuple[str, int]
 """Market code and candle width in minutes."""
 
 EVENTS_KEPT = 300
@@ -124,7 +124,7 @@ class Board:
     @property
     def feeds(self) -> tuple[Feed, ...]:
         """Market and timeframe of `markets`."""
-        return tuple((market.market, market.unit) for market in self.markets)
+        return tuple(Feed(market.market, market.unit) for market in self.markets)
 
     @property
     def feed(self) -> Feed | None:
@@ -133,14 +133,14 @@ class Board:
             return self.chosen_feed
         project = self.project
         if project is not None and project.market:
-            return (project.market, project.unit)
+            return Feed(project.market, project.unit)
         return next(iter(self.feeds), None)
 
     @property
     def is_project_feed(self) -> bool:
         """Whether the chart shows what the project forecasts."""
         project = self.project
-        return project is not None and self.feed == (project.market, project.unit)
+        return project is not None and self.feed == Feed(project.market, project.unit)
 
     @property
     def market(self) -> MarketStatus | None:
@@ -163,7 +163,7 @@ class Board:
 
     def newest_live(self, market: MarketStatus) -> LiveCandle | None:
         """Return the forming candle of a market and timeframe of `markets`: streamed or reported."""
-        streamed, reported = self.live.get((market.market, market.unit)), market.live
+        streamed, reported = self.live.get(Feed(market.market, market.unit)), market.live
         if streamed is None or reported is None:
             return streamed or reported
         return streamed if streamed.received_at >= reported.received_at else reported
@@ -180,7 +180,7 @@ class Board:
 
 def with_live(board: Board, lives: tuple[LiveCandle, ...]) -> Board:
     """Return `board` knowing the newest forming candle of every market in `lives`."""
-    newest = {(live.candle.market, live.candle.unit): live for live in lives}
+    newest = {Feed(live.candle.market, live.candle.unit): live for live in lives}
     return replace(board, live={**board.live, **newest})
 
 

@@ -18,9 +18,10 @@ from textual.message import Message
 from appliance import clock
 from appliance.control.api import Control
 from appliance.control.past import PastLook, Recording
+from appliance.domain.feed import Feed
 from appliance.tui.coordinators import CANDLES_READ, FORECASTS_READ, Post, failure_of
 from appliance.tui.presentation.formats import full_moment
-from appliance.tui.state import Board, Failure, Feed, Past, Reading, with_live
+from appliance.tui.state import Board, Failure, Past, Reading, with_live
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from appliance import clock
 from appliance.config.event_query import parse_event_query
 from appliance.domain.event import EventKind
+from appliance.domain.feed import Feed
 from appliance.domain.workflow import WorkflowKind
 from appliance.errors import ConfigError
 from appliance.tui import operations, several
@@ -159,7 +160,7 @@ def _market(app: ApplianceApp, words: list[str]) -> None:
             if not words[1:]
             else int(one_of([str(u) for u in units], str(unit), "timeframe"))
         )
-    app.choose_feed((market, unit))
+    app.choose_feed(Feed(market, unit))
 
 
 def _data(app: ApplianceApp, words: list[str]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,7 +21,7 @@ import httpx
 from appliance import clock
 from appliance.config import outbound
 from appliance.domain.candle import RawCandle
-from appliance.errors import UpbitError, UpbitRejected, UpbitUnavailable
+from appliance.errors import ExchangeCode, ExchangeError, ExchangeRejected, ExchangeUnavailable
 from appliance.upbit.rate_limit import HostRateLimit, Slot, shared_directory
 from appliance.upbit.wire import parse_candles, parse_error, parse_markets
 
@@ -57,6 +58,8 @@ class UpbitClient:
         transport: the way to a server of this home; None goes out as the shell's settings say.
     """
 
+    page_size = MAX_COUNT
+
     def __init__(
         self,
         base_url: str,
@@ -66,7 +69,7 @@ class UpbitClient:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._rate_limit = rate_limit
-        self._speed = speed
+        self.speed = speed
         self._observed: _Observed | None = None
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         self._http = (
@@ -77,7 +80,7 @@ class UpbitClient:
             )
         )
 
-    def __enter__(self) -> UpbitClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -107,8 +110,8 @@ class UpbitClient:
         requests, of which several run at once, let live ones take their turn between them.
 
         Raises:
-            UpbitRejected: the market or timeframe does not exist.
-            UpbitUnavailable: unreachable, over the limit, blocked, or the reply is nonsense.
+            ExchangeRejected: the market or timeframe does not exist.
+            ExchangeUnavailable: unreachable, over the limit, blocked, or the reply is nonsense.
         """
         parameters = {"market": market, "count": str(max(1, min(count, MAX_COUNT)))}
         if to is not None:
@@ -117,9 +120,9 @@ class UpbitClient:
         candles = parse_candles(reply.content)
         for candle in candles:
             if candle.market != market or candle.unit != unit:
-                raise UpbitUnavailable(
+                raise ExchangeUnavailable(
                     f"asked for {market} {unit}m, got {candle.market} {candle.unit}m",
-                    code="upbit.nonsense",
+                    code=ExchangeCode.NONSENSE,
                     hint="check source.rest_url: it does not behave like Upbit",
                 )
         return candles
@@ -128,7 +131,7 @@ class UpbitClient:
         """Return the codes of all markets.
 
         Raises:
-            UpbitUnavailable: unreachable, over the limit, blocked, or the reply is nonsense.
+            ExchangeUnavailable: unreachable, over the limit, blocked, or the reply is nonsense.
         """
         return parse_markets(self._get("/v1/market/all", MARKET, {}, "").content)
 
@@ -140,14 +143,14 @@ class UpbitClient:
         """Return the exchange's present, at most about a second behind; asks it when it never replied.
 
         Raises:
-            UpbitUnavailable: it never replied and does not now.
+            ExchangeUnavailable: it never replied and does not now.
         """
         if self._observed is None:
             self.markets()
         if self._observed is None:
-            raise UpbitUnavailable(
+            raise ExchangeUnavailable(
                 "the market server sends no Date header",
-                code="upbit.nonsense",
+                code=ExchangeCode.NONSENSE,
                 hint="check source.rest_url: it does not behave like Upbit",
             )
         return self._observed.extrapolated()
@@ -170,9 +173,9 @@ class UpbitClient:
             if reply.status_code != 200:
                 raise self._failure(reply, market)
             return reply
-        raise UpbitUnavailable(
+        raise ExchangeUnavailable(
             f"{self.base_url} still answers 429 (too many requests) after {_ATTEMPTS} attempts",
-            code="upbit.limited",
+            code=ExchangeCode.RATE_LIMITED,
             hint="look for other programs on this IP that use the same exchange",
         )
 
@@ -183,9 +186,9 @@ class UpbitClient:
             except httpx.RemoteProtocolError:  # the server closed an idle kept-alive connection
                 return self._read(path, parameters, slot)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise UpbitUnavailable(
+            raise ExchangeUnavailable(
                 f"{self.base_url} does not answer: {outbound.explain(self.base_url, error)}",
-                code="upbit.unreachable",
+                code=ExchangeCode.UNREACHABLE,
                 hint="check the network and source.rest_url; it is tried again by itself",
             ) from error
 
@@ -208,29 +211,29 @@ class UpbitClient:
             # still no more than a second ahead of the exchange.
             if sent_at <= expected < sent_at + timedelta(seconds=1):
                 return
-        self._observed = _Observed(sent_at, clock.monotonic(), self._speed)
+        self._observed = _Observed(sent_at, clock.monotonic(), self.speed)
 
-    def _failure(self, reply: httpx.Response, market: str) -> UpbitError:
+    def _failure(self, reply: httpx.Response, market: str) -> ExchangeError:
         if reply.status_code == 418:
             seconds = _block_seconds(reply)
             self._rate_limit.block(seconds)
             return self._rate_limit.blocked_error(seconds)
         error = parse_error(reply.content)
         if reply.status_code == 404 and market and error.name != "not_found":
-            return UpbitRejected(
+            return ExchangeRejected(
                 f"{market} is not a market of {self.base_url}",
-                code="upbit.unknown_market",
+                code=ExchangeCode.UNKNOWN_MARKET,
                 hint=f"correct or remove {market} in ingest.markets (compose/appliance.toml); "
                 f"{self.base_url}/v1/market/all lists the codes",
                 market=market,
             )
         message = error.message or reply.reason_phrase
         if 400 <= reply.status_code < 500:
-            return UpbitRejected(
+            return ExchangeRejected(
                 f"{self.base_url} refused the request: {reply.status_code} {message}",
                 hint="check source.rest_url and ingest.timeframes",
             )
-        return UpbitUnavailable(
+        return ExchangeUnavailable(
             f"{self.base_url} failed: {reply.status_code} {message}",
             hint="nothing to do: it is asked again by itself (maintenance looks like this)",
         )

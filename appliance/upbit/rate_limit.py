@@ -29,7 +29,7 @@ from typing import Any
 
 from appliance import clock, zone
 from appliance.config.private_folder import make_private
-from appliance.errors import UpbitUnavailable
+from appliance.errors import ExchangeCode, ExchangeUnavailable
 
 WINDOW_SECONDS = 1.0
 _MARGIN_SECONDS = 0.004
@@ -123,7 +123,7 @@ class HostRateLimit:
         competes with a live request as one.
 
         Raises:
-            UpbitUnavailable: the exchange has blocked this host; says until when.
+            ExchangeUnavailable: the exchange has blocked this host; says until when.
         """
         key = secrets.token_hex(6)
         with self._bulk_turn if is_bulk else nullcontext():
@@ -163,13 +163,13 @@ class HostRateLimit:
         with self._locked() as state:
             state.blocked_until = max(state.blocked_until, clock.monotonic() + seconds)
 
-    def blocked_error(self, seconds: float) -> UpbitUnavailable:
+    def blocked_error(self, seconds: float) -> ExchangeUnavailable:
         """Return the error that says until when the exchange blocks this host."""
         until_at = clock.now() + timedelta(seconds=seconds)
-        return UpbitUnavailable(
+        return ExchangeUnavailable(
             f"the market server has blocked this host until {zone.utc_text(until_at, seconds=True)} "
             "after too many requests (418)",
-            code="upbit.blocked",
+            code=ExchangeCode.BLOCKED,
             hint="nothing to do: requests resume by themselves after that; "
             "look for other programs on this IP that use the same exchange",
             until_at=until_at,

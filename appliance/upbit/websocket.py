@@ -18,7 +18,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -28,6 +27,8 @@ from appliance import clock
 from appliance.config import outbound
 from appliance.config.listeners import UnprovenListener
 from appliance.domain.candle import Candle, LiveCandle
+from appliance.domain.feed import Feed
+from appliance.exchange.port import StreamState, StreamStatus
 
 PING_SECONDS = 20.0  # the exchange drops a connection that sent nothing for 60 s
 SILENT_AFTER_SECONDS = 15.0
@@ -36,24 +37,6 @@ _OPEN_TIMEOUT_SECONDS = 10.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30.0
 _log = logging.getLogger(__name__)
-
-
-class StreamState(StrEnum):
-    """What a status message is about."""
-
-    CONNECTED = "connected"
-    DISCONNECTED = "disconnected"
-    SILENT = "silent"
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStatus:
-    """A change of the stream's state; `market` and `unit` are set when it concerns one subscription."""
-
-    state: StreamState
-    message: str
-    market: str = ""
-    unit: int = 0
 
 
 class StreamRefused(Exception):
@@ -99,7 +82,7 @@ class CandleStream:
         self._open_socket = open_socket
         self._failures = 0
         self._refused: tuple[str, int, datetime] | None = None
-        self._unheard: set[tuple[str, int]] = set()
+        self._unheard: set[Feed] = set()
         self._socket: ClientConnection | None = None
         self._heard_at = -math.inf
 
@@ -116,8 +99,8 @@ class CandleStream:
         """Return how long ago the last candle came, in seconds; infinite before the first."""
         return clock.monotonic() - self._heard_at
 
-    def _feeds(self) -> set[tuple[str, int]]:
-        return {(market, unit) for market in self._markets for unit in self._units}
+    def _feeds(self) -> set[Feed]:
+        return {Feed(market, unit) for market in self._markets for unit in self._units}
 
     async def candles(self) -> AsyncIterator[LiveCandle]:
         """Yield forming candles for ever; cancel to stop."""
@@ -179,7 +162,7 @@ class CandleStream:
             if live is not None:
                 heard_at, is_silent = now, False
                 self._heard_at = now
-                self._unheard.discard((live.candle.market, live.candle.unit))
+                self._unheard.discard(Feed(live.candle.market, live.candle.unit))
                 if self._is_possible(live.candle):
                     yield live
             if not is_reported and now - subscribed_at > self._timing.silent_after:

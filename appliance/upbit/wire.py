@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.domain.candle import RawCandle
-from appliance.errors import UpbitUnavailable
+from appliance.errors import ExchangeCode, ExchangeUnavailable
 
 _TEXT_FIELDS = ("market", "candle_date_time_utc", "candle_date_time_kst")
 _PRICE_FIELDS = (
@@ -42,7 +42,7 @@ def parse_candles(body: bytes) -> list[RawCandle]:
     """Return the minute candles of a reply in the order sent (newest first).
 
     Raises:
-        UpbitUnavailable: the body is anything but an array of complete candles.
+        ExchangeUnavailable: the body is anything but an array of complete candles.
     """
     return [_candle(row) for row in _rows(body)]
 
@@ -51,7 +51,7 @@ def parse_markets(body: bytes) -> list[str]:
     """Return the market codes of a `/v1/market/all` reply.
 
     Raises:
-        UpbitUnavailable: the body is anything but an array of markets.
+        ExchangeUnavailable: the body is anything but an array of markets.
     """
     codes = [row.get("market") for row in _rows(body)]
     if not all(isinstance(code, str) for code in codes):
@@ -113,10 +113,10 @@ def _candle(row: Mapping[str, Any]) -> RawCandle:
         unit=row["unit"],
     )
     if reason := _impossible(raw):
-        raise UpbitUnavailable(
+        raise ExchangeUnavailable(
             f"the market server sent a candle of {raw.market} at {raw.candle_date_time_utc} that cannot be:"
             f" {reason}",
-            code="upbit.nonsense",
+            code=ExchangeCode.NONSENSE,
             hint="nothing of that reply is stored; it is asked again by itself",
         )
     return raw
@@ -129,10 +129,10 @@ def _impossible(raw: RawCandle) -> str:
         return f"it opens at {raw.candle_date_time_utc!r}"
 
 
-def _bad_field(field: str, row: Mapping[str, Any]) -> UpbitUnavailable:
-    return UpbitUnavailable(
+def _bad_field(field: str, row: Mapping[str, Any]) -> ExchangeUnavailable:
+    return ExchangeUnavailable(
         f"the market server sent a candle whose {field} is {row.get(field)!r}",
-        code="upbit.nonsense",
+        code=ExchangeCode.NONSENSE,
         hint="it is asked again by itself; if it stays, check source.rest_url",
     )
 
@@ -141,12 +141,12 @@ def _is_page(body: bytes) -> bool:
     return body.lstrip()[:1] == b"<"
 
 
-def _nonsense(what: str, body: bytes) -> UpbitUnavailable:
+def _nonsense(what: str, body: bytes) -> ExchangeUnavailable:
     text = body[:_LOOKED_AT].decode("utf-8", "replace")
     words = _MARKUP.sub(" ", text) if _is_page(body) else text
     excerpt = " ".join(words.split())[:_EXCERPT]
-    return UpbitUnavailable(
+    return ExchangeUnavailable(
         f"the market server answered with {what} ({excerpt!r})",
-        code="upbit.nonsense",
+        code=ExchangeCode.NONSENSE,
         hint="it is asked again by itself; if it stays, check source.rest_url",
     )

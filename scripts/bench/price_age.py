@@ -19,10 +19,10 @@ from appliance.config.paths import Paths
 from appliance.config.settings import load_settings
 from appliance.control.client import ControlClient
 from appliance.domain.candle import Candle
+from appliance.exchange.source import resolve_source
 from appliance.tui.app import ApplianceApp
 from appliance.tui.presentation.formats import price
 from appliance.tui.widgets.panel import Panel
-from appliance.upbit.source import resolve_source
 from appliance.upbit.websocket import CandleStream
 
 SAMPLE_SECONDS = 0.02

@@ -21,7 +21,7 @@ from appliance import clock
 from appliance.config.paths import Paths
 from appliance.domain.coverage import IntervalKind, MarketCoverage
 from appliance.ingest.audit import audit
-from appliance.ingest.feed import Feed
+from appliance.ingest.intake import Intake
 from appliance.upbit.client import open_client
 from store import Session
 from store.candles import read_candles
@@ -96,7 +96,7 @@ def final_audit(session: Session, url: str) -> None:
         for market in MARKETS:
             found = summarise(session, market, 1)
             assert found is not None
-            feed = Feed(session, client, market, 1, "soak")
+            feed = Intake(session, client, market, 1, "soak")
             audit(feed, found.start_at, found.end_at)
 
 

@@ -27,6 +27,8 @@ class FakeMarket:
     now_at: datetime
     calls: int = 0
     failure: Exception | None = None
+    speed: float = 1.0
+    page_size: int = 200
     _rows: list[RawCandle] = field(default_factory=list, repr=False)
     _times: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]), repr=False)
 

@@ -22,11 +22,11 @@ from appliance.errors import (
     ApplianceError,
     ConfigError,
     DataQualityError,
+    ExchangeUnavailable,
     InsufficientData,
     ModelNotFound,
     TransientError,
     UnrepairedGap,
-    UpbitUnavailable,
 )
 from appliance.pipelines.context import (
     Json,
@@ -288,8 +288,8 @@ def test_without_enough_rows_no_training_is_asked_for_and_none_happens(bench: Be
 
 
 def test_a_failed_stage_stops_the_run_and_is_recorded(bench: Bench) -> None:
-    bench.market.failure = UpbitUnavailable("no route")
-    with pytest.raises(UpbitUnavailable):
+    bench.market.failure = ExchangeUnavailable("no route")
+    with pytest.raises(ExchangeUnavailable):
         bench.run(DATA)
     (event,) = bench.events(EventKind.WORKFLOW_FAILED)
     assert event.details["task"] == "load_candles"
@@ -305,7 +305,7 @@ def test_the_report_tells_every_stage_and_its_seconds(bench: Bench) -> None:
         lambda: bench.registry,  # type: ignore[arg-type, return-value]
         lambda: MarketSource(bench.market, "fake"),  # type: ignore[arg-type]
     )
-    bench.market.failure = UpbitUnavailable("no route")
+    bench.market.failure = ExchangeUnavailable("no route")
     with pytest.raises(ApplianceError):
         run_in_process(
             bench.home,

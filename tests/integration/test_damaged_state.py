@@ -20,13 +20,13 @@ from appliance.config.settings import Settings
 from appliance.config.state_file import has_content
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.errors import ConfigError, RegistryError, ServiceError
+from appliance.exchange.source import forget_source, source_kind
 from appliance.registry.rest import RegistryRest
 from appliance.registry.warm_models import WarmModels
 from appliance.simulator.exchange import Exchange
 from appliance.simulator.options import SimulatorOptions
 from appliance.supervisor.postgres import _data_version
 from appliance.supervisor.sessions import SessionRecord, read_records, write_records
-from appliance.upbit.source import forget_source, source_kind
 from store.alerts import recent
 from store.events import append_event
 from store.open import open_store

@@ -14,10 +14,10 @@ from appliance.config.paths import Paths
 from appliance.domain.candle import RawCandle
 from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.domain.event import EventKind
-from appliance.errors import StoreUnavailable, UpbitUnavailable
+from appliance.errors import ExchangeUnavailable, StoreUnavailable
 from appliance.ingest.backfill import fill_history
-from appliance.ingest.feed import Feed
 from appliance.ingest.fill_range import RangeProgress, fill_range
+from appliance.ingest.intake import Intake
 from appliance.ingest.pages import PagesBack
 from appliance.ingest.reconcile import confirm
 from store import open_store
@@ -38,12 +38,12 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def feed(url: str, home: Paths, tmp_path: Path) -> Iterator[Feed]:
+def feed(url: str, home: Paths, tmp_path: Path) -> Iterator[Intake]:
     with upbit_client(url, tmp_path) as client, open_store(home) as session:
-        yield Feed(session, client, BUSY, 1, "simulator:seed=7")
+        yield Intake(session, client, BUSY, 1, "simulator:seed=7")
 
 
-def one_by_one(feed: Feed, start_at: datetime, end_at: datetime) -> list[RawCandle]:
+def one_by_one(feed: Intake, start_at: datetime, end_at: datetime) -> list[RawCandle]:
     """Return what the exchange has in a range, page after page."""
     rows: list[RawCandle] = []
     while end_at > start_at:
@@ -53,12 +53,12 @@ def one_by_one(feed: Feed, start_at: datetime, end_at: datetime) -> list[RawCand
     return rows
 
 
-def stored_times(feed: Feed) -> list[datetime]:
+def stored_times(feed: Intake) -> list[datetime]:
     table = read_candles(feed.session, feed.market, feed.unit)
     return [row["candle_date_time_utc"] for row in table.to_pylist()]
 
 
-def test_pages_of_a_quiet_market_leave_in_order_touch_and_miss_nothing(feed: Feed) -> None:
+def test_pages_of_a_quiet_market_leave_in_order_touch_and_miss_nothing(feed: Intake) -> None:
     quiet = replace(feed, market=QUIET)
     start_at = CLOSED_AT - timedelta(days=9)
     pages = PagesBack(quiet, CLOSED_AT, start_at, lambda _in_flight: True)
@@ -74,14 +74,14 @@ def test_pages_of_a_quiet_market_leave_in_order_touch_and_miss_nothing(feed: Fee
 
 
 def test_pages_after_one_that_could_not_be_stored_are_not_stored_either(
-    feed: Feed, monkeypatch: pytest.MonkeyPatch
+    feed: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     confirm(feed, GapCause.RESTART)
     before = count_candles(feed.session, BUSY, 1)
-    real, calls = Feed.keep, iter(range(10))
+    real, calls = Intake.keep, iter(range(10))
 
     def refused_once(
-        feed: Feed,
+        feed: Intake,
         candles: Sequence[RawCandle],
         proven: Sequence[tuple[datetime, datetime]],
         method: ProofMethod,
@@ -91,7 +91,7 @@ def test_pages_after_one_that_could_not_be_stored_are_not_stored_either(
         return real(feed, candles, proven, method)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Feed, "keep", refused_once)
+        patched.setattr(Intake, "keep", refused_once)
         with pytest.raises(StoreUnavailable):
             fill_history(feed, 3000, lambda _progress: None)
     assert count_candles(feed.session, BUSY, 1) == before
@@ -100,7 +100,7 @@ def test_pages_after_one_that_could_not_be_stored_are_not_stored_either(
     assert gaps(feed.session, BUSY, 1) == []
 
 
-def test_a_range_is_filled_exactly_and_only_once(feed: Feed, url: str) -> None:
+def test_a_range_is_filled_exactly_and_only_once(feed: Intake, url: str) -> None:
     start_at, end_at = CLOSED_AT - 1500 * MINUTE, CLOSED_AT - 300 * MINUTE
     seen: list[RangeProgress] = []
     result = fill_range(feed, start_at, end_at, seen.append)
@@ -117,13 +117,13 @@ def test_a_range_is_filled_exactly_and_only_once(feed: Feed, url: str) -> None:
     assert len(read_events(feed.session, kinds=[EventKind.BACKFILLED])) == 1
 
 
-def test_the_forming_candle_is_never_part_of_a_range(feed: Feed) -> None:
+def test_the_forming_candle_is_never_part_of_a_range(feed: Intake) -> None:
     result = fill_range(feed, CLOSED_AT - 10 * MINUTE, None, lambda _progress: None)
     assert result.end_at == CLOSED_AT
     assert max(stored_times(feed)) == CLOSED_AT - MINUTE
 
 
-def test_only_what_is_unproven_of_a_range_is_fetched(feed: Feed) -> None:
+def test_only_what_is_unproven_of_a_range_is_fetched(feed: Intake) -> None:
     fill_range(feed, CLOSED_AT - 900 * MINUTE, CLOSED_AT - 600 * MINUTE, lambda _progress: None)
     seen: list[RangeProgress] = []
     fill_range(feed, CLOSED_AT - 1500 * MINUTE, None, seen.append)
@@ -135,7 +135,7 @@ def test_only_what_is_unproven_of_a_range_is_fetched(feed: Feed) -> None:
 
 
 def test_what_arrived_before_a_failure_stays_and_the_next_run_fetches_the_rest(
-    feed: Feed, url: str
+    feed: Intake, url: str
 ) -> None:
     start_at = CLOSED_AT - 6000 * MINUTE
 
@@ -143,7 +143,7 @@ def test_what_arrived_before_a_failure_stays_and_the_next_run_fetches_the_rest(
         if progress.done == 1000:
             fault(url, kind="html", count=1)
 
-    with pytest.raises(UpbitUnavailable):
+    with pytest.raises(ExchangeUnavailable):
         fill_range(feed, start_at, None, fail_later)
     (rest,) = gaps(feed.session, BUSY, 1, start_at, CLOSED_AT)
     assert rest.start_at == start_at
@@ -161,7 +161,7 @@ def test_a_range_before_the_listing_ends_where_the_exchange_s_history_begins(
         upbit_client(url, tmp_path) as client,
         open_store(home) as session,
     ):
-        feed = Feed(session, client, BUSY, 1, "simulator:seed=7")
+        feed = Intake(session, client, BUSY, 1, "simulator:seed=7")
         result = fill_range(feed, datetime(2017, 9, 1, tzinfo=UTC), None, lambda _progress: None)
         assert result.first_at is not None
         assert result.first_at == min(stored_times(feed))
@@ -170,7 +170,7 @@ def test_a_range_before_the_listing_ends_where_the_exchange_s_history_begins(
         assert summary.start_at == result.first_at
 
 
-def test_a_summary_says_what_each_interval_is(feed: Feed) -> None:
+def test_a_summary_says_what_each_interval_is(feed: Intake) -> None:
     quiet = replace(feed, market=QUIET)
     assert summarise(feed.session, QUIET, 1) is None
     hole_at = CLOSED_AT - 500 * MINUTE

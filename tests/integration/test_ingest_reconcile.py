@@ -14,9 +14,9 @@ from appliance.config.paths import Paths
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import GapCause, ProofMethod
 from appliance.domain.event import EventKind
-from appliance.errors import StoreError, UpbitRejected, UpbitUnavailable
+from appliance.errors import ExchangeRejected, ExchangeUnavailable, StoreError
 from appliance.ingest.backfill import BackfillProgress, backfill
-from appliance.ingest.feed import Feed
+from appliance.ingest.intake import Intake
 from appliance.ingest.reconcile import SyncResult, bring_up_to_date, confirm, synchronise
 from appliance.upbit.client import UpbitClient
 from store import Session, Statement, open_store
@@ -166,7 +166,7 @@ def test_when_the_exchange_fails_half_way_the_watermark_stays_at_what_is_stored(
         bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, ProofMethod.BACKFILL, NOON
     )
     fault(bench.url, kind="html", count=1)
-    with pytest.raises(UpbitUnavailable):
+    with pytest.raises(ExchangeUnavailable):
         bench.synchronise()
     assert watermark(bench.session, BUSY, 1) == start_at
     bench.synchronise()
@@ -179,7 +179,7 @@ def test_wider_timeframes_are_synchronised_the_same_way(bench: Bench) -> None:
 
 
 def test_an_unknown_market_is_rejected_and_nothing_is_stored(bench: Bench) -> None:
-    with pytest.raises(UpbitRejected, match="KRW-NOPE"):
+    with pytest.raises(ExchangeRejected, match="KRW-NOPE"):
         bench.synchronise("KRW-NOPE")
     assert watermark(bench.session, "KRW-NOPE", 1) is None
 
@@ -220,7 +220,7 @@ def test_an_interrupted_backfill_continues_where_it_was(bench: Bench) -> None:
 def test_candles_and_their_proof_are_stored_together_or_not_at_all(bench: Bench) -> None:
     rows = bench.client.minute_candles(BUSY, 1, CLOSED_AT, 5)
     broken = replace(rows[2], opening_price=None)  # type: ignore[arg-type]
-    feed = Feed(bench.session, bench.client, BUSY, 1, SOURCE)
+    feed = Intake(bench.session, bench.client, BUSY, 1, SOURCE)
     span = (CLOSED_AT - timedelta(minutes=5), CLOSED_AT)
     with pytest.raises(StoreError):
         feed.keep([*rows[:2], broken], [span], ProofMethod.LIVE)
@@ -248,12 +248,12 @@ def test_an_interruption_is_recorded_as_a_gap_found_and_repaired_once(bench: Ben
     prove_span(
         bench.session, BUSY, 1, start_at - timedelta(hours=1), start_at, ProofMethod.BACKFILL, NOON
     )
-    confirm(Feed(bench.session, bench.client, BUSY, 1, SOURCE), GapCause.RESTART)
+    confirm(Intake(bench.session, bench.client, BUSY, 1, SOURCE), GapCause.RESTART)
     (found,) = bench.summaries(EventKind.GAP_FOUND)
     (repaired,) = bench.summaries(EventKind.GAP_REPAIRED)
     assert "KRW-BTC 1m: 90 candles unknown since 2026-01-05 10:30 UTC" in found
     assert "filled" in repaired
-    confirm(Feed(bench.session, bench.client, BUSY, 1, SOURCE), GapCause.RESTART)
+    confirm(Intake(bench.session, bench.client, BUSY, 1, SOURCE), GapCause.RESTART)
     assert len(bench.summaries(EventKind.GAP_FOUND)) == 1
 
 

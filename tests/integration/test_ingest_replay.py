@@ -11,8 +11,8 @@ import pytest
 
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.domain.coverage import IntervalKind
-from appliance.ingest.feed import Feed
 from appliance.ingest.fill_range import fill_range
+from appliance.ingest.intake import Intake
 from appliance.simulator.options import SimulatorOptions
 from store import open_store
 from store.coverage import summarise
@@ -36,7 +36,7 @@ def no_trade_minutes(file: Path, home: Paths, directory: Path) -> set[datetime]:
         upbit_client(url, directory) as client,
         open_store(home) as session,
     ):
-        feed = Feed(session, client, "KRW-DOGE", 1, "replay")
+        feed = Intake(session, client, "KRW-DOGE", 1, "replay")
         fill_range(feed, first_at, end_at, lambda _progress: None)
         runs = classify(session, "KRW-DOGE", 1, first_at, end_at)
         found = summarise(session, "KRW-DOGE", 1)

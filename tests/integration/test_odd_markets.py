@@ -20,7 +20,7 @@ from appliance.domain.drift import DriftVerdict
 from appliance.domain.event import EventKind
 from appliance.domain.model_version import ModelVersion
 from appliance.domain.workflow import RunState, WorkflowKind
-from appliance.errors import DataQualityError, UpbitRejected
+from appliance.errors import DataQualityError, ExchangeRejected
 from appliance.pipelines.crypto_forecast.configs.crypto_spec import CryptoSpec
 from appliance.pipelines.forecasting.loader.candle_loader import CandleWindow
 from appliance.pipelines.forecasting.preprocessor.data_preparation import MarketCandles
@@ -141,8 +141,8 @@ async def test_a_market_that_was_renamed_is_named_and_what_is_stored_goes_on(
         at_work.run(DATA)
         at_work.run(TRAIN)
         at_work.pass_minutes(60)
-        at_work.market.failure = UpbitRejected("no such market KRW-BTC")
-        with pytest.raises(UpbitRejected, match="no such market KRW-BTC"):
+        at_work.market.failure = ExchangeRejected("no such market KRW-BTC")
+        with pytest.raises(ExchangeRejected, match="no such market KRW-BTC"):
             at_work.run(DATA)
         (failed,) = read_events(session, kinds=[EventKind.WORKFLOW_FAILED])
         assert "no such market KRW-BTC" in failed.summary

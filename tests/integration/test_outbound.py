@@ -17,10 +17,11 @@ from appliance.config.environment import CARRIED, OUTBOUND
 from appliance.config.paths import SOURCE_ROOT, Paths
 from appliance.config.proxy import masked, proxy_for
 from appliance.config.settings import Settings
-from appliance.errors import AlertDeliveryError, ConfigError, UpbitUnavailable
+from appliance.errors import AlertDeliveryError, ConfigError, ExchangeUnavailable
+from appliance.exchange.port import StreamState, StreamStatus
+from appliance.exchange.source import source_kind
 from appliance.upbit.client import open_client
-from appliance.upbit.source import source_kind
-from appliance.upbit.websocket import CandleStream, StreamState, StreamStatus
+from appliance.upbit.websocket import CandleStream
 from tests.simulator_fixtures import running_simulator
 from tests.stubs.http_server import HttpStub, Reply, Request
 from tests.stubs.proxy import ProxyStub
@@ -210,7 +211,7 @@ def test_a_command_says_in_one_sentence_what_is_wrong(home: Paths, action: tuple
 
 def test_a_running_client_says_which_proxy_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", f"http://{NOBODY}")
-    with open_client(EXCHANGE) as client, pytest.raises(UpbitUnavailable, match="ALL_PROXY"):
+    with open_client(EXCHANGE) as client, pytest.raises(ExchangeUnavailable, match="ALL_PROXY"):
         client.markets()
     with pytest.raises(AlertDeliveryError, match="ALL_PROXY"):
         BotSender("xoxb-secret", "#ops", "http://slack.test/api").send("hello")

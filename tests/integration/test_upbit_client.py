@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance import clock
-from appliance.errors import UpbitRejected, UpbitUnavailable
+from appliance.errors import ExchangeCode, ExchangeRejected, ExchangeUnavailable
 from appliance.upbit.client import UpbitClient
 from tests.simulator_fixtures import LIMITED, NOON, fault, running_simulator, upbit_client
 
@@ -44,7 +44,7 @@ def test_without_to_the_forming_candle_comes_first(client: UpbitClient) -> None:
 
 
 def test_an_unknown_market_is_rejected_by_name_with_the_next_step(client: UpbitClient) -> None:
-    with pytest.raises(UpbitRejected, match="KRW-NOPE is not a market") as rejected:
+    with pytest.raises(ExchangeRejected, match="KRW-NOPE is not a market") as rejected:
         client.minute_candles("KRW-NOPE", 1)
     assert "ingest.markets" in rejected.value.hint
     assert rejected.value.fields["market"] == "KRW-NOPE"
@@ -72,19 +72,21 @@ def test_nonsense_and_server_errors_are_unavailable_and_the_next_call_works(
     client: UpbitClient, url: str, kind: str
 ) -> None:
     fault(url, kind=kind)
-    with pytest.raises(UpbitUnavailable):
+    with pytest.raises(ExchangeUnavailable):
         client.minute_candles("KRW-BTC", 1, TEN)
     assert len(client.minute_candles("KRW-BTC", 1, TEN)) == 200
 
 
 def test_a_web_page_is_told_as_such_in_its_own_words(client: UpbitClient, url: str) -> None:
     fault(url, kind="html")
-    with pytest.raises(UpbitUnavailable, match=r"a web page instead of .*Upbit Under maintenance"):
+    with pytest.raises(
+        ExchangeUnavailable, match=r"a web page instead of .*Upbit Under maintenance"
+    ):
         client.minute_candles("KRW-BTC", 1, TEN)
 
 
 def test_a_dead_server_is_unavailable_with_its_address(tmp_path: Path) -> None:
-    nobody = pytest.raises(UpbitUnavailable, match=r"127\.0\.0\.1:9 does not answer")
+    nobody = pytest.raises(ExchangeUnavailable, match=r"127\.0\.0\.1:9 does not answer")
     with upbit_client("http://127.0.0.1:9", tmp_path) as client, nobody:
         client.minute_candles("KRW-BTC", 1)
 
@@ -104,12 +106,12 @@ def test_418_stops_every_process_at_once_and_says_until_when(
 ) -> None:
     fault(url, kind="418")
     with pytest.raises(
-        UpbitUnavailable, match=r"blocked this host until [\d-]{10} \d\d:\d\d:\d\d UTC"
+        ExchangeUnavailable, match=r"blocked this host until [\d-]{10} \d\d:\d\d:\d\d UTC"
     ):
         client.minute_candles("KRW-BTC", 1, TEN)
     with upbit_client(url, tmp_path) as other:
         started = clock.monotonic()
-        with pytest.raises(UpbitUnavailable, match="blocked"):
+        with pytest.raises(ExchangeUnavailable, match="blocked"):
             other.markets()
         assert clock.monotonic() - started < 1.0
 
@@ -118,9 +120,9 @@ def test_a_blocked_client_works_again_after_the_block(
     client: UpbitClient, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault(url, kind="418")
-    with pytest.raises(UpbitUnavailable) as blocked:
+    with pytest.raises(ExchangeUnavailable) as blocked:
         client.markets()
-    assert blocked.value.code == "upbit.blocked"
+    assert blocked.value.code == ExchangeCode.BLOCKED
     real = clock.monotonic
     monkeypatch.setattr(clock, "monotonic", lambda: real() + 6)
     assert client.markets()

@@ -12,7 +12,8 @@ from dataclasses import replace
 from websockets.asyncio.server import ServerConnection, serve
 
 from appliance.domain.candle import LiveCandle
-from appliance.upbit.websocket import CandleStream, StreamState, StreamStatus, StreamTiming
+from appliance.exchange.port import StreamState, StreamStatus
+from appliance.upbit.websocket import CandleStream, StreamTiming
 from tests.simulator_fixtures import UNLIMITED, fault, running_simulator
 
 QUICK = StreamTiming(silent_after=0.6, first_backoff=0.05)

@@ -21,13 +21,14 @@ from appliance.config.proven_http import ProvenTransport
 from appliance.config.secret import Secret, generate_missing, read_secret
 from appliance.config.settings import Settings
 from appliance.errors import ApplianceError, TransientError
+from appliance.exchange.port import StreamState, StreamStatus
+from appliance.exchange.source import open_source, resolve_source
 from appliance.registry.location import locate_registry
 from appliance.registry.rest import RegistryRest
 from appliance.supervisor.door import Door
 from appliance.supervisor.probes import AirflowApiProbe, HttpProbe, MlflowProbe
 from appliance.supervisor.spec import ProcessFacts
-from appliance.upbit.source import open_source, resolve_source
-from appliance.upbit.websocket import CandleStream, StreamState, StreamStatus
+from appliance.upbit.websocket import CandleStream
 from tests.listening import announce
 from tests.mlflow_process import appliance_up
 from tests.squatter import Squatter, squatting

@@ -8,14 +8,14 @@ import pytest
 from apscheduler.triggers.cron import CronTrigger
 
 from appliance.domain.candle import Candle, IngestionState, LiveCandle
-from appliance.errors import UpbitUnavailable
+from appliance.errors import ExchangeCode, ExchangeUnavailable
 from appliance.ingest.backfill import BackfillProgress
-from appliance.ingest.feed import floor_to
 from appliance.ingest.feed_state import FeedState, Trouble, rest_trouble
+from appliance.ingest.intake import floor_to
 from appliance.ingest.schedule import close_trigger
 
 NOW = datetime(2026, 1, 5, 12, 7, 20, tzinfo=UTC)
-GONE = UpbitUnavailable("does not answer")
+GONE = ExchangeUnavailable("does not answer")
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_the_status_names_the_worst_thing_that_is_wrong() -> None:
     assert state.status(NOW).state == "polling"
     state.take_tick(live(8))
     assert (state.status(NOW).state, state.status(NOW).message) == ("streaming", "")
-    state.show_backfill(str(BackfillProgress(12_000, 20_000, 9.8)), NOW)
+    state.show_backfill(str(BackfillProgress(12_000, 20_000, 9.8, 200)), NOW)
     assert state.status(NOW).state == "backfilling"
     assert state.status(NOW).message == "12,000 of 20,000 candles, 9.8 requests/s, 4 s left"
-    garbage = UpbitUnavailable("an HTML page", code="upbit.nonsense")
-    blocked = UpbitUnavailable("blocked until 12:05:00", code="upbit.blocked")
+    garbage = ExchangeUnavailable("an HTML page", code=ExchangeCode.NONSENSE)
+    blocked = ExchangeUnavailable("blocked until 12:05:00", code=ExchangeCode.BLOCKED)
     state.config = Trouble(IngestionState.MISCONFIGURED, "unknown key", "correct it", NOW)
     assert state.status(NOW).state == "misconfigured"
     for error, name in ((blocked, "blocked"), (garbage, "garbled"), (GONE, "disconnected")):

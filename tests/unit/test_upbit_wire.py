@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.domain.candle import impossible
-from appliance.errors import UpbitUnavailable
+from appliance.errors import ExchangeUnavailable
 from appliance.upbit.client import format_to
 from appliance.upbit.websocket import StreamRefused, parse_message
 from appliance.upbit.wire import parse_candles, parse_error, parse_markets
@@ -61,7 +61,7 @@ def test_recorded_replies_are_read_completely() -> None:
     ],
 )
 def test_anything_but_complete_candles_is_a_failure(body: bytes) -> None:
-    with pytest.raises(UpbitUnavailable):
+    with pytest.raises(ExchangeUnavailable):
         parse_candles(body)
 
 
@@ -113,7 +113,7 @@ IMPOSSIBLE = [
 
 @pytest.mark.parametrize(("change", "words"), IMPOSSIBLE)
 def test_a_candle_that_cannot_be_is_refused_by_name(change: dict[str, float], words: str) -> None:
-    with pytest.raises(UpbitUnavailable, match=words) as caught:
+    with pytest.raises(ExchangeUnavailable, match=words) as caught:
         parse_candles(json.dumps([ROW, ROW | change]).encode())
     assert "KRW-BTC at 2026-03-11T14:40:00" in caught.value.message
     frame = json.dumps(ROW | change | {"type": "candle.1m", "code": "KRW-BTC"})

@@ -111,7 +111,7 @@ def reset_command(reset_store: bool, yes: bool, as_json: bool) -> None:
     changed = home.store_file.exists()
     if not yes and changed:
         require_yes(f"Delete every candle, forecast, report and event in {home.store_file}?")
-    from appliance.upbit.source import forget_source
+    from appliance.exchange.source import forget_source
     from store.reset import reset_store as delete_store
 
     delete_store(home)

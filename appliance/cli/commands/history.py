@@ -15,7 +15,7 @@ from appliance.cli.commands.progress_line import ProgressLine
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import age, emit, emit_json, emit_line, emit_table, narrate
 from appliance.config import arguments
-from appliance.errors import UpbitRejected
+from appliance.errors import ExchangeCode, ExchangeRejected
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from appliance.config.paths import Paths
     from appliance.config.settings import Settings
     from appliance.domain.coverage import MarketCoverage
-    from appliance.ingest.feed import Feed
     from appliance.ingest.fill_range import RangeProgress, RangeResult
+    from appliance.ingest.intake import Intake
     from store.audits import Audit
 
-_GONE = "upbit.delisted"
+_GONE = ExchangeCode.DELISTED
 """Code of the error about a market that is stored and that the exchange knows no longer."""
 _unit_option = click.option("--unit", type=arguments.TIMEFRAME, help="Candle width in minutes.")
 
@@ -197,7 +197,7 @@ def backfill_command(
     return ExitCode.FAILED if _is_nothing(result) else ExitCode.DONE
 
 
-def _progress(feed: Feed, progress: RangeProgress) -> BackfillProgress:
+def _progress(feed: Intake, progress: RangeProgress) -> BackfillProgress:
     from appliance.cli.results import BackfillProgress
 
     return BackfillProgress(
@@ -211,7 +211,7 @@ def _progress(feed: Feed, progress: RangeProgress) -> BackfillProgress:
     )
 
 
-def _result(feed: Feed, result: RangeResult) -> BackfillResult:
+def _result(feed: Intake, result: RangeResult) -> BackfillResult:
     from appliance.cli.results import BackfillResult, UnknownSpan
     from store.coverage import gaps
 
@@ -275,7 +275,7 @@ def audit_command(
                     if start_at is not None:
                         _require_past(feed, start_at)
                     done.append(_audit(feed, start_at, end_at))
-            except UpbitRejected as error:
+            except ExchangeRejected as error:
                 if market is not None or error.code != _GONE:
                     raise
                 narrate(f"{code} {width}m cannot be judged: {error.message}")
@@ -298,7 +298,7 @@ def _counts(result: Audit) -> tuple[int, int, int, int]:
     return result.checked, result.corrected, result.recovered, result.removed
 
 
-def _audit(feed: Feed, start_at: datetime | None, end_at: datetime | None) -> Audit | None:
+def _audit(feed: Intake, start_at: datetime | None, end_at: datetime | None) -> Audit | None:
     """Audit one feed between the bounds, as far as it is proven."""
     from appliance.ingest.audit import audit, settled_window
 
@@ -314,11 +314,11 @@ def _audit(feed: Feed, start_at: datetime | None, end_at: datetime | None) -> Au
 
 
 @contextmanager
-def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Iterator[Feed]:
+def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Iterator[Intake]:
     """Yield a feed on the home's store, source and shared request budget, up or down."""
     from appliance.cli.embedded_simulator import simulator_for
-    from appliance.ingest.feed import Feed
-    from appliance.upbit.source import open_source, resolve_source
+    from appliance.exchange.source import open_source, resolve_source
+    from appliance.ingest.intake import Intake
     from store.coverage import proven_until
     from store.open import open_store
     from store.source import claim_source
@@ -334,15 +334,13 @@ def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Ite
             claim_source(store, source.source_id)
             width = settings.ingest.timeframes[0] if unit is None else unit
             try:
-                yield Feed(
-                    store, client, market, width, source.source_id, session.origin(), source.speed
-                )
-            except UpbitRejected as error:
-                if error.code != "upbit.unknown_market":
+                yield Intake(store, client, market, width, source.source_id, session.origin())
+            except ExchangeRejected as error:
+                if error.code != ExchangeCode.UNKNOWN_MARKET:
                     raise
                 if proven_until(store, market, width) is None:
                     raise arguments.unknown("market", market, client.markets()) from error
-                raise UpbitRejected(
+                raise ExchangeRejected(
                     f"{market} is not a market of the exchange any more, delisted or renamed;"
                     " what is stored of it stays",
                     code=_GONE,
@@ -351,7 +349,7 @@ def _feed(home: Paths, settings: Settings, market: str, unit: int | None) -> Ite
                 ) from error
 
 
-def _require_past(feed: Feed, start_at: datetime) -> None:
+def _require_past(feed: Intake, start_at: datetime) -> None:
     """Raise a usage error when a period begins after the exchange's present."""
     now_at = feed.client.exchange_now()
     if start_at > now_at:
@@ -373,7 +371,7 @@ def _nothing_words(result: RangeResult) -> str:
     return "nothing to load there" if _is_nothing(result) else "nothing was missing"
 
 
-def _tell(feed: Feed, result: RangeResult) -> None:
+def _tell(feed: Intake, result: RangeResult) -> None:
     from store.coverage import gaps
 
     what = f"{feed.market} {feed.unit}m"

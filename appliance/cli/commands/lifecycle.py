@@ -237,11 +237,13 @@ def initialise(*, demo: bool, seed: int = 7, speed: float = 1.0) -> str:
 
 
 def _require_simulator(home: Paths) -> None:
-    from appliance.upbit.source import source_kind
+    from appliance.config.exchanges import SIMULATOR, entry_of
+    from appliance.exchange.source import source_kind
 
-    if source_kind(session.settings(), home) != "simulator":
+    kind = source_kind(session.settings(), home)
+    if kind != SIMULATOR:
         raise ConfigError(
-            f"{home.home} holds candles of Upbit; one store never mixes sources",
+            f"{home.home} holds candles of {entry_of(kind).title}; one store never mixes sources",
             code="source.other",
             hint="use another APPLIANCE_HOME for the demo, or `appliance down` and "
             "`appliance reset --store`",

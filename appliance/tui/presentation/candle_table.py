@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from rich.text import Text
 
 from appliance.domain.candle import Candle
+from appliance.domain.feed import Feed
 from appliance.tui.action_keys import key_of
 from appliance.tui.presentation.formats import line, moment, percent, price
 from appliance.tui.presentation.view import Frame, PanelView, Row, empty, failed, loading, title
-from appliance.tui.state import Failure, Feed
+from appliance.tui.state import Failure
 
 OUTLIER = 6.0
 """A move of more than this times the usual one stands out."""

@@ -14,6 +14,7 @@ from appliance.control.api import MarketStatus
 from appliance.control.needs import is_late
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import MarketCoverage
+from appliance.domain.feed import Feed
 from appliance.domain.history_job import CoverageCell, HistoryJob, JobState
 from appliance.tui.action_keys import key_of
 from appliance.tui.presentation import feeds
@@ -39,7 +40,7 @@ from appliance.tui.presentation.view import (
     title,
     wrapped,
 )
-from appliance.tui.state import Board, Failure, Feed
+from appliance.tui.state import Board, Failure
 
 SPANS = (6.0, 24.0, 168.0, 0.0)
 """Hours that the strip may cover, growing; 0 is everything known."""
@@ -82,7 +83,7 @@ def present_feeds(board: Board, frame: Frame) -> PanelView:
     )
     rows = tuple(
         Row(
-            feeds.feed_key((m.market, m.unit)),
+            feeds.feed_key(Feed(m.market, m.unit)),
             partial(_feed_row, board, m, frame),
             sort=_feed_values(board, m),
         )
@@ -96,7 +97,7 @@ def present_feeds(board: Board, frame: Frame) -> PanelView:
 def _feed_values(board: Board, market: MarketStatus) -> tuple[SortValue, ...]:
     live, known = board.newest_live(market), market.coverage
     return (
-        feeds.feed_name((market.market, market.unit)),
+        feeds.feed_name(Feed(market.market, market.unit)),
         live.candle.close if live else None,
         live.received_at if live else None,
         feeds.mark_of(market).word,
@@ -114,7 +115,7 @@ def _feed_row(board: Board, market: MarketStatus, frame: Frame) -> Text:
     gap = share(known.missing, known.expected) if known else UNKNOWN
     text = line(
         " ",
-        (fit(feeds.feed_name((market.market, market.unit)), 13), "strong"),
+        (fit(feeds.feed_name(Feed(market.market, market.unit)), 13), "strong"),
         price,
         (f"{seen[0].strip():>11}", seen[1]),
         "  ",
@@ -281,7 +282,7 @@ def gap_candles(gap: Gap) -> int:
 
 def gap_state(board: Board, gap: Gap) -> tuple[str, str]:
     """Return whether a gap is being repaired, waits for the source, or is next."""
-    feed = (gap.market, gap.unit)
+    feed = Feed(gap.market, gap.unit)
     if any((j.market, j.unit) == feed for j in running(board.jobs)):
         return ("↻ being repaired", "info")
     mark = feeds.mark_of(board.market_of(feed))
@@ -293,7 +294,7 @@ def gap_state(board: Board, gap: Gap) -> tuple[str, str]:
 def describe_gap(board: Board, gap: Gap, frame: Frame) -> list[Text]:
     """Return everything known about one gap and what to do."""
     facts = (
-        ("market", feeds.feed_name((gap.market, gap.unit))),
+        ("market", feeds.feed_name(Feed(gap.market, gap.unit))),
         ("from", zone.stamp(gap.start_at, seconds=False)),
         ("until", f"{zone.stamp(gap.end_at, seconds=False)} (exclusive)"),
         ("candles", f"{gap_candles(gap):,} expected and unknown"),
@@ -334,7 +335,7 @@ def _job_row(job: HistoryJob, frame: Frame) -> Text:
         JobState.CANCELLED: ("○", "muted"),
     }
     glyph, style = marks[job.state]
-    head = f" {job.kind} {feeds.feed_name((job.market, job.unit))}  "
+    head = f" {job.kind} {feeds.feed_name(Feed(job.market, job.unit))}  "
     room = frame.width - len(head) - 1
     if job.state is not JobState.RUNNING:
         hint = f" → {job.hint}" if job.hint else ""

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from appliance.control.api import MarketStatus
 from appliance.control.needs import is_late, market_need
+from appliance.domain.feed import Feed
 from appliance.tui.presentation.formats import (
     UNKNOWN,
     age,
@@ -22,12 +23,12 @@ from appliance.tui.presentation.formats import (
 from appliance.tui.presentation.marks import FEED, Mark
 from appliance.tui.presentation.marks import UNKNOWN as UNKNOWN_MARK
 from appliance.tui.presentation.view import Frame, PanelView, Row
-from appliance.tui.state import Board, Feed
+from appliance.tui.state import Board
 
 
 def feed_name(feed: Feed) -> str:
     """Return a market and timeframe as the operator reads it, such as `KRW-BTC 1m`."""
-    return f"{feed[0]} {feed[1]}m"
+    return feed.name
 
 
 def feed_key(feed: Feed) -> str:
@@ -38,7 +39,7 @@ def feed_key(feed: Feed) -> str:
 def feed_of(key: str) -> Feed:
     """Return the feed that `feed_key` made a key of."""
     market, _, unit = key.partition(" ")
-    return (market, int(unit))
+    return Feed(market, int(unit))
 
 
 def by_need(board: Board) -> list[MarketStatus]:
@@ -102,14 +103,14 @@ def _words(market: MarketStatus) -> tuple[str, str]:
 def present_choices(board: Board, frame: Frame) -> PanelView:
     """Return every market and timeframe as rows to choose from."""
     rows = tuple(
-        Row(feed_key((market.market, market.unit)), partial(_choice, board, market, frame))
+        Row(feed_key(Feed(market.market, market.unit)), partial(_choice, board, market, frame))
         for market in board.markets
     )
     return PanelView(line(), rows)
 
 
 def _choice(board: Board, market: MarketStatus, frame: Frame) -> Text:
-    feed = (market.market, market.unit)
+    feed = Feed(market.market, market.unit)
     is_shown = "▸ " if feed == board.feed else "  "
     return line(
         (is_shown, "accent"),

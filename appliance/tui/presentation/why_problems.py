@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from appliance.control.api import Problem, ProjectStatus
 from appliance.domain.coverage import MarketCoverage
+from appliance.domain.feed import Feed
 from appliance.domain.workflow import WorkflowKind
 from appliance.tui.presentation.evidence import (
     CandlesOf,
@@ -21,7 +22,7 @@ from appliance.tui.presentation.evidence import (
     VersionOf,
 )
 from appliance.tui.presentation.explanation import Explanation, Step
-from appliance.tui.state import Board, Feed
+from appliance.tui.state import Board
 
 Find = Callable[[Problem, Board], Evidence]
 
@@ -121,7 +122,7 @@ def _feed(problem: Problem, board: Board) -> Feed | None:
     """The market and timeframe of a subject such as `KRW-BTC-60` or `KRW-BTC`, else the chart's."""
     for market, unit in board.feeds:
         if problem.subject in (f"{market}-{unit}", market):
-            return market, unit
+            return Feed(market, unit)
     return board.feed
 
 

@@ -13,12 +13,13 @@ from textual import on
 from textual.app import ComposeResult
 
 from appliance.domain.candle import Candle
+from appliance.domain.feed import Feed
 from appliance.tui.messages import CandlesRead
 from appliance.tui.presentation import candle_table
 from appliance.tui.presentation.candle_table import CandlesState
 from appliance.tui.presentation.view import Frame
 from appliance.tui.screens.page import Page
-from appliance.tui.state import Board, Failure, Feed
+from appliance.tui.state import Board, Failure
 from appliance.tui.widgets.bars import Lines
 from appliance.tui.widgets.panel import Panel
 

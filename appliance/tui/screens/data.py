@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from appliance.control.api import Control
 from appliance.domain.candle import Gap
 from appliance.domain.coverage import MarketCoverage
+from appliance.domain.feed import Feed
 from appliance.domain.history_job import CoverageCell
 from appliance.tui.messages import CoverageRead
 from appliance.tui.presentation import coverage
@@ -23,7 +24,7 @@ from appliance.tui.presentation.feeds import by_need, feed_name, feed_of
 from appliance.tui.screens.modals import ReadModal
 from appliance.tui.screens.page import Page
 from appliance.tui.several import cancel_job
-from appliance.tui.state import Board, Failure, Feed
+from appliance.tui.state import Board, Failure
 from appliance.tui.widgets.panel import Panel
 
 READ_SECONDS = 5.0
@@ -63,7 +64,7 @@ class DataPage(Page):
     def on_mount(self) -> None:
         """Put the cursor on the chart's market, read now and then every few seconds."""
         board = self.appliance.board
-        shown = [(market.market, market.unit) for market in by_need(board)]
+        shown = [Feed(market.market, market.unit) for market in by_need(board)]
         if self.state.feed in shown:
             self.panel("feeds").cursor = shown.index(self.state.feed)
         super().on_mount()
@@ -156,7 +157,7 @@ class DataPage(Page):
         job = next((job for job in known if str(job.id) == chosen.key), None)
         if job is None:
             return
-        cancel_job(self.appliance, job.id, f"{job.kind} of {feed_name((job.market, job.unit))}")
+        cancel_job(self.appliance, job.id, f"{job.kind} of {feed_name(Feed(job.market, job.unit))}")
 
 
 Answer = tuple[MarketCoverage | None, tuple[CoverageCell, ...]]

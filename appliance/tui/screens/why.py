@@ -11,6 +11,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.events import Key
 
+from appliance.domain.feed import Feed
 from appliance.tui import keymap
 from appliance.tui.log_sources import AtError, AtTime, ServiceLog, TaskLog
 from appliance.tui.presentation.evidence import (
@@ -117,9 +118,9 @@ def _other_page(evidence: Evidence, words: Words) -> Page | None:
         case RunsOf(kind):
             return RunsPage(kind)
         case CoverageOf(market, unit, gap_at):
-            return DataPage((market, unit), gap_at)
+            return DataPage(Feed(market, unit), gap_at)
         case CandlesOf(market, unit, at):
-            return CandlesPage((market, unit), at, words)
+            return CandlesPage(Feed(market, unit), at, words)
         case VersionOf(version) | ComparisonOf(_, version):
             return ModelsPage(version or None)
         case FeatureOf(feature):

@@ -25,8 +25,8 @@ def load_candles(context: StageContext[ForecastSpec]) -> dict[str, Json]:
 
     Raises:
         ConfigError: the store belongs to another source.
-        UpbitUnavailable: the source does not answer; retried.
-        UpbitRejected: the market does not exist.
+        ExchangeUnavailable: the source does not answer; retried.
+        ExchangeRejected: the market does not exist.
     """
     source = context.resources.source
     claim_source(context.session, source.source_id)

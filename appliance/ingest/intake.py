@@ -1,4 +1,4 @@
-"""One market and timeframe between the exchange and the store."""
+"""One feed's way from the exchange into the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from appliance.domain.candle import RawCandle
 from appliance.domain.coverage import ProofMethod
 from appliance.domain.event import Event, EventKind, Severity
 from appliance.domain.origin import Origin
-from appliance.upbit.client import UpbitClient
+from appliance.exchange.port import Exchange
 from store import Session
 from store.candles import StoredCandles, store_candles
 from store.coverage import proof
@@ -22,19 +22,23 @@ GRACE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class Intake:
     """What every step of ingestion needs; `source_id` is stored with each raw candle.
 
-    `origin` is who events name as their cause; `speed` are exchange seconds per second.
+    `origin` is who events name as their cause. The exchange itself says how fast its time runs.
     """
 
     session: Session
-    client: UpbitClient
+    client: Exchange
     market: str
     unit: int
     source_id: str
     origin: Origin | None = None
-    speed: float = 1.0
+
+    @property
+    def page_size(self) -> int:
+        """The most candles of one page."""
+        return self.client.page_size
 
     @property
     def width(self) -> timedelta:
@@ -47,7 +51,7 @@ class Feed:
 
     def real(self, seconds: float) -> timedelta:
         """Return how much exchange time passes in some seconds of ours."""
-        return timedelta(seconds=seconds * self.speed)
+        return timedelta(seconds=seconds * self.client.speed)
 
     def page(self, to: datetime | None, count: int, *, is_bulk: bool = False) -> list[RawCandle]:
         """Ask the exchange for candles that open before `to`, newest first."""
