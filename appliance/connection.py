@@ -76,7 +76,7 @@ class Home:
         Columns: market, unit, candle_date_time_utc, open, high, low, close, volume, value.
 
         Args:
-            market: Upbit's code, such as `KRW-BTC`.
+            market: the market's code, such as `KRW-BTC`.
             unit: candle width in minutes.
             start: first instant, aware; all candles from the first on where it is None.
             end: instant after the last, aware.
