@@ -251,6 +251,8 @@ class ApplianceApp(KeysInOrder):
         undo = self._undo
         if undo is not None:
             self._remember(None)
+            if undo.project not in ("", self.board.project.name if self.board.project else ""):
+                self.choose_project(undo.project)
             undo.run(self)
 
     def _remember(self, undo: Undo | None) -> None:

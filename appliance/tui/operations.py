@@ -135,7 +135,8 @@ def _challenge_promotion(app: ApplianceApp, model: ModelVersion | None) -> None:
     lines = [*dialog_lines(words), line(), *models.comparison(model, champion, DIALOG_WIDTH)]
 
     seen = champion.version if champion else 0
-    undo = Undo(f"rolls back to v{seen}", partial(_challenge_rollback, previous=seen, seen=version))
+    rolled_back = partial(_challenge_rollback, previous=seen, seen=version)
+    undo = Undo(f"rolls back to v{seen}", rolled_back, name)
 
     def confirmed(yes: bool | None) -> None:
         if yes:
@@ -195,7 +196,7 @@ def _challenge_rollback(app: ApplianceApp, previous: int, seen: int) -> None:
         return
     control, name = app.control, project.name
     words = f"v{previous} goes back into production in place of v{seen}. {key_of('undo')} would undo it."
-    undo = Undo(f"promotes v{seen} again", partial(promote_version, version=seen))
+    undo = Undo(f"promotes v{seen} again", partial(promote_version, version=seen), name)
 
     def confirmed(yes: bool | None) -> None:
         if yes:

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The opposite of a command that was carried out: what it does, and how; it asks as that action does."""
+    """The opposite of a command that was carried out: what it does, and how; it asks as that action does.
+
+    `project` is shown first, where the command was about one.
+    """
 
     words: str
     run: Callable[[ApplianceApp], None]
+    project: str = ""

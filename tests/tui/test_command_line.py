@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,22 @@ def test_crumbs_give_way_to_the_rest_of_the_line() -> None:
     text = banner.top_line(board(), Frame(80, 1, NOW), crumbs)
     assert text.cell_len <= 80
     assert text.plain.startswith(" … › log › airflow-dag-processor ")
+
+
+async def test_what_was_done_in_another_project_is_undone_there() -> None:
+    first = builders.project()
+    other = replace(first, name="eth_forecast")
+    control = FakeControl(builders.status(projects=(first, other)))
+    app = ApplianceApp(control, origin=builders.KIM)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await loaded(pilot)
+        await enter(pilot, "promote 13")
+        await until(pilot, lambda: isinstance(app.screen, ChallengeModal))
+        await pilot.press("1", "3", "enter")
+        await until(pilot, lambda: "U rolls back to v12" in toasts(app))
+        app.choose_project(other.name)
+        await pilot.press("U")
+        assert app.board.project_name == first.name
+        await pilot.press("1", "2", "enter")
+        await until(pilot, lambda: len(control.commands) == 2)
+        assert control.commands[1][:4] == ("roll_back", first.name, 12, 13)
