@@ -26,9 +26,9 @@ from store.drift import latest_report, write_report
 from store.open import open_store
 from store.performance import latest_performance, write_performance
 from tests.e2e.conftest import Running, new_home
-from tests.terminal import Terminal, needs_tmux
 from tests.stubs.http_server import Reply, Request
 from tests.stubs.slack import SlackStub
+from tests.terminal import Terminal, needs_tmux
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
