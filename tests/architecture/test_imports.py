@@ -108,6 +108,18 @@ def test_listing_the_commands_loads_none_of_them(
     assert loaded & set(SLOW) == set()
 
 
+@pytest.mark.parametrize(
+    "modules",
+    [
+        ("appliance.cli.commands.observe", "appliance.control.client", "appliance.control.decode"),
+        ("appliance.control.recording.replay", "appliance.tui.app"),
+    ],
+    ids=["status", "dashboard"],
+)
+def test_reading_the_appliance_loads_no_validation(modules: tuple[str, ...]) -> None:
+    assert loaded_after(*modules, heavy=("pydantic", "httpx", "starlette", "uvicorn")) == set()
+
+
 def test_the_live_path_loads_neither_mlflow_nor_duckdb_nor_airflow() -> None:
     core = "appliance.pipelines.crypto_forecast.core"
     stages = (f"{core}.stages", f"{core}.preprocess", f"{core}.inference")
