@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 
@@ -36,6 +35,8 @@ def fail(error: BaseException, *, as_json: bool) -> int:
         hint = error.hint or "`appliance doctor` checks machine, home and services"
         return _tell(error.code, error.message, hint, exit_code_of(error), as_json=as_json)
     if os.environ.get("APPLIANCE_DEBUG"):
+        import logging
+
         logging.exception("unexpected error")
     message = f"unexpected {type(error).__name__}: {error}"
     hint = "run it again with APPLIANCE_DEBUG=1 and look at `appliance logs supervisor`"

@@ -13,10 +13,13 @@ from appliance.cli.common_options import utc_option, with_common_options
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.failure import fail, is_asked, is_json_asked
 from appliance.cli.session import Wiring
+from appliance.cli.summaries import SUMMARIES
 from appliance.config.arguments import WHEN
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from click.shell_completion import CompletionItem
 
     from appliance.cli.session import Dashboard, WrongKeys
     from appliance.errors import ConfigError
@@ -62,7 +65,7 @@ MENDING = ("config", "doctor")
 
 
 class CommandGroup(click.Group):
-    """Imports a command's module only when that command, or the help, is asked for."""
+    """Imports a command's module only when that command is asked for; listing them imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
@@ -76,6 +79,22 @@ class CommandGroup(click.Group):
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return with_common_options(command, cmd_name)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, cut to the width as click does."""
+        most = formatter.width - 6 - max(map(len, SUMMARIES))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, _listed(name).get_short_help_str(most)) for name in SUMMARIES]
+            )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that may follow."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in SUMMARIES if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=_listed(name).get_short_help_str()) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -87,6 +106,11 @@ class CommandGroup(click.Group):
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"No such command {args[0][:80]!a}.{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _listed(name: str) -> click.Command:
+    """Return what stands for a command in a list: its name and what it does."""
+    return click.Command(name, help=SUMMARIES[name])
 
 
 @click.group(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 import sys
@@ -73,6 +72,8 @@ def emit_line(value: object) -> None:
 
 def json_text(value: object, *, indent: int | None = None) -> str:
     """Return the JSON of a value: valid, and nothing in it hidden; numbers that JSON lacks are null."""
+    import json
+
     return clean_json(json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False))
 
 

@@ -15,7 +15,6 @@ from appliance import clock, zone
 from appliance.config import forms
 from appliance.config.forms import nearest, shown
 from appliance.config.when import parse_when
-from appliance.domain.candle import TIMEFRAMES
 
 _LONGEST_NAME = 256
 MOST_SECONDS = 86_400
@@ -100,19 +99,6 @@ class When(click.ParamType[datetime]):
             return parse_when(str(value), clock.now())
         except ValueError as error:
             self.fail(f"must be {error}, was {shown(value)}", param, ctx)
-
-
-class Timeframe(click.Choice[str]):
-    """A candle width in minutes that the exchange serves."""
-
-    name = "minutes"
-
-    def __init__(self) -> None:
-        super().__init__([str(unit) for unit in TIMEFRAMES])
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the width."""
-        return int(super().convert(str(value), param, ctx))
 
 
 class Port(click.IntRange):
@@ -226,7 +212,6 @@ MARKET = Market()
 INSTANT = Instant()
 MOMENT = Moment()
 WHEN = When()
-TIMEFRAME = Timeframe()
 PORT = Port()
 FILE = FilePath()
 NEW_FILE = NewFile()

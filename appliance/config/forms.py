@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 import unicodedata
@@ -93,5 +92,7 @@ def shown(value: object) -> str:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return which known name was probably meant, or all of them, as a hint."""
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import string
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from appliance.config.private_folder import (
     require_own_home,
     require_private,
 )
-from appliance.config.state_file import set_aside
 from appliance.errors import ConfigError
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
@@ -198,6 +195,8 @@ class Paths:
     @property
     def former_locks(self) -> tuple[Path, ...]:
         """Where supervisors of earlier versions held their lock: an upgrade meets them running."""
+        import tempfile  # not with this module, which every command loads
+
         name = f"{_digest_name(self.home)}/supervisor.lock"
         folders = dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp"))  # noqa: S108
         return (self.home / "run/supervisor.lock", *(Path(folder, name) for folder in folders))
@@ -295,6 +294,8 @@ def _impossible(value: str, reason: str) -> ConfigError:
 
 
 def _digest_name(home: Path) -> str:
+    import hashlib
+
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
     return f"appliance-{os.getuid()}-{digest}"
 
@@ -304,6 +305,10 @@ def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
 
     A folder in its place is set aside.
     """
+    import tempfile
+
+    from appliance.config.state_file import set_aside
+
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pwd
-import shlex
 import stat
 from pathlib import Path
 
 from appliance.errors import ConfigError
 
-_log = logging.getLogger(__name__)
 _OTHERS = 0o077
 _ANOTHER = "set APPLIANCE_HOME to a folder of its own"
 
@@ -55,6 +52,8 @@ def require_private(folder: Path) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not mode & _OTHERS:
         return
+    import shlex
+
     kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a link or a file"
     raise ConfigError(
         f"{folder} is {kind} of {user_name(status.st_uid)} with mode {mode:o}, "
@@ -99,7 +98,11 @@ def close_home(home: Path) -> None:
     if home.stat().st_mode & _OTHERS:
         words = f"stays open to others (mode {mode:o}): its file system keeps no permissions"
         raise _unfit(home, words, "set APPLIANCE_HOME to a folder on another disk")
-    _log.warning("%s was open to others (mode %o); it is closed now (mode 700)", home, mode)
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "%s was open to others (mode %o); it is closed now (mode 700)", home, mode
+    )
 
 
 def user_name(uid: int) -> str:

@@ -6,10 +6,8 @@ gives one sentence.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +82,8 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     Raises:
         UnreadableFile: it is not TOML, or tables or arrays are nested too deeply.
     """
+    import tomllib  # not with this module, which every command loads
+
     hint = f"correct {name} and try again"
     try:
         document = tomllib.loads(text)
@@ -114,6 +114,8 @@ def parse_json(text: str | bytes) -> Any:
     Raises:
         ValueError: it is not JSON (NaN and Infinity are not), or nested too deeply.
     """
+    import json
+
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pytest
 
@@ -16,7 +17,8 @@ from appliance import clock
 from appliance.cli import output
 from appliance.cli.arrow_values import rows_of, writable_as_csv
 from appliance.cli.exit_code import ExitCode, exit_code_of
-from appliance.cli.main import COMMANDS, run
+from appliance.cli.main import COMMANDS, app, run
+from appliance.cli.summaries import SUMMARIES
 from appliance.config.enabling import enable_project
 from appliance.config.paths import Paths
 from appliance.control.api import Control
@@ -76,6 +78,22 @@ def test_a_wrong_time_zone_leaves_help_and_what_mends_it(
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"], no_dashboard) == 0
     assert "sage: appliance" in capsys.readouterr().out
+
+
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    context = click.Context(app, info_name="appliance")
+    commands = {name: app.get_command(context, name) for name in app.list_commands(context)}
+    said = {
+        name: " ".join((command.help or "").split("\n\n")[0].split())
+        for name, command in commands.items()
+        if command is not None and not command.hidden
+    }
+    assert list(said.items()) == list(SUMMARIES.items())
+    for width in (40, 80, 100):
+        assert {n: c.get_short_help_str(width) for n, c in commands.items() if n in said} == {
+            n: click.Command(n, help=text).get_short_help_str(width)
+            for n, text in SUMMARIES.items()
+        }
 
 
 def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

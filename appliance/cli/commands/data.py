@@ -13,6 +13,7 @@ from appliance.cli.output import emit_json, emit_table, narrate
 from appliance.cli.query_output import FORMATS
 from appliance.cli.question import require_yes
 from appliance.cli.read_ahead import ReadAhead
+from appliance.cli.timeframe import TIMEFRAME
 from appliance.config import arguments
 from appliance.errors import ServiceError
 
@@ -30,7 +31,7 @@ _QUERY = arguments.Text(1_000_000, has_lines=True)
 @click.argument("market", type=arguments.MARKET, required=False)
 @click.option(
     "--unit",
-    type=arguments.TIMEFRAME,
+    type=TIMEFRAME,
     help="Candle width in minutes; the first configured by default.",
 )
 @session.limit_option(20, 1_000_000)

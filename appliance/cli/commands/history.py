@@ -14,6 +14,7 @@ from appliance.cli import session
 from appliance.cli.commands.progress_line import ProgressLine
 from appliance.cli.exit_code import ExitCode
 from appliance.cli.output import age, emit, emit_json, emit_line, emit_table, narrate
+from appliance.cli.timeframe import TIMEFRAME
 from appliance.config import arguments
 from appliance.errors import ExchangeCode, ExchangeRejected
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _GONE = ExchangeCode.DELISTED
 """Code of the error about a market that is stored and that the exchange knows no longer."""
-_unit_option = click.option("--unit", type=arguments.TIMEFRAME, help="Candle width in minutes.")
+_unit_option = click.option("--unit", type=TIMEFRAME, help="Candle width in minutes.")
 
 
 @click.command("coverage")

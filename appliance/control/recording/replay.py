@@ -16,6 +16,7 @@ from appliance.control.recording.folder import instant
 from appliance.control.recording.log_pages import LOG_LINES, page_of
 from appliance.control.recording.reader import Moment, RecordingReader
 from appliance.control.recording.state import (
+    CANDLES_KEPT,
     EVENTS,
     EVENTS_KEPT,
     LIVE,
@@ -24,7 +25,6 @@ from appliance.control.recording.state import (
     result_of,
     subject_of,
 )
-from appliance.control.recording.subjects import CANDLES
 from appliance.domain.candle import Candle
 from appliance.domain.chart import Chart, ChartInfo
 from appliance.domain.coverage import MarketCoverage
@@ -81,7 +81,7 @@ class ReplayControl:
 
     def candles_until(self, market: str, unit: int, end_at: datetime, count: int) -> list[Candle]:
         """See `Control.candles_until`; of the candles that the chart showed."""
-        known = self.candles(market, unit, CANDLES)
+        known = self.candles(market, unit, CANDLES_KEPT)
         return [c for c in known if c.candle_date_time_utc < end_at][-count:]
 
     def forecasts(self, project: str, count: int) -> list[Forecast]:

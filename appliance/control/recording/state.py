@@ -13,6 +13,8 @@ from typing import Any
 
 STATUS, EVENTS, LIVE = "status", "events", "live"
 EVENTS_KEPT = 300
+CANDLES_KEPT = 240
+"""As many candles as the screens read."""
 
 
 def subject_of(operation: str, arguments: Mapping[str, object]) -> str:

@@ -15,14 +15,14 @@ from appliance.control import wire
 from appliance.control.api import ApplianceStatus, Control, MarketStatus, ProjectStatus
 from appliance.control.hub import Hub
 from appliance.control.recording.log_pages import LOG_LINES
-from appliance.control.recording.state import EVENTS, EVENTS_KEPT, subject_of
+from appliance.control.recording.state import CANDLES_KEPT, EVENTS, EVENTS_KEPT, subject_of
 from appliance.domain.chart import ChartInfo
 from appliance.domain.workflow import DagRun, RunState, WorkflowKind, WorkflowStatus
 from appliance.errors import ApplianceError
 
 Hear = Callable[[str, Mapping[str, object], bytes | ApplianceError], None]
 
-CANDLES, FORECASTS, RUNS, CHART_POINTS = 240, 120, 30, 240
+FORECASTS, RUNS, CHART_POINTS = 120, 30, 240
 """As many as the screens read."""
 TICK_SECONDS = 0.5
 SHARE = 6.0
@@ -108,7 +108,7 @@ def _of_run(workflow: WorkflowStatus, stale: str | None) -> Iterator[Subject]:
 def _of_market(market: MarketStatus) -> Iterator[Subject]:
     feed = {"market": market.market, "unit": market.unit}
     stored = (market.stored_candles, market.newest_candle_at, market.gaps)
-    yield Subject("candles", {**feed, "count": CANDLES}, stored)
+    yield Subject("candles", {**feed, "count": CANDLES_KEPT}, stored)
     yield Subject("coverage", feed, (market.gaps, market.coverage, market.stored_candles))
 
 

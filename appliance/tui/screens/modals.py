@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, TypeVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.events import Resize
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -24,6 +26,7 @@ from appliance.tui.presentation.workflows import PURPOSE
 from appliance.tui.screens.filtering import FilterScreen
 from appliance.tui.state import Failure
 from appliance.tui.widgets.bars import KeyBar
+from appliance.tui.widgets.dimmed import DimmedScreen
 from appliance.tui.widgets.field import Field
 from appliance.tui.widgets.panel import Panel, Present, plain_rows
 
@@ -50,6 +53,15 @@ class Dialog(FilterScreen[T], ModalScreen[T]):
             if self.HAS_LIST:
                 yield self.filter_field()
             yield KeyBar(id="dialog-keys")
+
+    def render(self) -> RenderableType:
+        """Return the page below, dimmed."""
+        below = super().render()
+        return (
+            DimmedScreen(below.screen, below.color)
+            if isinstance(below, BackgroundScreen)
+            else below
+        )
 
     def compose_body(self) -> ComposeResult:
         """Place the dialog's own parts."""
