@@ -19,7 +19,7 @@ Change = Mapping[str, Any]
 
 def difference(old: Any, new: Any) -> Change | None:
     """Return what makes `new` of `old`, None when they are equal."""
-    if old == new and type(old) is type(new):
+    if _is_same(old, new):
         return None
     if isinstance(old, dict) and isinstance(new, dict):
         return _of_objects(old, new)
@@ -62,7 +62,7 @@ def _of_lists(old: Sequence[Any], new: Sequence[Any]) -> list[Any]:
     places: dict[str, int] | None = None
     steps: list[Any] = []
     for index, item in enumerate(new):
-        if index < len(old) and old[index] == item:
+        if index < len(old) and _is_same(old[index], item):
             _copy(steps, index)
             continue
         if places is None:
@@ -86,8 +86,14 @@ def _copy(steps: list[Any], place: int) -> None:
         steps.append([place, place + 1])
 
 
+def _is_same(old: Any, new: Any) -> bool:
+    """Whether two values are the same JSON: to Python `[False]` equals `[0]`."""
+    return old == new and _text(old) == _text(new)
+
+
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """Return a text that no other value has."""
+    return f'"{value}' if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _made(old: Sequence[Any], steps: Sequence[Any]) -> list[Any]:
