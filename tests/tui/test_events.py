@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from textual.pilot import Pilot
 
 from appliance.control.api import StreamMessage
 from appliance.domain.event import Event, EventKind, Severity
@@ -58,8 +58,12 @@ def under_cursor(app: ApplianceApp) -> str:
     return panel.view.rows[panel.cursor].text.plain
 
 
-async def opened(app: ApplianceApp, pilot: object, condition: Callable[[], object]) -> None:
-    await until(pilot, condition)  # type: ignore[arg-type]
+async def opened(pilot: Pilot[int], app: ApplianceApp) -> EventsPage:
+    """Open the events screen and return it."""
+    await loaded(pilot)
+    await pilot.press("E")
+    assert isinstance(app.screen, EventsPage)
+    return app.screen
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -68,8 +72,7 @@ async def test_three_keys_tell_the_last_twelve_hours_and_who_did_it(
 ) -> None:
     many(control)
     async with app.run_test(size=size) as pilot:
-        await loaded(pilot)
-        await pilot.press("E")
+        await opened(pilot, app)
         await until(pilot, lambda: "1,000 events" in about(app))
         await pilot.press("E")
         await until(pilot, lambda: "720 events" in about(app))
@@ -102,12 +105,10 @@ async def test_a_term_that_cannot_be_is_explained_and_the_list_stays(
 ) -> None:
     many(control)
     async with app.run_test(size=(120, 40)) as pilot:
-        await loaded(pilot)
-        await pilot.press("E")
+        page = await opened(pilot, app)
         await until(pilot, lambda: "1,000 events" in about(app))
         before = listed(app)
-        assert isinstance(app.screen, EventsPage)
-        app.screen.search("since=noon")
+        page.search("since=noon")
         await until(pilot, lambda: "since must be" in about(app))
         assert listed(app) == before
 
@@ -117,10 +118,7 @@ async def test_the_list_reaches_back_to_the_beginning_page_by_page(
 ) -> None:
     many(control)
     async with app.run_test(size=(120, 40)) as pilot:
-        await loaded(pilot)
-        await pilot.press("E")
-        page = app.screen
-        assert isinstance(page, EventsPage)
+        page = await opened(pilot, app)
         await until(pilot, lambda: len(page.state.events) == screen.PAGE)
         for _ in range(12):
             await pilot.press(*["pagedown"] * 3)
@@ -137,10 +135,7 @@ async def test_one_key_goes_to_the_beginning_and_one_back_to_the_newest(
 ) -> None:
     many(control)
     async with app.run_test(size=(80, 24)) as pilot:
-        await loaded(pilot)
-        await pilot.press("E")
-        page = app.screen
-        assert isinstance(page, EventsPage)
+        page = await opened(pilot, app)
         await until(pilot, lambda: page.state.is_read)
         await pilot.press("G")
         await until(pilot, lambda: page.state.events[0].id == 1)
@@ -177,8 +172,7 @@ async def test_new_events_are_followed_or_counted_while_the_list_stands_still(
     many(control, 300)
     new = replace(control.known_events[-1], summary="the newest", at=builders.NOW, id=301)
     async with app.run_test(size=(120, 40)) as pilot:
-        await loaded(pilot)
-        await pilot.press("E")
+        await opened(pilot, app)
         await until(pilot, lambda: "300 events" in about(app))
         control.push(StreamMessage(event=new))
         await until(pilot, lambda: "the newest" in under_cursor(app))
@@ -208,8 +202,7 @@ async def test_a_store_that_is_away_is_said_and_the_list_stays(
 ) -> None:
     control.failures["find_events"] = StoreUnavailable("the store restarts", hint="wait")
     async with app.run_test(size=(80, 24)) as pilot:
-        await loaded(pilot)
-        await pilot.press("E")
+        await opened(pilot, app)
         await until(pilot, lambda: any("the store restarts" in row for row in listed(app)))
 
 
