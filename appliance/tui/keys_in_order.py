@@ -34,7 +34,7 @@ class KeysInOrder(App[int]):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._waiting_keys: deque[Key] = deque()
-        self._handling: asyncio.Task[None] | None = None
+        self._handling: asyncio.Task[None] | None = None  # nobody else keeps a running task
 
     async def on_event(self, event: Event) -> None:
         """Take a key in; everything else goes its way."""

@@ -81,7 +81,7 @@ class Recorder:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._unfollow: Callable[[], None] = lambda: None
-        self._written_at = self._retry_at = clock.monotonic()
+        self._retry_at = clock.monotonic()
         self._trouble = ""
         self._reads = Reads(control, hub, self.hear, stat_log)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
